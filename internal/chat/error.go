@@ -1,0 +1,92 @@
+package chat
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrorKind says what went wrong in a way that a wire protocol can map to its own numbers.
+type ErrorKind int
+
+// The kinds of error. The REST status of each is in one table in package httpapi.
+const (
+	Internal     ErrorKind = iota // a defect or a failing store; the cause is for the log only
+	Invalid                       // the request cannot be understood or breaks a limit
+	Unauthorized                  // nobody, or not who they claim to be
+	Forbidden                     // known, but not allowed
+	NotFound                      // the thing does not exist, or must look so
+	TooLarge                      // a body or message beyond its limit
+	Unavailable                   // the store cannot be reached now; trying again helps
+)
+
+// Error is the only error type that crosses package borders with a meaning for the client.
+type Error struct {
+	Kind    ErrorKind
+	Code    string // code on the wire where it differs from the kind's own, e.g. "IdentityNotOwned"
+	Message string // what the client is told; empty where the real service says nothing
+	Target  string // the field at fault, where the service names one
+	Reason  string // what the log says; never sent to the client
+	Cause   error
+}
+
+// Error tells all there is, for logs and tests.
+func (e *Error) Error() string {
+	text := e.Message
+	if text == "" {
+		text = e.Code
+	}
+	if e.Reason != "" {
+		text += " [" + e.Reason + "]"
+	}
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// KindOf returns the kind of err; an error that is not an *Error is Internal.
+func KindOf(err error) ErrorKind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Internal
+}
+
+// Errors of chat, each with the text that the service sends and, in Reason, what it keeps to itself.
+
+func badRequest(message, reason string, args ...any) *Error {
+	return &Error{Kind: Invalid, Message: message, Reason: fmt.Sprintf(reason, args...)}
+}
+
+// errIdentifier: recordings of the Android and CLI suites.
+func errIdentifier(id Identity) *Error {
+	return badRequest(fmt.Sprintf("Identifier format is invalid (%s).", id), "malformed identifier")
+}
+
+// ErrMessageID is the answer to a message id that is no number (recordings of the Android suite).
+func ErrMessageID(raw string) *Error {
+	return badRequest(fmt.Sprintf("Value for MessageId (%s) is not valid.", raw), "message id is no number")
+}
+
+// ErrThreadNotFound carries the text that only GET thread sends (recordings of the Java and Android suites);
+// every other operation answers NotFound without one (recordings of the CLI suite).
+func errThreadNotFound(reason string) *Error {
+	return &Error{Kind: NotFound, Message: "The specified thread id was not found.", Reason: reason}
+}
+
+func notFound(reason string) *Error { return &Error{Kind: NotFound, Reason: reason} }
+
+// errNotMember: the text since 2024 (recordings of the CLI suite, June 2024 to March 2025).
+func errNotMember(user Identity, thread ThreadID) *Error {
+	return &Error{Kind: Forbidden, Message: fmt.Sprintf("User %s is not a member of the thread %s", user, thread), Reason: "not a participant"}
+}
+
+func forbidden(reason string) *Error { return &Error{Kind: Forbidden, Reason: reason} }
+
+// ErrStale says that the thread's roster moved, or the thread was deleted, between a decision and its
+// application. The caller decides again on the new state. It never leaves Service.
+var ErrStale = errors.New("thread changed since the decision")

@@ -1,0 +1,109 @@
+package chat
+
+import "maps"
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of event, by the names that the SDKs give them.
+const (
+	MessageReceived         EventKind = "chatMessageReceived"
+	MessageEdited           EventKind = "chatMessageEdited"
+	MessageDeleted          EventKind = "chatMessageDeleted"
+	TypingReceived          EventKind = "typingIndicatorReceived"
+	ReadReceiptReceived     EventKind = "readReceiptReceived"
+	ThreadCreated           EventKind = "chatThreadCreated"
+	ThreadPropertiesUpdated EventKind = "chatThreadPropertiesUpdated"
+	ThreadDeleted           EventKind = "chatThreadDeleted"
+	ParticipantsAdded       EventKind = "participantsAdded"
+	ParticipantsRemoved     EventKind = "participantsRemoved"
+)
+
+// Event is what listeners are told. It is journaled in the transaction of its change; in one thread the order
+// of positions is the order of commits.
+//
+// Those who hear it are the participants of the thread at the roster version Roster: the originator too, somebody
+// removed by it too.
+type Event struct {
+	Position int64 // in the journal; 0 before it is there
+	Kind     EventKind
+	ThreadID ThreadID
+	Key      int64 // of the thread
+	Roster   int64
+	At       Time
+	Version  int64
+
+	Actor     Identity // who did it; empty for the service itself
+	ActorName string
+
+	Message      *Message      // messages; for a deleted one the tombstone
+	Receipt      *ReadReceipt  // read receipts
+	Properties   *Properties   // thread created, properties updated
+	Participants []Participant // thread created, participants added or removed
+}
+
+// Properties are what a thread is called and marked with.
+type Properties struct {
+	Topic     string            `json:"topic"`
+	Metadata  map[string]string `json:"metadata,omitempty"`
+	Retention Retention         `json:"retention"`
+}
+
+func propertiesOf(t *Thread) *Properties {
+	return &Properties{Topic: t.Topic, Metadata: t.Metadata, Retention: t.Retention}
+}
+
+// eventsOf derives the events of a change. It is the only maker of events, so that what listeners hear can not
+// differ from what was done. System messages make none of their own: the event of what they tell says it.
+func eventsOf(c *Change) []Event {
+	var out []Event
+	add := func(kind EventKind, roster int64, fill func(*Event)) {
+		e := Event{
+			Kind: kind, ThreadID: c.Thread.ID, Key: c.Thread.Key, Roster: roster, At: c.At, Version: c.Version,
+			Actor: c.Actor, ActorName: c.ActorName,
+		}
+		fill(&e)
+		out = append(out, e)
+	}
+	t := &c.Thread
+	if c.Before.Roster == 0 { // a new thread: one event tells all
+		add(ThreadCreated, t.Roster, func(e *Event) { e.Properties, e.Participants = propertiesOf(t), c.Join })
+		return out
+	}
+	if len(c.Join) > 0 {
+		add(ParticipantsAdded, t.Roster, func(e *Event) { e.Participants = c.Join })
+	}
+	if len(c.Leave) > 0 { // heard by those who left too, so under the roster before
+		add(ParticipantsRemoved, c.Before.Roster, func(e *Event) { e.Participants = c.Leave })
+	}
+	if t.Topic != c.Before.Topic || !maps.Equal(t.Metadata, c.Before.Metadata) || t.Retention != c.Before.Retention {
+		add(ThreadPropertiesUpdated, t.Roster, func(e *Event) { e.Properties = propertiesOf(t) })
+	}
+	for i := range c.Append {
+		if m := &c.Append[i]; m.Type.User() {
+			add(MessageReceived, t.Roster, func(e *Event) { e.Message = m })
+		}
+	}
+	for i := range c.Replace {
+		m, kind := &c.Replace[i], MessageEdited
+		if m.DeletedOn != 0 {
+			kind = MessageDeleted
+		}
+		add(kind, t.Roster, func(e *Event) { e.Message = m })
+	}
+	if c.Receipt != nil {
+		add(ReadReceiptReceived, t.Roster, func(e *Event) { e.Receipt = c.Receipt })
+	}
+	if t.DeletedOn != 0 && c.Before.DeletedOn == 0 {
+		add(ThreadDeleted, t.Roster, func(*Event) {})
+	}
+	return out
+}
+
+// typingEvent is the one event without a change: nothing is kept of it.
+func typingEvent(t *Thread, actor Identity, name string, now Time) Event {
+	return Event{
+		Kind: TypingReceived, ThreadID: t.ID, Key: t.Key, Roster: t.Roster, At: now, Version: int64(now),
+		Actor: actor, ActorName: name,
+	}
+}

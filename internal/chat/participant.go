@@ -1,0 +1,59 @@
+package chat
+
+// Participant is somebody's stay in a thread: from the roster version at which they joined to the one at which
+// they left. Who comes back begins a new stay.
+type Participant struct {
+	Identity    Identity
+	DisplayName string
+	ShareFrom   Time // messages that arrived before are hidden; 0 shows all
+	Metadata    map[string]string
+	Joined      int64     // roster version
+	Left        int64     // roster version, 0 while present
+	Until       MessageID // the last message of the stay: it tells of the removal
+}
+
+// NewParticipant is somebody to be added.
+type NewParticipant struct {
+	Identity    Identity
+	DisplayName string
+	ShareFrom   Time
+	Metadata    map[string]string
+}
+
+// InvalidParticipant is somebody who could not be added; the others were.
+type InvalidParticipant struct {
+	Identity Identity `json:"target"`
+	Code     string   `json:"code"`
+	Message  string   `json:"message"`
+}
+
+// Access is what one user may see of a thread: the thread and the user's latest stay in it.
+type Access struct {
+	Thread Thread
+	Stay   *Participant // nil for somebody who never took part
+}
+
+// member refuses whoever is not in the thread now.
+func (a *Access) member(user Identity) error {
+	if a.Stay == nil || a.Stay.Left != 0 {
+		return errNotMember(user, a.Thread.ID)
+	}
+	return nil
+}
+
+// reader refuses whoever never took part. Who was removed still reads the history up to the removal
+// (concepts page of ACS Chat; Azure/Communication issue 345).
+func (a *Access) reader(user Identity) error {
+	if a.Stay == nil {
+		return errNotMember(user, a.Thread.ID)
+	}
+	return nil
+}
+
+// first and last bound the messages that the user may see; last is 0 where there is no bound.
+func (a *Access) first() MessageID { return MessageID(a.Stay.ShareFrom) }
+func (a *Access) last() MessageID  { return a.Stay.Until }
+
+func (a *Access) sees(id MessageID) bool {
+	return id >= a.first() && (a.last() == 0 || id <= a.last())
+}

@@ -1,0 +1,87 @@
+package chat
+
+// checkParticipants refuses a whole call: for being too large, and for one malformed id (recordings of the Android and
+// CLI suites; Azure/Communication issue 379 for the size).
+func checkParticipants(in []NewParticipant) error {
+	if len(in) > MaxParticipantsPerCall {
+		return badRequest("", "%d participants in one call, at most %d", len(in), MaxParticipantsPerCall)
+	}
+	for _, p := range in {
+		if !p.Identity.WellFormed() {
+			return errIdentifier(p.Identity)
+		}
+		if err := checkText("display name", p.DisplayName, MaxNameBytes); err != nil {
+			return err
+		}
+		if err := checkMetadata(p.Metadata); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// admit sorts those to be added: new ones join, those present or named before are passed over, those who are no users
+// of this resource are reported (text and code: recordings of the CLI suite).
+func admit(in []NewParticipant, known map[Identity]bool, present []Participant, roster int64) (join []Participant, invalid []InvalidParticipant) {
+	seen := make(map[Identity]bool, len(present)+len(in))
+	for _, p := range present {
+		seen[p.Identity] = true
+	}
+	for _, p := range in {
+		switch {
+		case seen[p.Identity]:
+			continue
+		case !known[p.Identity]:
+			invalid = append(invalid, InvalidParticipant{Identity: p.Identity, Code: "403", Message: "Permissions check failed"})
+		default:
+			join = append(join, Participant{
+				Identity: p.Identity, DisplayName: p.DisplayName, ShareFrom: p.ShareFrom, Metadata: keep(p.Metadata), Joined: roster,
+			})
+		}
+		seen[p.Identity] = true
+	}
+	return join, invalid
+}
+
+// addParticipants adds those who are not there yet. All of one call share one system message.
+func addParticipants(a *Access, present []Participant, actor Identity, in []NewParticipant, known map[Identity]bool, now Time) (*Change, []InvalidParticipant, error) {
+	if err := a.member(actor); err != nil {
+		return nil, nil, err
+	}
+	if err := checkParticipants(in); err != nil {
+		return nil, nil, err
+	}
+	c := begin(&a.Thread, actor, a.Stay.DisplayName, now)
+	join, invalid := admit(in, known, present, a.Thread.Roster+1)
+	if len(join) == 0 {
+		return nil, invalid, nil
+	}
+	if n := len(present) + len(join); n > MaxParticipants {
+		return nil, nil, badRequest("", "%d participants, at most %d", n, MaxParticipants)
+	}
+	c.enter(join)
+	c.say(Message{Type: ParticipantAdded, Content: Content{Participants: join, Initiator: actor}}, now)
+	return c.done(), invalid, nil
+}
+
+// removeParticipant ends a stay. Removing oneself is allowed, also for the last one; removing somebody who is not there
+// changes nothing.
+func removeParticipant(a, target *Access, actor, who Identity, now Time) (*Change, error) {
+	if !who.WellFormed() {
+		return nil, errIdentifier(who)
+	}
+	if err := a.member(actor); err != nil {
+		return nil, err
+	}
+	if target.member(who) != nil {
+		return nil, nil
+	}
+	c := begin(&a.Thread, actor, a.Stay.DisplayName, now)
+	left := *target.Stay
+	c.Thread.Roster++
+	c.Thread.Present--
+	c.say(Message{Type: ParticipantRemoved, Content: Content{Participants: []Participant{left}, Initiator: actor}}, now)
+	left.Left, left.Until = c.Thread.Roster, c.Thread.LastID
+	c.Leave = []Participant{left}
+	return c.done(), nil
+}

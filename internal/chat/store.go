@@ -1,0 +1,85 @@
+package chat
+
+import "context"
+
+// Store keeps threads. Each method is atomic and safe for concurrent use; what a method that writes has returned
+// without error survives a crash of the process. Methods return *Error with kind NotFound for a thread that does
+// not exist, Unavailable while the store cannot be reached, and the context's error when it ended before the
+// operation began.
+type Store interface {
+	// Create stores a new thread, its participants, messages and events. When a thread of that id is there already,
+	// nothing is written and the Creation kept with the first one is returned.
+	Create(ctx context.Context, c *Change, answer Creation) (Creation, error)
+
+	// Post gives a message its place and stores it with its event. It answers ErrStale when the thread's roster
+	// version is not the post's, or the thread is deleted.
+	Post(ctx context.Context, p *Post) (Message, error)
+
+	// Update loads the thread under its lock, lets decide compute a change and applies it; nil changes nothing.
+	// decide may run more than once and must not call the Store. An error of decide is returned as it is.
+	Update(ctx context.Context, id ThreadID, decide func(View) (*Change, error)) error
+
+	// Note journals an event that changes nothing.
+	Note(ctx context.Context, e Event) error
+
+	// Access returns the thread and the user's latest stay in it. A deleted thread is returned with DeletedOn set.
+	Access(ctx context.Context, id ThreadID, user Identity) (Access, error)
+
+	// Message returns one message, or an *Error of kind NotFound.
+	Message(ctx context.Context, thread int64, id MessageID) (*Message, error)
+
+	// Messages returns messages newest first.
+	Messages(ctx context.Context, thread int64, q MessageQuery) ([]Message, error)
+
+	// Participants returns those present, in the order of joining, after the first skip of them.
+	Participants(ctx context.Context, thread int64, skip, limit int) ([]Participant, error)
+
+	// Receipts returns the latest receipt of each reader, in the order of reading, after the first skip of them.
+	Receipts(ctx context.Context, thread int64, skip, limit int) ([]ReadReceipt, error)
+
+	// ThreadsOf returns the threads in which the user has or had a stay, latest message first.
+	ThreadsOf(ctx context.Context, user Identity, q ThreadQuery) ([]ThreadItem, error)
+
+	// Known returns those of the users that exist and are not deleted.
+	Known(ctx context.Context, users []Identity) (map[Identity]bool, error)
+
+	// Expired returns up to limit threads that are not deleted and whose retention ended at or before now.
+	Expired(ctx context.Context, now Time, limit int) ([]ThreadID, error)
+
+	// Purge removes what nobody can read any more: all rows of threads deleted before the given time, and events
+	// journaled before it.
+	Purge(ctx context.Context, before Time) error
+}
+
+// Creation is what a create answered, kept so that its repetition answers the same.
+type Creation struct {
+	Thread  Thread
+	Invalid []InvalidParticipant
+}
+
+// View is a thread seen inside its lock.
+type View interface {
+	// Access returns the thread and the user's latest stay.
+	Access(user Identity) (*Access, error)
+	// Present returns everybody present, in the order of joining.
+	Present() ([]Participant, error)
+	// Message returns one message, or an *Error of kind NotFound.
+	Message(id MessageID) (*Message, error)
+	// Receipt returns the reader's receipt, nil when there is none.
+	Receipt(reader Identity) (*ReadReceipt, error)
+}
+
+// MessageQuery selects messages of a thread.
+type MessageQuery struct {
+	From   MessageID // first to be seen
+	To     MessageID // last to be seen; 0: no bound
+	Before MessageID // where the page before ended; 0: begin with the newest
+	Limit  int
+}
+
+// ThreadQuery selects threads of a user.
+type ThreadQuery struct {
+	Since  Time        // only those with activity at or after
+	Before *ThreadItem // where the page before ended: its LastOn and Key; nil: begin with the latest
+	Limit  int
+}

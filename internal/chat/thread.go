@@ -1,0 +1,91 @@
+package chat
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"regexp"
+)
+
+// ThreadID names a thread, "19:<x>@thread.v2".
+type ThreadID string
+
+// MaxThreadIDLength bounds a thread id, in bytes.
+const MaxThreadIDLength = 256
+
+var threadID = regexp.MustCompile(`^19:[A-Za-z0-9_-]+@thread\.v2$`)
+
+// WellFormed reports whether the id has the form that all thread ids have.
+func (id ThreadID) WellFormed() bool {
+	return len(id) <= MaxThreadIDLength && threadID.MatchString(string(id))
+}
+
+// newThreadID makes an id for a thread created without an idempotency token: 32 hexadecimal digits
+// (recordings of the Java and Android suites).
+func newThreadID() ThreadID {
+	var b [16]byte
+	rand.Read(b[:])
+	return ThreadID("19:" + hex.EncodeToString(b[:]) + "@thread.v2")
+}
+
+// threadIDFor makes the id of the thread that the creator makes with an idempotency token. It is a hash of both,
+// so that a repetition meets the first thread by its id: 32 bytes in the form of .NET's UrlTokenEncode, whose last
+// digit counts the padding left out, behind the prefix that the service uses since 2025 (recordings of the CLI suite).
+func threadIDFor(creator Identity, token string) ThreadID {
+	sum := sha256.Sum256([]byte(string(creator) + "\x00" + token))
+	return ThreadID("19:acsV1_" + base64.RawURLEncoding.EncodeToString(sum[:]) + "1@thread.v2")
+}
+
+// Retention says when a thread is to be deleted by the service. The zero value says nothing.
+type Retention struct {
+	Kind string // RetentionNone or RetentionCreationDate
+	Days int    // with RetentionCreationDate: 30 to 90
+}
+
+// The kinds of retention policy (ACS Chat 2025-03-15).
+const (
+	RetentionNone         = "none"
+	RetentionCreationDate = "threadCreationDate"
+)
+
+// Thread is a conversation as it stands.
+type Thread struct {
+	Key       int64 // the store's own number for it; 0 before it is stored
+	ID        ThreadID
+	Topic     string
+	CreatedBy Identity
+	CreatedOn Time
+	DeletedOn Time
+	Metadata  map[string]string
+	Retention Retention
+	Seq       int64     // of the newest message
+	LastID    MessageID // of the newest message
+	LastOn    Time      // arrival of the newest message
+	Roster    int64     // roster version: raised by one by each change of the participants
+	Present   int       // how many take part now
+}
+
+// ExpiresOn returns when the thread's retention policy deletes it, or 0.
+func (t *Thread) ExpiresOn() Time {
+	if t.Retention.Kind != RetentionCreationDate {
+		return 0
+	}
+	return t.CreatedOn + Time(t.Retention.Days)*24*60*60*1000
+}
+
+// nextID gives the next number of the thread: the present millisecond, or one more than the last where that
+// is taken.
+func (t *Thread) nextID(now Time) MessageID {
+	t.LastID = max(MessageID(now), t.LastID+1)
+	return t.LastID
+}
+
+// ThreadItem is a thread as its participants list it.
+type ThreadItem struct {
+	Key       int64
+	ID        ThreadID
+	Topic     string
+	DeletedOn Time
+	LastOn    Time
+}

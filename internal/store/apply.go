@@ -1,0 +1,232 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// Create stores a new thread. See chat.Store.
+func (db *DB) Create(ctx context.Context, c *chat.Change, answer chat.Creation) (chat.Creation, error) {
+	out := answer
+	err := db.write(ctx, "create", func(tx conn) error {
+		first, err := creationOf(ctx, tx, c.Thread.ID)
+		if err == nil {
+			out = first
+			return nil
+		}
+		if err != errNoRow { //nolint:errorlint // conn returns it bare
+			return err
+		}
+		out = answer
+		return insertThread(ctx, tx, c, answer)
+	})
+	return out, err
+}
+
+func creationOf(ctx context.Context, tx conn, id chat.ThreadID) (chat.Creation, error) {
+	var raw string
+	if err := tx.one(ctx, []any{&raw}, "SELECT answer FROM creations WHERE tk = (SELECT tk FROM threads WHERE id = $1)", string(id)); err != nil {
+		return chat.Creation{}, err
+	}
+	return parseCreation(id, raw)
+}
+
+func insertThread(ctx context.Context, tx conn, c *chat.Change, answer chat.Creation) error {
+	raw, err := formatCreation(answer)
+	if err != nil {
+		return err
+	}
+	t := &c.Thread
+	var key int64
+	err = tx.one(ctx, []any{&key}, `INSERT INTO threads
+		(id, topic, created_by, created_on, metadata, retention_kind, retention_days, expires_on, seq, last_id, last_on, roster, present)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING tk`,
+		string(t.ID), t.Topic, string(t.CreatedBy), int64(t.CreatedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,
+		int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.exec(ctx, "INSERT INTO creations (tk, answer) VALUES ($1, $2)", key, raw); err != nil {
+		return err
+	}
+	return insertRows(ctx, tx, key, c)
+}
+
+// Post gives a message its place and stores it. See chat.Store. The membership that the decision relied on is checked
+// by the statement that moves the thread: its roster version must be the same still.
+func (db *DB) Post(ctx context.Context, p *chat.Post) (chat.Message, error) {
+	var out chat.Message
+	err := db.write(ctx, "post", func(tx conn) error {
+		var seq, id int64
+		err := tx.one(ctx, []any{&seq, &id}, `UPDATE threads SET seq = seq + 1,
+			last_id = CASE WHEN last_id >= $1 THEN last_id + 1 ELSE $1 END,
+			last_on = CASE WHEN last_id >= $1 THEN last_id + 1 ELSE $1 END
+			WHERE tk = $2 AND roster = $3 AND deleted_on = 0 RETURNING seq, last_id`,
+			int64(p.At), p.Thread.Key, p.Thread.Roster)
+		if err == errNoRow { //nolint:errorlint // conn returns it bare
+			return chat.ErrStale
+		}
+		if err != nil {
+			return err
+		}
+		m, events := p.Place(seq, chat.MessageID(id))
+		out = m
+		if err := insertMessage(ctx, tx, p.Thread.Key, &m); err != nil {
+			return err
+		}
+		return insertEvents(ctx, tx, p.Thread.Key, events)
+	})
+	return out, err
+}
+
+// Update applies what decide makes of the thread. See chat.Store.
+func (db *DB) Update(ctx context.Context, id chat.ThreadID, decide func(chat.View) (*chat.Change, error)) error {
+	return db.write(ctx, "update", func(tx conn) error {
+		v, err := openView(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		c, err := decide(v)
+		if err != nil || c == nil {
+			return err
+		}
+		return updateThread(ctx, tx, c)
+	})
+}
+
+func updateThread(ctx context.Context, tx conn, c *chat.Change) error {
+	t := &c.Thread
+	// Edits and receipts leave the thread's row alone.
+	if len(c.Append)+len(c.Join)+len(c.Leave) > 0 || t.DeletedOn != c.Before.DeletedOn || (len(c.Replace) == 0 && c.Receipt == nil) {
+		_, err := tx.exec(ctx, `UPDATE threads SET topic = $2, deleted_on = $3, metadata = $4, retention_kind = $5, retention_days = $6,
+			expires_on = $7, seq = $8, last_id = $9, last_on = $10, roster = $11, present = $12 WHERE tk = $1`,
+			t.Key, t.Topic, int64(t.DeletedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,
+			int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present)
+		if err != nil {
+			return err
+		}
+	}
+	return insertRows(ctx, tx, t.Key, c)
+}
+
+// insertRows writes everything of a change but the thread's own row.
+func insertRows(ctx context.Context, tx conn, key int64, c *chat.Change) error {
+	for i := range c.Join {
+		p := &c.Join[i]
+		_, err := tx.exec(ctx, `INSERT INTO participants (tk, user_id, joined, place, name, share_from, metadata) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			key, string(p.Identity), p.Joined, i, p.DisplayName, int64(p.ShareFrom), formatMap(p.Metadata))
+		if err != nil {
+			return err
+		}
+	}
+	for _, p := range c.Leave {
+		_, err := tx.exec(ctx, "UPDATE participants SET gone = $4, until = $5 WHERE tk = $1 AND user_id = $2 AND joined = $3",
+			key, string(p.Identity), p.Joined, p.Left, int64(p.Until))
+		if err != nil {
+			return err
+		}
+	}
+	for i := range c.Append {
+		if err := insertMessage(ctx, tx, key, &c.Append[i]); err != nil {
+			return err
+		}
+	}
+	for i := range c.Replace {
+		if err := replaceMessage(ctx, tx, key, &c.Replace[i]); err != nil {
+			return err
+		}
+	}
+	if r := c.Receipt; r != nil {
+		_, err := tx.exec(ctx, `INSERT INTO receipts (tk, user_id, message_id, read_on) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (tk, user_id) DO UPDATE SET message_id = excluded.message_id, read_on = excluded.read_on`,
+			key, string(r.Reader), int64(r.MessageID), int64(r.ReadOn))
+		if err != nil {
+			return err
+		}
+	}
+	return insertEvents(ctx, tx, key, c.Events)
+}
+
+func insertMessage(ctx context.Context, tx conn, key int64, m *chat.Message) error {
+	content, err := formatContent(m)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, `INSERT INTO messages (tk, id, seq, version, type, sender, name, content, metadata) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		key, int64(m.ID), m.Seq, m.Version, string(m.Type), string(m.Sender), m.SenderName, content, formatMap(m.Metadata))
+	return err
+}
+
+func replaceMessage(ctx context.Context, tx conn, key int64, m *chat.Message) error {
+	content, err := formatContent(m)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, "UPDATE messages SET version = $3, content = $4, metadata = $5, edited_on = $6, deleted_on = $7 WHERE tk = $1 AND id = $2",
+		key, int64(m.ID), m.Version, content, formatMap(m.Metadata), int64(m.EditedOn), int64(m.DeletedOn))
+	return err
+}
+
+// Note journals an event that changes nothing. See chat.Store.
+func (db *DB) Note(ctx context.Context, e chat.Event) error {
+	return db.write(ctx, "note", func(tx conn) error { return insertEvents(ctx, tx, e.Key, []chat.Event{e}) })
+}
+
+// Purge removes what nobody can read any more. See chat.Store.
+func (db *DB) Purge(ctx context.Context, before chat.Time) error {
+	const batch = 20 // threads in one transaction: a thread may hold many messages
+	for {
+		removed := 0
+		err := db.write(ctx, "purge", func(tx conn) error {
+			keys, err := deletedBefore(ctx, tx, before, batch)
+			if err != nil {
+				return err
+			}
+			removed = len(keys)
+			return removeThreads(ctx, tx, keys)
+		})
+		if err != nil {
+			return err
+		}
+		if removed < batch {
+			break
+		}
+	}
+	return db.write(ctx, "purge", func(tx conn) error {
+		_, err := tx.exec(ctx, "DELETE FROM journal WHERE pos < (SELECT coalesce((SELECT pos FROM journal WHERE at >= $1 ORDER BY pos LIMIT 1), (SELECT max(pos) FROM journal)))", int64(before))
+		return err
+	})
+}
+
+func deletedBefore(ctx context.Context, tx conn, before chat.Time, limit int) ([]int64, error) {
+	var keys []int64
+	err := tx.each(ctx, func(r row) error {
+		var key int64
+		err := r.Scan(&key)
+		keys = append(keys, key)
+		return err
+	}, "SELECT tk FROM threads WHERE deleted_on > 0 AND deleted_on < $1 ORDER BY deleted_on LIMIT $2", int64(before), limit)
+	return keys, err
+}
+
+func removeThreads(ctx context.Context, tx conn, keys []int64) error {
+	for _, key := range keys {
+		for _, table := range []string{"messages", "receipts", "participants", "creations", "threads"} {
+			if _, err := tx.exec(ctx, "DELETE FROM "+table+" WHERE tk = $1", key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// formatContent renders what a message says: user messages as their text, system messages as JSON.
+func formatContent(m *chat.Message) (string, error) {
+	if m.Type.User() {
+		return m.Content.Text, nil
+	}
+	raw, err := json.Marshal(recordOfContent(m.Content))
+	return string(raw), err
+}

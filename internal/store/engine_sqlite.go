@@ -1,0 +1,376 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"sync"
+
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+)
+
+// maxBatch bounds the writes of one transaction, so that the first of them does not wait long for the last.
+const maxBatch = 128
+
+// sqlite is the embedded engine. One connection writes; a file is read through connections of their own, a database in
+// memory through the one that writes, since it exists in that connection only.
+type sqlite struct {
+	log    *slog.Logger
+	writer *statements
+	mu     sync.Mutex // held during a transaction, and in memory during each read
+	reader conn
+	pools  []*sql.DB
+
+	jobs   chan *job
+	closed chan struct{} // the committer has ended
+	gate   sync.RWMutex  // guards jobs against being closed under a sender
+	shut   bool
+}
+
+// job is one write that waits for its turn.
+type job struct {
+	ctx  context.Context
+	do   func(conn) error
+	err  error
+	done chan struct{}
+}
+
+// openSQLite opens the file, or a database in memory when path is empty.
+func openSQLite(ctx context.Context, path string, log *slog.Logger) (*sqlite, error) {
+	e := &sqlite{log: log, jobs: make(chan *job, 4*maxBatch), closed: make(chan struct{})}
+	if path != "" {
+		if err := checkFolder(path); err != nil {
+			return nil, err
+		}
+	}
+	writer, err := e.pool(ctx, path, 1, "")
+	if err != nil {
+		return nil, err
+	}
+	only, err := writer.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), e.closePools())
+	}
+	e.writer = newStatements(only)
+	e.reader = &locked{e}
+	if path != "" {
+		reads, err := e.pool(ctx, path, max(4, runtime.GOMAXPROCS(0)), "&_pragma=query_only(1)")
+		if err != nil {
+			return nil, errors.Join(err, e.closePools())
+		}
+		e.reader = newStatements(reads)
+	}
+	go e.commitAll()
+	return e, nil
+}
+
+// checkFolder says in one line what is wrong with a path, where the driver would only say "unable to open".
+func checkFolder(path string) error {
+	info, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("store file %s: %w", path, err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("store file %s: %s is not a folder", path, filepath.Dir(path))
+	}
+	return nil
+}
+
+func (e *sqlite) pool(ctx context.Context, path string, size int, more string) (*sql.DB, error) {
+	// The transaction of a batch rolls single writes back, for which even memory needs its journal.
+	dsn := "file::memory:?_pragma=journal_mode(memory)"
+	if path != "" {
+		// FULL syncs the log at each commit: an acknowledged write survives the loss of power.
+		dsn = "file:" + (&url.URL{Path: path}).EscapedPath() +
+			"?_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)" + more
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(size)
+	e.pools = append(e.pools, db)
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), e.closePools())
+	}
+	return db, nil
+}
+
+func (e *sqlite) name() string { return "sqlite" }
+
+func (e *sqlite) read() conn { return e.reader }
+
+func (e *sqlite) ready(ctx context.Context) error {
+	var n int
+	return e.reader.one(ctx, []any{&n}, "SELECT 1")
+}
+
+func (e *sqlite) write(ctx context.Context, do func(conn) error) error {
+	j := &job{ctx: ctx, do: do, done: make(chan struct{})}
+	if err := e.enqueue(j); err != nil {
+		return err
+	}
+	// Once queued the outcome is awaited even if the caller has gone: it must not be left open.
+	<-j.done
+	return j.err
+}
+
+var errClosed = errors.New("store is closed")
+
+func (e *sqlite) enqueue(j *job) error {
+	e.gate.RLock()
+	defer e.gate.RUnlock()
+	if e.shut {
+		return errClosed
+	}
+	select {
+	case e.jobs <- j:
+		return nil
+	case <-j.ctx.Done():
+		return j.ctx.Err()
+	}
+}
+
+// commitAll is the committer: it applies all that queued while the last commit was under way. There is no timer, so a
+// lone write waits for nobody.
+func (e *sqlite) commitAll() {
+	defer close(e.closed)
+	for first := range e.jobs {
+		batch := []*job{first}
+	gather:
+		for len(batch) < maxBatch {
+			select {
+			case j, open := <-e.jobs:
+				if !open {
+					break gather
+				}
+				batch = append(batch, j)
+			default:
+				break gather
+			}
+		}
+		e.commit(batch)
+		for _, j := range batch {
+			close(j.done)
+		}
+	}
+}
+
+// commit applies a batch. When the transaction as a whole fails, each write is tried again by itself, so that one bad
+// write fails alone.
+func (e *sqlite) commit(batch []*job) {
+	if err := e.transact(batch); err != nil {
+		for _, j := range batch {
+			if len(batch) > 1 {
+				err = e.transact([]*job{j})
+			}
+			if err != nil {
+				j.err = err
+			}
+		}
+	}
+}
+
+func (e *sqlite) transact(batch []*job) error {
+	ctx := context.Background()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, err := e.writer.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	for _, j := range batch {
+		if j.err = j.ctx.Err(); j.err != nil {
+			continue
+		}
+		if err := e.attempt(ctx, j); err != nil {
+			_, undo := e.writer.exec(ctx, "ROLLBACK")
+			return errors.Join(err, undo)
+		}
+	}
+	if _, err := e.writer.exec(ctx, "COMMIT"); err != nil {
+		_, undo := e.writer.exec(ctx, "ROLLBACK")
+		return errors.Join(err, undo)
+	}
+	return nil
+}
+
+// attempt runs one write inside the transaction; its failure undoes it alone. An error returned is one of the
+// transaction.
+func (e *sqlite) attempt(ctx context.Context, j *job) error {
+	if _, err := e.writer.exec(ctx, "SAVEPOINT one"); err != nil {
+		return err
+	}
+	if j.err = e.guard(j.do); j.err != nil {
+		if _, err := e.writer.exec(ctx, "ROLLBACK TO one"); err != nil {
+			return err
+		}
+	}
+	_, err := e.writer.exec(ctx, "RELEASE one")
+	return err
+}
+
+// guard turns a panic of one write into its error: the committer serves all.
+func (e *sqlite) guard(do func(conn) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.log.Error("write panicked", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("write panicked: %v", p)
+		}
+	}()
+	return do(e.writer)
+}
+
+func (e *sqlite) close() error {
+	e.gate.Lock()
+	first := !e.shut
+	e.shut = true
+	if first {
+		close(e.jobs)
+	}
+	e.gate.Unlock()
+	<-e.closed
+	if !first {
+		return nil
+	}
+	return errors.Join(e.writer.close(), e.closePools())
+}
+
+func (e *sqlite) closePools() error {
+	var err error
+	for _, p := range e.pools {
+		err = errors.Join(err, p.Close())
+	}
+	return err
+}
+
+// locked reads through the writer's connection between transactions.
+type locked struct{ e *sqlite }
+
+func (l *locked) exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	l.e.mu.Lock()
+	defer l.e.mu.Unlock()
+	return l.e.writer.exec(ctx, sql, args...)
+}
+
+func (l *locked) one(ctx context.Context, dest []any, sql string, args ...any) error {
+	l.e.mu.Lock()
+	defer l.e.mu.Unlock()
+	return l.e.writer.one(ctx, dest, sql, args...)
+}
+
+func (l *locked) each(ctx context.Context, scan func(row) error, sql string, args ...any) error {
+	l.e.mu.Lock()
+	defer l.e.mu.Unlock()
+	return l.e.writer.each(ctx, scan, sql, args...)
+}
+
+// preparer is what *sql.DB and *sql.Conn have in common.
+type preparer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+// statements is a conn that prepares each text once.
+type statements struct {
+	on   preparer
+	mu   sync.RWMutex
+	kept map[string]*sql.Stmt
+}
+
+func newStatements(on preparer) *statements {
+	return &statements{on: on, kept: map[string]*sql.Stmt{}}
+}
+
+func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	s.mu.RLock()
+	stmt := s.kept[text]
+	s.mu.RUnlock()
+	if stmt != nil {
+		return stmt, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stmt := s.kept[text]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := s.on.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", text, err)
+	}
+	s.kept[text] = stmt
+	return stmt, nil
+}
+
+// A statement that has begun is not interrupted: it is short, and the driver watches a cancellable context with a
+// goroutine for each call.
+func uninterrupted(ctx context.Context) (context.Context, error) {
+	return context.Background(), ctx.Err()
+}
+
+func (s *statements) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	ctx, err := uninterrupted(ctx)
+	if err != nil {
+		return 0, err
+	}
+	stmt, err := s.prepare(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (s *statements) one(ctx context.Context, dest []any, text string, args ...any) error {
+	found := false
+	err := s.each(ctx, func(r row) error {
+		found = true
+		return r.Scan(dest...)
+	}, text, args...)
+	if err == nil && !found {
+		return errNoRow
+	}
+	return err
+}
+
+func (s *statements) each(ctx context.Context, scan func(row) error, text string, args ...any) error {
+	ctx, err := uninterrupted(ctx)
+	if err != nil {
+		return err
+	}
+	stmt, err := s.prepare(ctx, text)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err below reports what matters
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (s *statements) close() error {
+	var err error
+	for _, stmt := range s.kept {
+		err = errors.Join(err, stmt.Close())
+	}
+	if c, ok := s.on.(*sql.Conn); ok {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}

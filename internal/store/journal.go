@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// eventRecord is the part of an event that does not stand in columns of its own.
+type eventRecord struct {
+	Message      *messageRecord      `json:"message,omitempty"`
+	Receipt      *receiptRecord      `json:"receipt,omitempty"`
+	Properties   *propertiesRecord   `json:"properties,omitempty"`
+	Participants []participantRecord `json:"participants,omitempty"`
+}
+
+// messageRecord leaves out id and sequence number, which are columns, and the version, which is the event's.
+type messageRecord struct {
+	Type      chat.MessageType  `json:"type"`
+	Sender    chat.Identity     `json:"sender,omitempty"`
+	Name      string            `json:"name,omitempty"`
+	Content   contentRecord     `json:"content"`
+	Metadata  map[string]string `json:"metadata,omitempty"`
+	EditedOn  chat.Time         `json:"edited,omitempty"`
+	DeletedOn chat.Time         `json:"deleted,omitempty"`
+}
+
+type receiptRecord struct {
+	Reader chat.Identity `json:"reader"`
+	ReadOn chat.Time     `json:"on"`
+}
+
+func insertEvents(ctx context.Context, tx conn, key int64, events []chat.Event) error {
+	for i := range events {
+		if err := insertEvent(ctx, tx, key, &events[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertEvent(ctx context.Context, tx conn, key int64, e *chat.Event) error {
+	record := eventRecord{Participants: recordsOf(e.Participants)}
+	var message chat.MessageID
+	var seq int64
+	if m := e.Message; m != nil {
+		message, seq = m.ID, m.Seq
+		record.Message = &messageRecord{m.Type, m.Sender, m.SenderName, recordOfContent(m.Content), m.Metadata, m.EditedOn, m.DeletedOn}
+	}
+	if r := e.Receipt; r != nil {
+		message = r.MessageID
+		record.Receipt = &receiptRecord{r.Reader, r.ReadOn}
+	}
+	if e.Properties != nil {
+		p := recordOfProperties(e.Properties)
+		record.Properties = &p
+	}
+	body, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, `INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		key, string(e.ThreadID), e.Roster, string(e.Kind), int64(e.At), e.Version, string(e.Actor), e.ActorName, int64(message), seq, string(body))
+	return err
+}
+
+// After returns up to limit events behind a position of the journal, in order.
+func (db *DB) After(ctx context.Context, position int64, limit int) ([]chat.Event, error) {
+	var out []chat.Event
+	err := db.read("after", func(c conn) error {
+		return c.each(ctx, func(r row) error {
+			e, err := scanEvent(r)
+			out = append(out, e)
+			return err
+		}, `SELECT pos, tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body
+			FROM journal WHERE pos > $1 ORDER BY pos LIMIT $2`, position, limit)
+	})
+	return out, err
+}
+
+func scanEvent(r row) (chat.Event, error) {
+	var e chat.Event
+	var message, seq int64
+	var body []byte
+	err := r.Scan(&e.Position, &e.Key, &e.ThreadID, &e.Roster, &e.Kind, &e.At, &e.Version, &e.Actor, &e.ActorName, &message, &seq, &body)
+	if err != nil {
+		return e, err
+	}
+	var record eventRecord
+	if err := json.Unmarshal(body, &record); err != nil {
+		return e, err
+	}
+	e.Participants = participantsOf(record.Participants)
+	if m := record.Message; m != nil {
+		e.Message = &chat.Message{
+			ID: chat.MessageID(message), Seq: seq, Version: e.Version, Type: m.Type, Content: contentOf(m.Content),
+			Sender: m.Sender, SenderName: m.Name, EditedOn: m.EditedOn, DeletedOn: m.DeletedOn, Metadata: m.Metadata,
+		}
+	}
+	if rec := record.Receipt; rec != nil {
+		e.Receipt = &chat.ReadReceipt{Reader: rec.Reader, MessageID: chat.MessageID(message), ReadOn: rec.ReadOn}
+	}
+	if record.Properties != nil {
+		p := propertiesOf(*record.Properties)
+		e.Properties = &p
+	}
+	return e, nil
+}

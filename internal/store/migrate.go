@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/chatd/chatd/migrations"
+)
+
+type migration struct {
+	version  int
+	name     string
+	sql      string
+	checksum string
+}
+
+// migrate brings the schema up to date: forward only, each file in a transaction of its own with the note that it ran.
+// A database that a newer chatd has written, or a released file that was changed, is refused.
+func migrate(ctx context.Context, e engine, now time.Time) error {
+	all, err := readMigrations(migrations.Files, e.name())
+	if err != nil {
+		return err
+	}
+	return applyMigrations(ctx, e, all, now)
+}
+
+func readMigrations(files fs.FS, engine string) ([]migration, error) {
+	names, err := fs.Glob(files, engine+"/*.sql") // sorted by name
+	if err != nil {
+		return nil, err
+	}
+	all := make([]migration, 0, len(names))
+	for i, file := range names {
+		text, err := fs.ReadFile(files, file)
+		if err != nil {
+			return nil, err
+		}
+		name := strings.TrimSuffix(path.Base(file), ".sql")
+		number, _, _ := strings.Cut(name, "_")
+		version, err := strconv.Atoi(number)
+		if err != nil || version != i+1 {
+			return nil, fmt.Errorf("migration %s: want number %04d", file, i+1)
+		}
+		sum := sha256.Sum256(text)
+		all = append(all, migration{version, name, string(text), hex.EncodeToString(sum[:])})
+	}
+	return all, nil
+}
+
+func applyMigrations(ctx context.Context, e engine, all []migration, now time.Time) error {
+	err := e.write(ctx, func(c conn) error {
+		_, err := c.exec(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (
+			version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_on BIGINT NOT NULL)`)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	for _, m := range all {
+		if err := e.write(ctx, func(c conn) error { return apply(ctx, c, m, now) }); err != nil {
+			return fmt.Errorf("migrate %s: %w", m.name, err)
+		}
+	}
+	return e.write(ctx, func(c conn) error {
+		var newest int
+		if err := c.one(ctx, []any{&newest}, "SELECT max(version) FROM schema_migrations"); err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		if newest > len(all) {
+			return fmt.Errorf("the store has schema %d, this chatd knows up to %d: use a newer chatd", newest, len(all))
+		}
+		return nil
+	})
+}
+
+// apply runs one migration unless it ran before; two processes that start together meet in the transaction.
+func apply(ctx context.Context, c conn, m migration, now time.Time) error {
+	var checksum string
+	err := c.one(ctx, []any{&checksum}, "SELECT checksum FROM schema_migrations WHERE version = $1", m.version)
+	if err == nil {
+		if checksum != m.checksum {
+			return fmt.Errorf("it was changed after it had been applied (checksum %.12s, now %.12s)", checksum, m.checksum)
+		}
+		return nil
+	}
+	if err != errNoRow { //nolint:errorlint // conn returns it bare
+		return err
+	}
+	for _, statement := range split(m.sql) {
+		if _, err := c.exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	_, err = c.exec(ctx, "INSERT INTO schema_migrations (version, name, checksum, applied_on) VALUES ($1, $2, $3, $4)",
+		m.version, m.name, m.checksum, now.UnixMilli())
+	return err
+}
+
+// split cuts a file into statements. Our files have no semicolon within one; comments are dropped.
+func split(text string) []string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		code, _, _ := strings.Cut(line, "--")
+		lines = append(lines, strings.TrimRight(code, " \n"))
+	}
+	var out []string
+	for _, s := range strings.Split(strings.Join(lines, "\n"), ";") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,237 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+const threadColumns = `t.tk, t.id, t.topic, t.created_by, t.created_on, t.deleted_on, t.metadata, t.retention_kind, t.retention_days,
+	t.seq, t.last_id, t.last_on, t.roster, t.present`
+
+func threadFields(t *chat.Thread, metadata *string) []any {
+	return []any{
+		&t.Key, &t.ID, &t.Topic, &t.CreatedBy, &t.CreatedOn, &t.DeletedOn, metadata, &t.Retention.Kind, &t.Retention.Days,
+		&t.Seq, &t.LastID, &t.LastOn, &t.Roster, &t.Present,
+	}
+}
+
+// accessOf reads a thread and the latest stay of a user in it.
+func accessOf(ctx context.Context, c conn, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
+	var a chat.Access
+	var metadata string
+	err := c.one(ctx, threadFields(&a.Thread, &metadata), "SELECT "+threadColumns+" FROM threads t WHERE t.id = $1", string(id))
+	if err != nil {
+		return a, err
+	}
+	if a.Thread.Metadata, err = parseMap(metadata); err != nil {
+		return a, err
+	}
+	err = c.each(ctx, func(r row) error {
+		p, err := scanParticipant(r)
+		a.Stay = &p
+		return err
+	}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND user_id = $2 ORDER BY joined DESC LIMIT 1", a.Thread.Key, string(user))
+	return a, err
+}
+
+// Access returns a thread and a user's latest stay. See chat.Store.
+func (db *DB) Access(ctx context.Context, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
+	var a chat.Access
+	err := db.read("access", func(c conn) (err error) {
+		a, err = accessOf(ctx, c, id, user)
+		return err
+	})
+	return a, err
+}
+
+const participantColumns = "user_id, name, share_from, metadata, joined, gone, until"
+
+func scanParticipant(r row) (chat.Participant, error) {
+	var p chat.Participant
+	var metadata string
+	err := r.Scan(&p.Identity, &p.DisplayName, &p.ShareFrom, &metadata, &p.Joined, &p.Left, &p.Until)
+	if err == nil {
+		p.Metadata, err = parseMap(metadata)
+	}
+	return p, err
+}
+
+func present(ctx context.Context, c conn, thread int64, skip, limit int) ([]chat.Participant, error) {
+	var out []chat.Participant
+	err := c.each(ctx, func(r row) error {
+		p, err := scanParticipant(r)
+		out = append(out, p)
+		return err
+	}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND gone = 0 ORDER BY joined, place LIMIT $2 OFFSET $3", thread, limit, skip)
+	return out, err
+}
+
+// Participants returns those present. See chat.Store.
+func (db *DB) Participants(ctx context.Context, thread int64, skip, limit int) ([]chat.Participant, error) {
+	var out []chat.Participant
+	err := db.read("participants", func(c conn) (err error) {
+		out, err = present(ctx, c, thread, skip, limit)
+		return err
+	})
+	return out, err
+}
+
+const messageColumns = "id, seq, version, type, sender, name, content, metadata, edited_on, deleted_on"
+
+func scanMessage(r row) (chat.Message, error) {
+	var m chat.Message
+	var content, metadata string
+	err := r.Scan(&m.ID, &m.Seq, &m.Version, &m.Type, &m.Sender, &m.SenderName, &content, &metadata, &m.EditedOn, &m.DeletedOn)
+	if err != nil {
+		return m, err
+	}
+	if m.Metadata, err = parseMap(metadata); err != nil {
+		return m, err
+	}
+	if m.Type.User() {
+		m.Content.Text = content
+		return m, nil
+	}
+	var record contentRecord
+	err = json.Unmarshal([]byte(content), &record)
+	m.Content = contentOf(record)
+	return m, err
+}
+
+func messageOf(ctx context.Context, c conn, thread int64, id chat.MessageID) (*chat.Message, error) {
+	var out *chat.Message
+	err := c.each(ctx, func(r row) error {
+		m, err := scanMessage(r)
+		out = &m
+		return err
+	}, "SELECT "+messageColumns+" FROM messages WHERE tk = $1 AND id = $2", thread, int64(id))
+	if err == nil && out == nil {
+		err = &chat.Error{Kind: chat.NotFound, Reason: "no such message"}
+	}
+	return out, err
+}
+
+// Message returns one message. See chat.Store.
+func (db *DB) Message(ctx context.Context, thread int64, id chat.MessageID) (*chat.Message, error) {
+	var out *chat.Message
+	err := db.read("message", func(c conn) (err error) {
+		out, err = messageOf(ctx, c, thread, id)
+		return err
+	})
+	return out, err
+}
+
+const endOfTime = 1<<63 - 1
+
+// Messages returns messages newest first: a range of the primary key, whose second part is the time. See chat.Store.
+func (db *DB) Messages(ctx context.Context, thread int64, q chat.MessageQuery) ([]chat.Message, error) {
+	last := int64(endOfTime)
+	if q.To != 0 {
+		last = int64(q.To)
+	}
+	if q.Before != 0 {
+		last = min(last, int64(q.Before)-1)
+	}
+	var out []chat.Message
+	err := db.read("messages", func(c conn) error {
+		return c.each(ctx, func(r row) error {
+			m, err := scanMessage(r)
+			out = append(out, m)
+			return err
+		}, "SELECT "+messageColumns+" FROM messages WHERE tk = $1 AND id >= $2 AND id <= $3 ORDER BY id DESC LIMIT $4",
+			thread, int64(q.From), last, q.Limit)
+	})
+	return out, err
+}
+
+func scanReceipt(r row) (chat.ReadReceipt, error) {
+	var out chat.ReadReceipt
+	err := r.Scan(&out.Reader, &out.MessageID, &out.ReadOn)
+	return out, err
+}
+
+// Receipts returns the latest receipt of each reader. See chat.Store.
+func (db *DB) Receipts(ctx context.Context, thread int64, skip, limit int) ([]chat.ReadReceipt, error) {
+	var out []chat.ReadReceipt
+	err := db.read("receipts", func(c conn) error {
+		return c.each(ctx, func(r row) error {
+			receipt, err := scanReceipt(r)
+			out = append(out, receipt)
+			return err
+		}, "SELECT user_id, message_id, read_on FROM receipts WHERE tk = $1 ORDER BY read_on, user_id LIMIT $2 OFFSET $3", thread, limit, skip)
+	})
+	return out, err
+}
+
+// ThreadsOf returns the threads of a user. See chat.Store.
+func (db *DB) ThreadsOf(ctx context.Context, user chat.Identity, q chat.ThreadQuery) ([]chat.ThreadItem, error) {
+	last := chat.ThreadItem{LastOn: endOfTime, Key: endOfTime}
+	if q.Before != nil {
+		last = *q.Before
+	}
+	var out []chat.ThreadItem
+	err := db.read("threads", func(c conn) error {
+		return c.each(ctx, func(r row) error {
+			var t chat.ThreadItem
+			err := r.Scan(&t.Key, &t.ID, &t.Topic, &t.DeletedOn, &t.LastOn)
+			out = append(out, t)
+			return err
+		}, `SELECT tk, id, topic, deleted_on, last_on FROM threads
+			WHERE tk IN (SELECT tk FROM participants WHERE user_id = $1) AND last_on >= $2 AND (last_on, tk) < ($3, $4)
+			ORDER BY last_on DESC, tk DESC LIMIT $5`,
+			string(user), int64(q.Since), int64(last.LastOn), last.Key, q.Limit)
+	})
+	return out, err
+}
+
+// Expired returns threads whose retention ended. See chat.Store.
+func (db *DB) Expired(ctx context.Context, now chat.Time, limit int) ([]chat.ThreadID, error) {
+	var out []chat.ThreadID
+	err := db.read("expired", func(c conn) error {
+		return c.each(ctx, func(r row) error {
+			var id chat.ThreadID
+			err := r.Scan(&id)
+			out = append(out, id)
+			return err
+		}, "SELECT id FROM threads WHERE expires_on > 0 AND deleted_on = 0 AND expires_on <= $1 ORDER BY expires_on LIMIT $2", int64(now), limit)
+	})
+	return out, err
+}
+
+// view is a thread inside the transaction of its update.
+type view struct {
+	ctx context.Context
+	tx  conn
+	id  chat.ThreadID
+	key int64
+}
+
+func openView(ctx context.Context, tx conn, id chat.ThreadID) (*view, error) {
+	v := &view{ctx: ctx, tx: tx, id: id}
+	return v, tx.one(ctx, []any{&v.key}, "SELECT tk FROM threads WHERE id = $1", string(id))
+}
+
+func (v *view) Access(user chat.Identity) (*chat.Access, error) {
+	a, err := accessOf(v.ctx, v.tx, v.id, user)
+	return &a, err
+}
+
+func (v *view) Present() ([]chat.Participant, error) {
+	return present(v.ctx, v.tx, v.key, 0, chat.MaxParticipants)
+}
+
+func (v *view) Message(id chat.MessageID) (*chat.Message, error) {
+	return messageOf(v.ctx, v.tx, v.key, id)
+}
+
+func (v *view) Receipt(reader chat.Identity) (*chat.ReadReceipt, error) {
+	var out *chat.ReadReceipt
+	err := v.tx.each(v.ctx, func(r row) error {
+		receipt, err := scanReceipt(r)
+		out = &receipt
+		return err
+	}, "SELECT user_id, message_id, read_on FROM receipts WHERE tk = $1 AND user_id = $2", v.key, string(reader))
+	return out, err
+}

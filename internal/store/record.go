@@ -1,0 +1,115 @@
+package store
+
+import (
+	"encoding/json"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// Records are the JSON that stands in columns. They are this package's own, so that a change of a domain type does not
+// silently change what is on disk.
+
+type participantRecord struct {
+	Identity  chat.Identity     `json:"id"`
+	Name      string            `json:"name,omitempty"`
+	ShareFrom chat.Time         `json:"since,omitempty"`
+	Metadata  map[string]string `json:"metadata,omitempty"`
+	Joined    int64             `json:"joined,omitempty"`
+	Left      int64             `json:"left,omitempty"`
+	Until     chat.MessageID    `json:"until,omitempty"`
+}
+
+type contentRecord struct {
+	Text         string              `json:"text,omitempty"`
+	Topic        string              `json:"topic,omitempty"`
+	Participants []participantRecord `json:"participants,omitempty"`
+	Initiator    chat.Identity       `json:"initiator,omitempty"`
+}
+
+type propertiesRecord struct {
+	Topic         string            `json:"topic"`
+	Metadata      map[string]string `json:"metadata,omitempty"`
+	RetentionKind string            `json:"retention_kind,omitempty"`
+	RetentionDays int               `json:"retention_days,omitempty"`
+}
+
+type creationRecord struct {
+	propertiesRecord
+	Creator chat.Identity             `json:"creator"`
+	On      chat.Time                 `json:"on"`
+	Invalid []chat.InvalidParticipant `json:"invalid,omitempty"`
+}
+
+func recordsOf(in []chat.Participant) []participantRecord {
+	out := make([]participantRecord, len(in))
+	for i, p := range in {
+		out[i] = participantRecord{p.Identity, p.DisplayName, p.ShareFrom, p.Metadata, p.Joined, p.Left, p.Until}
+	}
+	return out
+}
+
+func participantsOf(in []participantRecord) []chat.Participant {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make([]chat.Participant, len(in))
+	for i, p := range in {
+		out[i] = chat.Participant{
+			Identity: p.Identity, DisplayName: p.Name, ShareFrom: p.ShareFrom, Metadata: p.Metadata, Joined: p.Joined, Left: p.Left, Until: p.Until,
+		}
+	}
+	return out
+}
+
+func recordOfContent(c chat.Content) contentRecord {
+	return contentRecord{c.Text, c.Topic, recordsOf(c.Participants), c.Initiator}
+}
+
+func contentOf(r contentRecord) chat.Content {
+	return chat.Content{Text: r.Text, Topic: r.Topic, Participants: participantsOf(r.Participants), Initiator: r.Initiator}
+}
+
+func recordOfProperties(p *chat.Properties) propertiesRecord {
+	return propertiesRecord{p.Topic, p.Metadata, p.Retention.Kind, p.Retention.Days}
+}
+
+func propertiesOf(r propertiesRecord) chat.Properties {
+	return chat.Properties{Topic: r.Topic, Metadata: r.Metadata, Retention: chat.Retention{Kind: r.RetentionKind, Days: r.RetentionDays}}
+}
+
+func formatCreation(c chat.Creation) (string, error) {
+	t := &c.Thread
+	raw, err := json.Marshal(creationRecord{
+		propertiesRecord{t.Topic, t.Metadata, t.Retention.Kind, t.Retention.Days}, t.CreatedBy, t.CreatedOn, c.Invalid,
+	})
+	return string(raw), err
+}
+
+func parseCreation(id chat.ThreadID, raw string) (chat.Creation, error) {
+	var r creationRecord
+	if err := json.Unmarshal([]byte(raw), &r); err != nil {
+		return chat.Creation{}, err
+	}
+	p := propertiesOf(r.propertiesRecord)
+	return chat.Creation{Invalid: r.Invalid, Thread: chat.Thread{
+		ID: id, CreatedBy: r.Creator, CreatedOn: r.On, Topic: p.Topic, Metadata: p.Metadata, Retention: p.Retention,
+	}}, nil
+}
+
+// formatMap renders metadata; none is the empty string.
+func formatMap(m map[string]string) string {
+	if len(m) == 0 {
+		return ""
+	}
+	raw, _ := json.Marshal(m) //nolint:errchkjson // a map of strings cannot fail
+	return string(raw)
+}
+
+func parseMap(raw string) (map[string]string, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	var m map[string]string
+	err := json.Unmarshal([]byte(raw), &m)
+	return m, err
+}

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// Options of a DB. Both may be left out.
+type Options struct {
+	Log *slog.Logger
+	// Observe is told how long each operation took, by its name.
+	Observe func(operation string, took time.Duration)
+}
+
+// DB is an open store. It implements chat.Store, auth.KeyStore and auth.UserStore.
+type DB struct {
+	engine  engine
+	observe func(string, time.Duration)
+}
+
+// Open opens the store that the URL names and brings its schema up to date: "memory:" lives as long as the process,
+// "sqlite:PATH" in a file.
+func Open(ctx context.Context, url string, o Options) (*DB, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Observe == nil {
+		o.Observe = func(string, time.Duration) {}
+	}
+	e, err := openEngine(ctx, url, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, e, time.Now()); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return &DB{engine: e, observe: o.Observe}, nil
+}
+
+func openEngine(ctx context.Context, raw string, log *slog.Logger) (engine, error) {
+	scheme, rest, _ := strings.Cut(raw, ":")
+	switch {
+	case raw == "memory:":
+		return openSQLite(ctx, "", log)
+	case scheme == "sqlite" && rest != "":
+		return openSQLite(ctx, strings.TrimPrefix(rest, "//"), log)
+	case scheme == "postgres" || scheme == "postgresql":
+		return nil, errors.New("postgres stores are not in this build yet: use memory: or sqlite:PATH")
+	default:
+		return nil, fmt.Errorf("store %q: want memory:, sqlite:PATH or postgres://…", withoutPassword(raw))
+	}
+}
+
+// withoutPassword keeps a secret out of an error about a URL that could not be understood.
+func withoutPassword(raw string) string {
+	if u, err := url.Parse(raw); err == nil {
+		return u.Redacted()
+	}
+	return "(unreadable)"
+}
+
+// Ready reports whether the store answers.
+func (db *DB) Ready(ctx context.Context) error { return db.engine.ready(ctx) }
+
+// Close ends the store after the writes that are under way. It may be called twice.
+func (db *DB) Close() error { return db.engine.close() }
+
+// Secret returns 32 random bytes of that name, made at the first call and the same ever after.
+func (db *DB) Secret(ctx context.Context, name string) ([]byte, error) {
+	fresh := make([]byte, 32)
+	rand.Read(fresh)
+	var kept []byte
+	err := db.write(ctx, "secret", func(c conn) error {
+		if _, err := c.exec(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, fresh); err != nil {
+			return err
+		}
+		return c.one(ctx, []any{&kept}, "SELECT value FROM secrets WHERE name = $1", name)
+	})
+	return kept, err
+}
+
+// write runs a transaction, times it, and translates what the driver says.
+func (db *DB) write(ctx context.Context, operation string, do func(conn) error) error {
+	start := time.Now()
+	err := db.engine.write(ctx, do)
+	db.observe(operation, time.Since(start))
+	return translate(err)
+}
+
+// read runs reads outside a transaction, likewise.
+func (db *DB) read(operation string, do func(conn) error) error {
+	start := time.Now()
+	err := do(db.engine.read())
+	db.observe(operation, time.Since(start))
+	return translate(err)
+}
+
+// translate is the border between drivers and chat: errors of a driver become *chat.Error, others pass.
+func translate(err error) error {
+	var known *chat.Error
+	switch {
+	case err == nil, errors.As(err, &known), errors.Is(err, chat.ErrStale),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, errNoRow):
+		return &chat.Error{Kind: chat.NotFound, Reason: "no such row"}
+	case errors.Is(err, errClosed):
+		return &chat.Error{Kind: chat.Unavailable, Reason: "the store is closed", Cause: err}
+	default:
+		return &chat.Error{Kind: chat.Internal, Reason: "store", Cause: err}
+	}
+}

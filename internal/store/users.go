@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// AddUser keeps a user; one that is there already stays as it is. See auth.UserStore.
+func (db *DB) AddUser(ctx context.Context, u auth.User) error {
+	return db.write(ctx, "add_user", func(tx conn) error {
+		_, err := tx.exec(ctx, "INSERT INTO users (id, created_on, valid_from, deleted_on) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
+			string(u.Identity), int64(u.CreatedOn), int64(u.ValidFrom), int64(u.DeletedOn))
+		return err
+	})
+}
+
+// User returns a user, deleted ones too. See auth.UserStore.
+func (db *DB) User(ctx context.Context, id chat.Identity) (auth.User, error) {
+	u := auth.User{Identity: id}
+	err := db.read("user", func(c conn) error {
+		return c.one(ctx, []any{&u.CreatedOn, &u.ValidFrom, &u.DeletedOn}, "SELECT created_on, valid_from, deleted_on FROM users WHERE id = $1", string(id))
+	})
+	return u, err
+}
+
+// RevokeUser ends all tokens issued before validFrom. See auth.UserStore.
+func (db *DB) RevokeUser(ctx context.Context, id chat.Identity, validFrom chat.Time) error {
+	return db.mark(ctx, "revoke_user", "UPDATE users SET valid_from = $2 WHERE id = $1 AND deleted_on = 0", id, validFrom)
+}
+
+// DeleteUser keeps a tombstone, so that the user's tokens stay refused. See auth.UserStore.
+func (db *DB) DeleteUser(ctx context.Context, id chat.Identity, now chat.Time) error {
+	return db.mark(ctx, "delete_user", "UPDATE users SET deleted_on = $2 WHERE id = $1 AND deleted_on = 0", id, now)
+}
+
+func (db *DB) mark(ctx context.Context, operation, sql string, id chat.Identity, t chat.Time) error {
+	return db.write(ctx, operation, func(tx conn) error {
+		n, err := tx.exec(ctx, sql, string(id), int64(t))
+		if err == nil && n == 0 {
+			err = errNoRow
+		}
+		return err
+	})
+}
+
+// knownAtOnce is the size of the one list of users that the statement has room for; shorter lists are filled up.
+const knownAtOnce = 25
+
+var knownSQL = "SELECT id FROM users WHERE deleted_on = 0 AND id IN ($1" + positions(2, knownAtOnce) + ")"
+
+func positions(from, to int) string {
+	var b strings.Builder
+	for i := from; i <= to; i++ {
+		b.WriteString(", $" + strconv.Itoa(i))
+	}
+	return b.String()
+}
+
+// Known returns those of the users that exist and are not deleted. See chat.Store.
+func (db *DB) Known(ctx context.Context, users []chat.Identity) (map[chat.Identity]bool, error) {
+	out := make(map[chat.Identity]bool, len(users))
+	err := db.read("known", func(c conn) error {
+		for len(users) > 0 {
+			n := min(len(users), knownAtOnce)
+			args := make([]any, knownAtOnce)
+			for i := range args {
+				args[i] = ""
+				if i < n {
+					args[i] = string(users[i])
+				}
+			}
+			err := c.each(ctx, func(r row) error {
+				var id chat.Identity
+				err := r.Scan(&id)
+				out[id] = true
+				return err
+			}, knownSQL, args...)
+			if err != nil {
+				return err
+			}
+			users = users[n:]
+		}
+		return nil
+	})
+	return out, err
+}
+
+// SigningKeys returns the keys that sign user tokens, oldest first. See auth.KeyStore.
+func (db *DB) SigningKeys(ctx context.Context) ([]auth.SigningKey, error) {
+	var out []auth.SigningKey
+	err := db.read("signing_keys", func(c conn) error {
+		return c.each(ctx, func(r row) error {
+			var k auth.SigningKey
+			err := r.Scan(&k.ID, &k.PKCS8, &k.CreatedOn)
+			out = append(out, k)
+			return err
+		}, "SELECT id, pkcs8, created_on FROM signing_keys ORDER BY created_on, id")
+	})
+	return out, err
+}
+
+// AddSigningKey keeps a key; one of that id that is there already stays. See auth.KeyStore.
+func (db *DB) AddSigningKey(ctx context.Context, k auth.SigningKey) error {
+	return db.write(ctx, "add_signing_key", func(tx conn) error {
+		_, err := tx.exec(ctx, "INSERT INTO signing_keys (id, created_on, pkcs8) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
+			k.ID, int64(k.CreatedOn), k.PKCS8)
+		return err
+	})
+}
