@@ -61,7 +61,7 @@ const MaxIdentityLength = 256
 // (azure-communication-common for JavaScript 2.5.0).
 var (
 	acsUser = regexp.MustCompile(`^8:(acs|spool|dod-acs|gcch-acs):[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(_[0-9a-zA-Z-]+)+$`)
-	phone   = regexp.MustCompile(`^4:(\+?[0-9]{1,15}|anonymous)([_.-].*)?$`)
+	phone   = regexp.MustCompile(`^4:(\+?[0-9]{1,15}|anonymous)([_.-][0-9a-zA-Z_.-]*)?$`)
 	other   = regexp.MustCompile(`^[0-9]+:[a-z-]+:[0-9a-zA-Z_.-]+$`)
 )
 

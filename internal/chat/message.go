@@ -9,7 +9,7 @@ type MessageID int64
 // ParseMessageID reads an id as it stands in a path or body.
 func ParseMessageID(raw string) (MessageID, error) {
 	n, err := strconv.ParseInt(raw, 10, 64)
-	if err != nil || n < 0 || raw[0] == '+' {
+	if err != nil || raw[0] == '+' || raw[0] == '-' {
 		return 0, ErrMessageID(raw)
 	}
 	return MessageID(n), nil

@@ -46,6 +46,7 @@ func createThread(creator Identity, in NewThread, known map[Identity]bool, now T
 	for _, p := range in.Participants {
 		if p.Identity == creator {
 			caller = p
+			break
 		}
 	}
 	known = maps.Clone(known)

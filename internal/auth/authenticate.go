@@ -1,0 +1,77 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// Authenticate returns whose token raw is. A token that is not accepted is an error of kind Unauthorized without a
+// message; its Reason says why. Other errors are those of the store.
+//
+// Tokens are verified once and remembered by their hash until they end, since verifying takes longer than all the
+// rest of a small request. Users are remembered too, until Revoke, Delete or Forget.
+func (s *Identities) Authenticate(ctx context.Context, raw string) (Principal, error) {
+	now := s.now()
+	token, err := s.verify(raw, now)
+	if err != nil {
+		return Principal{}, err
+	}
+	user, err := s.user(ctx, token.Identity, now)
+	switch {
+	case err != nil:
+		return Principal{}, err
+	case user.DeletedOn != 0:
+		return Principal{}, errToken("identity is deleted")
+	case user.ValidFrom != 0 && token.issued <= seconds(user.ValidFrom): // see Issue
+		return Principal{}, errToken("token is revoked")
+	}
+	return token.Principal, nil
+}
+
+// verify checks that the token is genuine, not expired and one of the resource.
+func (s *Identities) verify(raw string, now chat.Time) (verified, error) {
+	if raw == "" {
+		return verified{}, errToken("no token")
+	}
+	if len(raw) > maxTokenBytes {
+		return verified{}, errToken("malformed token: too long")
+	}
+	hash := sha256.Sum256([]byte(raw))
+	token, ok, drops := s.tokens.get(hash, now)
+	if ok {
+		return token, nil
+	}
+	var c claims
+	if _, err := s.parser.ParseWithClaims(raw, &c, s.keys.find); err != nil {
+		return verified{}, whyRefused(err)
+	}
+	token, err := c.read(s.resource)
+	if err != nil {
+		return verified{}, err
+	}
+	s.tokens.put(hash, token, now, token.Expires, drops)
+	return token, nil
+}
+
+// user returns the user of a genuine token. One that the store does not know is adopted: tokens are minted offline
+// with the signing key too, and a store in memory forgets its users when the server restarts. Nobody else can make
+// such a token, and one who was deleted is known to the store.
+func (s *Identities) user(ctx context.Context, id chat.Identity, now chat.Time) (User, error) {
+	user, ok, drops := s.users.get(id, now)
+	if ok {
+		return user, nil
+	}
+	user, err := s.store.User(ctx, id)
+	if err != nil && chat.KindOf(err) == chat.NotFound {
+		if err = s.store.AddUser(ctx, User{Identity: id, CreatedOn: now}); err == nil {
+			user, err = s.store.User(ctx, id) // another server may have been faster
+		}
+	}
+	if err != nil {
+		return User{}, err
+	}
+	s.users.put(id, user, now, now+userAge, drops)
+	return user, nil
+}

@@ -1,0 +1,106 @@
+package chat
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAddParticipants(t *testing.T) {
+	t.Parallel()
+	a := present(bob) // any participant may add
+	here := []Participant{{Identity: alice, Joined: 1}, {Identity: bob, Joined: 1}}
+	in := []NewParticipant{
+		{Identity: dave}, {Identity: alice, DisplayName: "Somebody"},
+		{Identity: carol, DisplayName: "Carol", ShareFrom: noon, Metadata: map[string]string{"role": "guest"}},
+	}
+	c, invalid, err := addParticipants(a, here, bob, in, everyone(alice, carol), noon)
+	accepted(t, err)
+	join := []Participant{{Identity: carol, DisplayName: "Carol", ShareFrom: noon, Metadata: map[string]string{"role": "guest"}, Joined: 2}}
+	if diff := cmp.Diff(join, c.Join); diff != "" {
+		t.Errorf("participants (-want +got):\n%s", diff)
+	}
+	want := a.Thread
+	want.Roster, want.Present, want.Seq, want.LastID, want.LastOn = 2, 3, 3, MessageID(noon), noon
+	if diff := cmp.Diff(want, c.Thread); diff != "" {
+		t.Errorf("thread (-want +got):\n%s", diff)
+	}
+	// Text and code: recordings of the CLI suite.
+	if diff := cmp.Diff([]InvalidParticipant{{Identity: dave, Code: "403", Message: "Permissions check failed"}}, invalid); diff != "" {
+		t.Errorf("cannot be added (-want +got):\n%s", diff)
+	}
+}
+
+func TestAddParticipantsRefuses(t *testing.T) {
+	t.Parallel()
+	_, _, err := addParticipants(present(alice), nil, alice, additions(bob, "8:acs:fakeid"), everyone(bob), noon)
+	refused(t, err, Invalid, "", "Identifier format is invalid (8:acs:fakeid).")
+	for _, a := range []*Access{stranger(), gone(alice, 5)} {
+		_, _, err := addParticipants(a, nil, alice, additions(bob), everyone(bob), noon)
+		refused(t, err, Forbidden, "", errNotMember(alice, a.Thread.ID).Message)
+	}
+}
+
+// The one added hears of it although they came with it; what was said before is theirs to read from their share time.
+func TestAddedParticipantSeesTheirComing(t *testing.T) {
+	t.Parallel()
+	c, _, err := addParticipants(present(alice), nil, alice, []NewParticipant{{Identity: carol, ShareFrom: noon}}, everyone(carol), noon)
+	accepted(t, err)
+	access := Access{Thread: c.Thread, Stay: &c.Join[0]}
+	if !access.sees(c.Append[0].ID) {
+		t.Error("carol does not see that she came")
+	}
+	if access.sees(conversation().LastID) {
+		t.Error("carol sees what was said before her share time")
+	}
+}
+
+func TestRemoveParticipant(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		who     Identity
+		present int // before
+	}{
+		{"somebody else", bob, 2},
+		{"oneself", alice, 2},
+		{"oneself, the last one", alice, 1}, // the CLI suite: 204
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a, target := present(alice), present(c.who)
+			a.Thread.Present = c.present
+			got, err := removeParticipant(a, target, alice, c.who, noon)
+			accepted(t, err)
+			want := a.Thread
+			want.Roster, want.Present, want.Seq, want.LastID, want.LastOn = 2, c.present-1, 3, MessageID(noon), noon
+			if diff := cmp.Diff(want, got.Thread); diff != "" {
+				t.Errorf("thread (-want +got):\n%s", diff)
+			}
+			// The message of the removal is the last of the stay.
+			stay := Participant{Identity: c.who, DisplayName: name(c.who), Joined: 1, Left: 2, Until: MessageID(noon)}
+			if diff := cmp.Diff([]Participant{stay}, got.Leave); diff != "" {
+				t.Errorf("stay (-want +got):\n%s", diff)
+			}
+			access := Access{Thread: got.Thread, Stay: &got.Leave[0]}
+			if access.member(c.who) == nil || access.reader(c.who) != nil {
+				t.Error("who was removed is to be a reader and no member")
+			}
+			if !access.sees(got.Append[0].ID) || access.sees(got.Append[0].ID+1) {
+				t.Error("who was removed is to see their removal and nothing after it")
+			}
+		})
+	}
+}
+
+func TestRemoveParticipantRefuses(t *testing.T) {
+	t.Parallel()
+	// Recordings of the CLI suite: the id is checked before the membership of whoever asks.
+	_, err := removeParticipant(stranger(), stranger(), alice, "8:acs:fakeid", noon)
+	refused(t, err, Invalid, "", "Identifier format is invalid (8:acs:fakeid).")
+	// Recordings of the CLI suite: removing oneself again is refused, since one is no participant any more.
+	_, err = removeParticipant(gone(alice, 5), gone(alice, 5), alice, alice, noon)
+	refused(t, err, Forbidden, "", errNotMember(alice, conversation().ID).Message)
+	_, err = removeParticipant(stranger(), present(bob), alice, bob, noon)
+	refused(t, err, Forbidden, "", errNotMember(alice, conversation().ID).Message)
+}

@@ -1,0 +1,194 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// outcome is how a kind of error looks in REST.
+type outcome struct {
+	status  int
+	code    string
+	message string // where the error brings none
+}
+
+// outcomes maps kinds to answers. Texts of 500 and 503: recordings of the CLI suite and examples of the specification.
+var outcomes = map[chat.ErrorKind]outcome{
+	chat.Internal:     {http.StatusInternalServerError, "InternalServerError", "The server could not fulfill the request due to some unexpected failure."},
+	chat.Invalid:      {http.StatusBadRequest, "BadRequest", ""},
+	chat.Unauthorized: {http.StatusUnauthorized, "Unauthorized", ""},
+	chat.Forbidden:    {http.StatusForbidden, "Forbidden", ""},
+	chat.NotFound:     {http.StatusNotFound, "NotFound", ""},
+	chat.TooLarge:     {http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", ""},
+	chat.Unavailable:  {http.StatusServiceUnavailable, "ServiceUnavailable", "The server is currently unable to handle the request."},
+}
+
+// bindingError is found before the operation itself is reached; such answers do not list the supported versions
+// (recordings of the Python suite).
+type bindingError struct{ cause *chat.Error }
+
+func (e *bindingError) Error() string { return e.cause.Error() }
+func (e *bindingError) Unwrap() error { return e.cause }
+
+// chatError is the envelope that Chat really sends from 2021-03-07 on, not the one of its specification (recordings of
+// the Java, Android and CLI suites).
+type chatError struct {
+	CommunicationError struct {
+		Code    string     `json:"Code"`
+		Message string     `json:"Message,omitempty"`
+		Details []struct{} `json:"Details"`
+	} `json:"CommunicationError"`
+}
+
+// identityError is the documented envelope, which Identity does send.
+type identityError struct {
+	Error struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+		Target  string `json:"target,omitempty"`
+	} `json:"error"`
+}
+
+// frameworkError is the envelope of ASP.NET API versioning.
+type frameworkError struct {
+	Error struct {
+		Code       string  `json:"code"`
+		Message    string  `json:"message"`
+		InnerError *string `json:"innerError"`
+	} `json:"error"`
+}
+
+// answer writes what a handler returned, in the version that was asked for.
+func (s *server) answer(w http.ResponseWriter, st *state, re reply) {
+	h := w.Header()
+	h.Set("api-supported-versions", st.row.supported())
+	if st.row.api == identityAPI {
+		h.Set("Request-Context", "appId=")
+	}
+	if re.location != "" {
+		h.Set("Location", re.location)
+	}
+	if re.body == nil {
+		st.write(w, re.status, "", nil)
+		return
+	}
+	if o, ok := re.body.(older); ok {
+		re.body = o.at(st.version)
+	}
+	st.write(w, re.status, "application/json; charset=utf-8", encode(re.body))
+}
+
+// fail writes the answer to an error and notes the reason for the log. It is the only writer of errors that operations
+// return.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, st *state, err error) {
+	st.reason = err
+	var version *versionError
+	var binding *bindingError
+	switch {
+	case errors.Is(err, errSlowBody):
+		w.Header().Set("Connection", "close")
+		st.write(w, http.StatusRequestTimeout, "", nil)
+	case errors.Is(err, errMediaType):
+		st.write(w, http.StatusUnsupportedMediaType, "", nil)
+	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+		st.write(w, http.StatusServiceUnavailable, "", nil) // nobody reads it
+	case errors.As(err, &version):
+		var body frameworkError
+		body.Error.Code, body.Error.Message = version.code, version.message
+		w.Header().Set("api-supported-versions", st.row.supported())
+		st.write(w, http.StatusBadRequest, "application/json; charset=utf-8", encode(body))
+	default:
+		if !errors.As(err, &binding) {
+			w.Header().Set("api-supported-versions", st.row.supported())
+		}
+		s.failWith(w, st, err)
+	}
+}
+
+// failWith writes an error of the operation in the envelope of its API.
+func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
+	e := &chat.Error{Kind: chat.Internal}
+	errors.As(err, &e)
+	out := outcomes[e.Kind]
+	if e.Code != "" {
+		out.code = e.Code
+	}
+	if e.Message != "" {
+		out.message = e.Message
+	}
+	h := w.Header()
+	if e.Kind == chat.Unavailable {
+		h.Set("Retry-After", "1")
+	}
+	if st.row.api == identityAPI {
+		h.Set("Request-Context", "appId=")
+		if e.Kind == chat.Unauthorized && e.Code == "Denied" { // refused before the operation is known
+			h.Del("api-supported-versions")
+		}
+		st.write(w, out.status, "application/json", encode(identityBody(out, e.Target)))
+		return
+	}
+	if e.Kind == chat.Unauthorized { // empty, with nothing that says how to authenticate (recordings of the iOS suite)
+		h.Del("api-supported-versions")
+		st.write(w, out.status, "", nil)
+		return
+	}
+	var body chatError
+	body.CommunicationError.Code, body.CommunicationError.Message = out.code, out.message
+	body.CommunicationError.Details = []struct{}{}
+	st.write(w, out.status, "application/json", encode(body))
+}
+
+// identityBody renders an error of Identity. A kind without a code of its own is a validation error there.
+func identityBody(out outcome, target string) identityError {
+	var body identityError
+	if out.code == "BadRequest" {
+		out.code = "ValidationError"
+		if out.message == "" {
+			out.message = "The request is invalid."
+		}
+	}
+	body.Error.Code, body.Error.Message, body.Error.Target = out.code, out.message, target
+	return body
+}
+
+// refuse answers a request that reaches no operation.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, status int, reason string) {
+	st := stateOf(r)
+	st.reason = errors.New(reason)
+	st.write(w, status, "", nil)
+}
+
+func encode(body any) []byte {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(body); err != nil {
+		panic("httpapi: a wire type cannot be encoded: " + err.Error()) // a defect: recovered, logged, answered with 500
+	}
+	return []byte(strings.TrimSuffix(b.String(), "\n"))
+}
+
+// write sends the answer. Empty answers have no Content-Type (all recordings).
+func (st *state) write(w http.ResponseWriter, status int, contentType string, body []byte) {
+	st.status = status
+	h := w.Header()
+	h.Set("X-Processing-Time", strconv.FormatInt(time.Since(st.start).Milliseconds(), 10)+"ms")
+	if contentType != "" {
+		h.Set("Content-Type", contentType)
+	} else {
+		h["Content-Type"] = nil
+	}
+	if status != http.StatusNoContent {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // who has gone away needs no answer
+}

@@ -1,0 +1,118 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// call is one request as handlers see it.
+type call struct {
+	context.Context
+	r         *http.Request
+	principal auth.Principal
+	version   Version
+	query     url.Values
+	body      []byte
+	links     links
+}
+
+// reply is what a handler answers.
+type reply struct {
+	status   int
+	location string // absolute; empty for none
+	body     any    // nil for none
+}
+
+func ok(body any) (reply, error) { return reply{status: http.StatusOK, body: body}, nil }
+
+// done is the reply without a body, or the error.
+func done(status int, err error) (reply, error) { return reply{status: status}, err }
+
+func (c *call) user() chat.Identity { return c.principal.Identity }
+
+// param returns a path parameter. It is decoded here and nowhere else: chi routes on, and returns, the escaped path.
+func (c *call) param(name string) string {
+	raw := chi.URLParam(c.r, name)
+	if decoded, err := url.PathUnescape(raw); err == nil {
+		return decoded
+	}
+	return raw
+}
+
+func (c *call) thread() chat.ThreadID   { return chat.ThreadID(c.param("thread")) }
+func (c *call) identity() chat.Identity { return chat.Identity(c.param("identity")) }
+
+func (c *call) message() (chat.MessageID, error) { return chat.ParseMessageID(c.param("message")) }
+
+// number reads a whole number of the query, from least on; absent is the fallback.
+func (c *call) number(name string, least, fallback int) (int, error) {
+	raw := c.query.Get(name)
+	if raw == "" {
+		return fallback, nil
+	}
+	n, err := strconv.Atoi(raw)
+	if err != nil || n < least {
+		return 0, invalid("query parameter %s is no number from %d on", name, least)
+	}
+	return n, nil
+}
+
+// page reads maxPageSize; more than the limit is cut to it.
+func (c *call) page(limit chat.PageLimit) (int, error) {
+	n, err := c.number("maxPageSize", 1, limit.Default)
+	return min(n, limit.Max), err
+}
+
+// startTime reads the time from which on to list; 0 for none.
+func (c *call) startTime() (chat.Time, error) {
+	raw := c.query.Get("startTime")
+	if raw == "" {
+		return 0, nil
+	}
+	t, err := parseTime(raw)
+	if err != nil {
+		return 0, invalid("query parameter startTime is no time")
+	}
+	return t, nil
+}
+
+// timeLayouts are the forms in which times arrive: RFC 3339 from SDKs, the last from the service itself, which writes it
+// into its nextLinks and takes it back (recordings of the JavaScript suite).
+var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02", "1/2/2006 3:04:05 PM -07:00"}
+
+func parseTime(raw string) (chat.Time, error) {
+	var err error
+	for _, layout := range timeLayouts {
+		t, e := time.Parse(layout, raw)
+		if e == nil {
+			return chat.TimeOf(t), nil
+		}
+		err = e
+	}
+	// A plus that was not escaped in the query has become a space.
+	if i := strings.LastIndexByte(raw, ' '); i > 0 {
+		if t, e := parseTimePlus(raw[:i] + "+" + raw[i+1:]); e == nil {
+			return t, nil
+		}
+	}
+	return 0, err
+}
+
+func parseTimePlus(raw string) (chat.Time, error) {
+	raw = strings.Replace(raw, " +", "+", 1)
+	for _, layout := range []string{time.RFC3339Nano, "1/2/2006 3:04:05 PM-07:00"} {
+		if t, err := time.Parse(layout, raw); err == nil {
+			return chat.TimeOf(t), nil
+		}
+	}
+	return 0, strconv.ErrSyntax
+}

@@ -1,0 +1,135 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// maxBody bounds a request body: 200 participants with full names and metadata fit in.
+const maxBody = 1 << 20
+
+func invalid(reason string, args ...any) error {
+	return &chat.Error{Kind: chat.Invalid, Reason: fmt.Sprintf(reason, args...)}
+}
+
+// errSlowBody is answered to a client that began a body and did not finish it in time.
+var errSlowBody = errors.New("body did not arrive in time")
+
+// readBody reads the whole body: the signature of an access key covers it.
+func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return nil, nil
+	}
+	if r.ContentLength > maxBody {
+		return nil, &chat.Error{Kind: chat.TooLarge, Reason: "body over the limit"}
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(s.BodyTimeout)) // a test recorder has no deadlines
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	_ = control.SetReadDeadline(time.Time{})
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, errSlowBody
+	case err != nil:
+		return nil, invalid("body broke off: %v", err)
+	case len(body) > maxBody:
+		return nil, &chat.Error{Kind: chat.TooLarge, Reason: "body over the limit"}
+	}
+	return body, nil
+}
+
+// errMediaType is answered to a body that does not claim to be JSON.
+var errMediaType = errors.New("unsupported content type")
+
+func checkMediaType(r *http.Request) error {
+	raw := r.Header.Get("Content-Type")
+	if raw == "" { // some clients send none, the service reads the body as JSON
+		return nil
+	}
+	kind, params, err := mime.ParseMediaType(raw)
+	charset := strings.ToLower(params["charset"])
+	if err != nil || (kind != "application/json" && !strings.HasSuffix(kind, "+json")) || (charset != "" && charset != "utf-8") {
+		return errMediaType
+	}
+	return nil
+}
+
+// with makes a handler of one that takes a request body.
+func with[T any](handle func(*server, *call, T) (reply, error)) func(*server, *call) (reply, error) {
+	return func(s *server, c *call) (reply, error) {
+		if len(c.body) == 0 {
+			return reply{}, invalid("no body")
+		}
+		return withOptional(handle)(s, c)
+	}
+}
+
+// withOptional makes a handler of one whose request body may be missing.
+func withOptional[T any](handle func(*server, *call, T) (reply, error)) func(*server, *call) (reply, error) {
+	return func(s *server, c *call) (reply, error) {
+		var in T
+		if len(c.body) > 0 {
+			if err := checkMediaType(c.r); err != nil {
+				return reply{}, err
+			}
+			if err := decode(c.body, &in); err != nil {
+				return reply{}, err
+			}
+		}
+		if l, ok := any(&in).(liftable); ok {
+			l.lift(c.version)
+		}
+		return handle(s, c, in)
+	}
+}
+
+// decode reads a JSON object. Unknown fields are passed over, as the service does. NUL is refused: PostgreSQL cannot keep
+// it in text, and engines shall not differ.
+func decode(body []byte, into any) error {
+	if !utf8.Valid(body) {
+		return invalid("body is not UTF-8")
+	}
+	if hasNUL(body) {
+		return invalid("body holds a NUL character")
+	}
+	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
+		return invalid("body is no JSON object")
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		var known *chat.Error
+		if errors.As(err, &known) {
+			return known
+		}
+		return invalid("body cannot be read: %v", err)
+	}
+	return nil
+}
+
+// hasNUL finds the escape of a NUL, not a backslash followed by the same letters.
+func hasNUL(body []byte) bool {
+	for rest := body; ; {
+		i := bytes.Index(rest, []byte(`\u0000`))
+		if i < 0 {
+			return false
+		}
+		slashes := 0
+		for j := i - 1; j >= 0 && rest[j] == '\\'; j-- {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return true
+		}
+		rest = rest[i+6:]
+	}
+}

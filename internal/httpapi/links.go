@@ -1,0 +1,133 @@
+package httpapi
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// links builds the absolute addresses that answers hold. Clients call them as they are, so they must begin with the name
+// by which the client reaches this server.
+type links struct {
+	public  string
+	proxies []netip.Prefix
+}
+
+// base returns scheme and host without a slash at the end.
+func (l links) base(r *http.Request) string {
+	if l.public != "" {
+		return l.public
+	}
+	scheme, host := "http", withoutDoubledPort(r.Host)
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if l.trusts(r) {
+		if v := r.Header.Get("X-Forwarded-Proto"); v == "http" || v == "https" {
+			scheme = v
+		}
+		if v := r.Header.Get("X-Forwarded-Host"); v != "" {
+			host = v
+		}
+	}
+	return scheme + "://" + host
+}
+
+func (l links) trusts(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	peer, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	for _, p := range l.proxies {
+		if p.Contains(peer.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutDoubledPort mends "host:port:port", which azure-communication-common for JavaScript 2.0 to 2.4 sends from Node.
+func withoutDoubledPort(host string) string {
+	i := strings.LastIndexByte(host, ':')
+	if i > 0 && strings.HasSuffix(host[:i], host[i:]) {
+		return host[:i]
+	}
+	return host
+}
+
+// thread returns the Location of a thread: colons escaped, at signs not (all recordings).
+func (l links) thread(r *http.Request, id chat.ThreadID) string {
+	return l.base(r) + "/chat/threads/" + strings.ReplaceAll(string(id), ":", "%3A")
+}
+
+func (l links) message(r *http.Request, thread chat.ThreadID, id chat.MessageID) string {
+	return l.thread(r, thread) + "/messages/" + id.String()
+}
+
+// next returns a nextLink: the path unescaped, the continuation, startTime where the request had one, page size and
+// version (recordings of all suites).
+func (c *call) next(path string, size int, name, value string) string {
+	link := c.links.base(c.r) + path + "?" + name + "=" + url.QueryEscape(value)
+	if since := c.query.Get("startTime"); since != "" {
+		link += "&startTime=" + url.QueryEscape(since)
+	}
+	return link + "&maxPageSize=" + strconv.Itoa(size) + "&api-version=" + string(c.version)
+}
+
+// A cursor says where a page ended. It is signed together with the list and the user that it belongs to, so that it can
+// not be made up or carried elsewhere. The first byte is its version.
+const cursorVersion = 1
+
+func (s *server) cursorAt(c *call, list string, at ...int64) string {
+	raw := []byte{cursorVersion}
+	for _, n := range at {
+		raw = binary.BigEndian.AppendUint64(raw, uint64(n))
+	}
+	return base64.RawURLEncoding.EncodeToString(append(raw, s.sign(c, list, raw)...))
+}
+
+// cursor reads the continuation of a request: n numbers, nil when there is none.
+func (s *server) cursor(c *call, list string, n int) ([]int64, error) {
+	text := c.query.Get("syncState")
+	if text == "" {
+		return nil, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(raw) != 1+8*n+cursorMAC || raw[0] != cursorVersion {
+		return nil, invalid("syncState is malformed")
+	}
+	raw, mac := raw[:1+8*n], raw[1+8*n:]
+	if !hmac.Equal(mac, s.sign(c, list, raw)) {
+		return nil, invalid("syncState was not made for this list")
+	}
+	at := make([]int64, n)
+	for i := range at {
+		at[i] = int64(binary.BigEndian.Uint64(raw[1+8*i:]))
+	}
+	return at, nil
+}
+
+const cursorMAC = 16
+
+func (s *server) sign(c *call, list string, raw []byte) []byte {
+	mac := hmac.New(sha256.New, s.CursorKey)
+	for _, part := range []string{list, string(c.user()), string(c.thread())} {
+		mac.Write([]byte(part))
+		mac.Write([]byte{0})
+	}
+	mac.Write(raw)
+	return mac.Sum(nil)[:cursorMAC]
+}

@@ -1,0 +1,138 @@
+package httpapi
+
+import (
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// Config is what the API is made of. Chat, Identities, AccessKeys, CursorKey and Now are demanded.
+type Config struct {
+	Chat       *chat.Service
+	Identities *auth.Identities
+	AccessKeys *auth.AccessKeys
+
+	EntraToken     string         // a static bearer that the Identity API accepts; empty for none
+	PublicURL      string         // "https://host[:port]" that links are built from; empty: from the request
+	TrustedProxies []netip.Prefix // whose X-Forwarded-Proto and X-Forwarded-Host are believed
+	CORSOrigins    []string       // origins of web pages that may call; "*" for all
+	CursorKey      []byte         // signs continuation tokens
+	BodyTimeout    time.Duration  // for a client to send a whole body; 0 for 30 s
+
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Now     func() chat.Time
+}
+
+type server struct {
+	Config
+	metrics metrics
+	links   links
+}
+
+// New returns the handler of both APIs. It refuses a configuration that lacks a demanded part.
+func New(c Config) (http.Handler, error) {
+	if c.Chat == nil || c.Identities == nil || c.AccessKeys == nil || len(c.CursorKey) == 0 || c.Now == nil {
+		return nil, errors.New("httpapi: incomplete configuration")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.BodyTimeout == 0 {
+		c.BodyTimeout = 30 * time.Second
+	}
+	s := &server{Config: c}
+	s.links = links{public: strings.TrimRight(c.PublicURL, "/"), proxies: c.TrustedProxies}
+	var err error
+	if s.metrics, err = newMetrics(c.Metrics); err != nil {
+		return nil, err
+	}
+	return s.router(), nil
+}
+
+func (s *server) router() http.Handler {
+	r := chi.NewRouter()
+	r.Use(s.begin, s.recover, s.cors, cleanPath)
+	for _, row := range routes {
+		r.Method(row.method, row.pattern, s.serve(row))
+	}
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) { s.refuse(w, r, http.StatusNotFound, "no such route") })
+	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
+		for _, method := range []string{"GET", "POST", "PATCH", "DELETE"} {
+			if r.Match(chi.NewRouteContext(), method, chi.RouteContext(req.Context()).RoutePath) {
+				w.Header().Add("Allow", method)
+			}
+		}
+		s.refuse(w, req, http.StatusMethodNotAllowed, "method not allowed")
+	})
+	return r
+}
+
+// serve runs one row of the table: read, authenticate, check version and scope, handle, answer.
+func (s *server) serve(row route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		st := stateOf(r)
+		st.row = &row
+		reply, err := s.handle(row, w, r, st)
+		if err != nil {
+			s.fail(w, r, st, err)
+			return
+		}
+		s.answer(w, st, reply)
+	})
+}
+
+func (s *server) handle(row route, w http.ResponseWriter, r *http.Request, st *state) (reply, error) {
+	c := call{Context: r.Context(), r: r, links: s.links}
+	var err error
+	if c.body, err = s.readBody(w, r); err != nil {
+		return reply{}, err
+	}
+	if err := s.authenticate(row, &c, st); err != nil {
+		return reply{}, err
+	}
+	c.query = r.URL.Query()
+	if c.version, err = row.version(&c); err != nil {
+		return reply{}, err
+	}
+	st.version = c.version
+	if row.api == chatAPI && !c.principal.Can(row.need) {
+		return reply{}, &chat.Error{Kind: chat.Forbidden, Reason: "token scope does not allow " + row.operation}
+	}
+	return row.handle(s, &c)
+}
+
+// authenticate finds out who calls. Chat takes user tokens only; Identity takes the access key, or an Entra bearer.
+func (s *server) authenticate(row route, c *call, st *state) (err error) {
+	header := c.r.Header.Get("Authorization")
+	scheme, token, _ := strings.Cut(header, " ")
+	bearer := strings.EqualFold(scheme, "Bearer")
+	switch {
+	case row.api == chatAPI && !bearer:
+		return &chat.Error{Kind: chat.Unauthorized, Reason: "no bearer token"}
+	case row.api == chatAPI:
+		c.principal, err = s.Identities.Authenticate(c.r.Context(), strings.TrimSpace(token))
+		st.user = c.principal.Identity
+		return err
+	case !bearer:
+		return s.AccessKeys.Verify(c.r, c.body, s.Now().Std())
+	case s.EntraToken != "" && subtle.ConstantTimeCompare([]byte(strings.TrimSpace(token)), []byte(s.EntraToken)) == 1:
+		return nil
+	default:
+		return denied("bearer token is not the configured Entra token")
+	}
+}
+
+func denied(reason string) error {
+	return &chat.Error{Kind: chat.Unauthorized, Code: "Denied", Message: "Denied by the resource provider.", Reason: reason}
+}

@@ -1,0 +1,98 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+type createThreadRequest struct {
+	Topic           string             `json:"topic"`
+	Participants    []participantModel `json:"participants"`
+	Metadata        map[string]string  `json:"metadata"`
+	RetentionPolicy *retentionModel    `json:"retentionPolicy"`
+}
+
+type createThreadReply struct {
+	ChatThread          threadModel    `json:"chatThread"`
+	InvalidParticipants []invalidModel `json:"invalidParticipants,omitempty"`
+}
+
+func (s *server) createThread(c *call, in createThreadRequest) (reply, error) {
+	thread := chat.NewThread{
+		Topic: in.Topic, Participants: fromParticipants(in.Participants), Metadata: in.Metadata, Token: c.idempotencyToken(),
+	}
+	if r := in.RetentionPolicy.retention(); r != nil {
+		thread.Retention = *r
+	}
+	made, err := s.Chat.CreateThread(c, c.user(), thread)
+	if err != nil {
+		return reply{}, err
+	}
+	body := createThreadReply{toThread(&made.Thread), toInvalid(made.Invalid)}
+	return reply{http.StatusCreated, c.links.thread(c.r, made.Thread.ID), body}, nil
+}
+
+// idempotencyToken is the caller's word for "the same create again". The header has had both names
+// (azure-communication-chat for Python 1.0.0b5 and 1.0.0).
+func (c *call) idempotencyToken() string {
+	if token := c.r.Header.Get("repeatability-request-id"); token != "" {
+		return token
+	}
+	return c.r.Header.Get("idempotency-token")
+}
+
+func (s *server) listThreads(c *call) (reply, error) {
+	limit, err := c.page(chat.ThreadPage)
+	if err != nil {
+		return reply{}, err
+	}
+	since, err := c.startTime()
+	if err != nil {
+		return reply{}, err
+	}
+	before, err := s.threadCursor(c)
+	if err != nil {
+		return reply{}, err
+	}
+	items, err := s.Chat.ListThreads(c, c.user(), chat.ThreadQuery{Since: since, Before: before, Limit: limit + 1})
+	if err != nil {
+		return reply{}, err
+	}
+	out := list[threadItemModel]{Value: models(items[:min(limit, len(items))], toThreadItem)}
+	if len(items) > limit {
+		out.NextLink = c.next("/chat/threads", limit, "syncState", s.cursorAt(c, "threads", int64(items[limit-1].LastOn), items[limit-1].Key))
+	}
+	return ok(out)
+}
+
+func (s *server) threadCursor(c *call) (*chat.ThreadItem, error) {
+	at, err := s.cursor(c, "threads", 2)
+	if err != nil || at == nil {
+		return nil, err
+	}
+	return &chat.ThreadItem{LastOn: chat.Time(at[0]), Key: at[1]}, nil
+}
+
+func (s *server) getThread(c *call) (reply, error) {
+	thread, err := s.Chat.GetThread(c, c.user(), c.thread())
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(toThread(&thread))
+}
+
+type updateThreadRequest struct {
+	Topic           *string           `json:"topic"`
+	Metadata        map[string]string `json:"metadata"`
+	RetentionPolicy *retentionModel   `json:"retentionPolicy"`
+}
+
+func (s *server) updateThread(c *call, in updateThreadRequest) (reply, error) {
+	update := chat.ThreadUpdate{Topic: in.Topic, Metadata: in.Metadata, Retention: in.RetentionPolicy.retention()}
+	return done(http.StatusNoContent, s.Chat.UpdateThread(c, c.user(), c.thread(), update))
+}
+
+func (s *server) deleteThread(c *call) (reply, error) {
+	return done(http.StatusNoContent, s.Chat.DeleteThread(c, c.user(), c.thread()))
+}
