@@ -356,7 +356,7 @@ func FuzzSignedRequest(f *testing.F) {
 			return
 		}
 		r, err := http.ReadRequest(bufio.NewReader(&wire))
-		if err != nil {
+		if err != nil || r.Host != sent.URL.Host { // Go cleans hosts that cannot be
 			return
 		}
 		if err := keys.Verify(r, []byte(content), signedOn); err != nil && len(url) < maxSignedBytes/2 {

@@ -129,7 +129,7 @@ func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
 	}
 	if st.row.api == identityAPI {
 		h.Set("Request-Context", "appId=")
-		if e.Kind == chat.Unauthorized && e.Code == "Denied" { // refused before the operation is known
+		if e.Kind == chat.Unauthorized && e.Code != "IdentityNotOwned" { // a refused token or key (all recordings)
 			h.Del("api-supported-versions")
 		}
 		st.write(w, out.status, "application/json", encode(identityBody(out, e.Target)))
