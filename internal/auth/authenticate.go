@@ -64,7 +64,7 @@ func (s *Identities) user(ctx context.Context, id chat.Identity, now chat.Time) 
 		return user, nil
 	}
 	user, err := s.store.User(ctx, id)
-	if err != nil && chat.KindOf(err) == chat.NotFound {
+	if chat.KindOf(err) == chat.NotFound {
 		if err = s.store.AddUser(ctx, User{Identity: id, CreatedOn: now}); err == nil {
 			user, err = s.store.User(ctx, id) // another server may have been faster
 		}

@@ -108,14 +108,20 @@ func (m *memory) User(_ context.Context, id chat.Identity) (User, error) {
 func (m *memory) change(id chat.Identity, f func(*User)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	u := m.users[id]
+	u, ok := m.users[id]
+	switch {
+	case m.fail != nil:
+		return m.fail
+	case !ok || u.DeletedOn != 0:
+		return &chat.Error{Kind: chat.NotFound}
+	}
 	f(&u)
 	m.users[id] = u
-	return m.fail
+	return nil
 }
 
 func (m *memory) RevokeUser(_ context.Context, id chat.Identity, validFrom chat.Time) error {
-	return m.change(id, func(u *User) { u.ValidFrom = validFrom })
+	return m.change(id, func(u *User) { u.ValidFrom = max(u.ValidFrom, validFrom) })
 }
 
 func (m *memory) DeleteUser(_ context.Context, id chat.Identity, now chat.Time) error {

@@ -27,10 +27,12 @@ type UserStore interface {
 	// User returns a user, or an *chat.Error of kind NotFound.
 	User(ctx context.Context, id chat.Identity) (User, error)
 
-	// RevokeUser sets the time before which the user's tokens are revoked.
+	// RevokeUser sets ValidFrom. A time before the one that is set changes nothing: of two revocations at once the
+	// later one counts, whichever comes last. An *chat.Error of kind NotFound says that there is no such user or that
+	// it is deleted.
 	RevokeUser(ctx context.Context, id chat.Identity, validFrom chat.Time) error
 
-	// DeleteUser marks the user as deleted.
+	// DeleteUser marks the user as deleted; errors are those of RevokeUser.
 	DeleteUser(ctx context.Context, id chat.Identity, now chat.Time) error
 }
 
@@ -54,7 +56,7 @@ type Identities struct {
 	users    *cache[chat.Identity, User]
 }
 
-// NewIdentities returns the users of the resource, a GUID in lower case.
+// NewIdentities returns the users of the resource, which is a GUID.
 func NewIdentities(resource string, keys *KeySet, users UserStore, now func() chat.Time) *Identities {
 	return &Identities{
 		resource: resource,
@@ -110,7 +112,7 @@ func (s *Identities) Revoke(ctx context.Context, id chat.Identity) error {
 		validFrom = max(validFrom, user.ValidFrom+1000)
 	}
 	defer s.Forget(id) // after an error too: it may have come after the deed
-	return s.store.RevokeUser(ctx, id, validFrom)
+	return notOwned(s.store.RevokeUser(ctx, id, validFrom))
 }
 
 // Delete ends the identity and all its tokens; errors are those of Issue.
@@ -119,7 +121,7 @@ func (s *Identities) Delete(ctx context.Context, id chat.Identity) error {
 		return err
 	}
 	defer s.Forget(id) // after an error too: it may have come after the deed
-	return s.store.DeleteUser(ctx, id, s.now())
+	return notOwned(s.store.DeleteUser(ctx, id, s.now()))
 }
 
 // Forget says that the identity was revoked or deleted, by another server too: the next Authenticate asks the store.
@@ -131,15 +133,18 @@ func (s *Identities) owned(ctx context.Context, id chat.Identity) (User, error) 
 		return User{}, errNotOwned("identity is malformed or of another resource")
 	}
 	user, err := s.store.User(ctx, id)
-	switch {
-	case err != nil && chat.KindOf(err) == chat.NotFound:
-		return User{}, errNotOwned("identity is unknown")
-	case err != nil:
-		return User{}, err
-	case user.DeletedOn != 0:
-		return User{}, errNotOwned("identity is deleted")
+	if err == nil && user.DeletedOn != 0 {
+		err = errNotOwned("identity is deleted")
 	}
-	return user, nil
+	return user, notOwned(err)
+}
+
+// notOwned says for the client what the store says with NotFound.
+func notOwned(err error) error {
+	if chat.KindOf(err) == chat.NotFound {
+		return errNotOwned("identity is unknown, or deleted just now")
+	}
+	return err
 }
 
 func seconds(t chat.Time) int64 { return int64(t) / 1000 }

@@ -191,6 +191,21 @@ func TestNotOwned(t *testing.T) {
 	}
 }
 
+func TestDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for name, do := range map[string]func(chat.Identity) error{
+		"revoke": func(id chat.Identity) error { return b.Revoke(t.Context(), id) },
+		"delete": func(id chat.Identity) error { return b.Delete(t.Context(), id) },
+	} {
+		id := b.create()
+		b.memory.after = func() { noError(t, b.memory.DeleteUser(t.Context(), id, start)) }
+		if err := do(id); chat.KindOf(err) != chat.Unauthorized {
+			t.Errorf("%s: error %v, want IdentityNotOwned", name, err)
+		}
+	}
+}
+
 func TestCreateMintsUsersOfTheResource(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

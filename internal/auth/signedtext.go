@@ -45,7 +45,7 @@ func signedHosts(name string) []string {
 		// azure-communication-common for Java, all versions: java.net.URL.getHost has no port, whether it is sent
 		// or not.
 		bare,
-		// @azure/communication-common 2.0 to 2.4: adds the port to URL.host, which has it already. Under Node the
+		// @azure/communication-common 2.0.0 to 2.4.0: adds the port to URL.host, which has it already. Under Node the
 		// request is sent with that Host too; in browsers it is not.
 		bare+port+port)
 	// azure-communication-identity for Python: the endpoint behind its scheme, with the slash that it may end in.

@@ -19,7 +19,7 @@ const (
 	defaultMinutes = 1440
 )
 
-// maxTokenBytes bounds a token; those of the service have less than 1,000 bytes.
+// maxTokenBytes bounds a token that is looked at; those of Issue have some 700.
 const maxTokenBytes = 8 * 1024
 
 // Lifetime reads the lifetime of a request for a token, in minutes from 60 to 1440. None (nil) is a day, as

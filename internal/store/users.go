@@ -27,9 +27,9 @@ func (db *DB) User(ctx context.Context, id chat.Identity) (auth.User, error) {
 	return u, err
 }
 
-// RevokeUser ends all tokens issued before validFrom. See auth.UserStore.
+// RevokeUser ends all tokens issued before validFrom; of two revocations the later one holds. See auth.UserStore.
 func (db *DB) RevokeUser(ctx context.Context, id chat.Identity, validFrom chat.Time) error {
-	return db.mark(ctx, "revoke_user", "UPDATE users SET valid_from = $2 WHERE id = $1 AND deleted_on = 0", id, validFrom)
+	return db.mark(ctx, "revoke_user", "UPDATE users SET valid_from = CASE WHEN valid_from < $2 THEN $2 ELSE valid_from END WHERE id = $1 AND deleted_on = 0", id, validFrom)
 }
 
 // DeleteUser keeps a tombstone, so that the user's tokens stay refused. See auth.UserStore.
