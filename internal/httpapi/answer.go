@@ -69,9 +69,6 @@ type frameworkError struct {
 func (s *server) answer(w http.ResponseWriter, st *state, re reply) {
 	h := w.Header()
 	h.Set("api-supported-versions", st.row.supported())
-	if st.row.api == identityAPI {
-		h.Set("Request-Context", "appId=")
-	}
 	if re.location != "" {
 		h.Set("Location", re.location)
 	}
@@ -128,7 +125,6 @@ func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
 		h.Set("Retry-After", "1")
 	}
 	if st.row.api == identityAPI {
-		h.Set("Request-Context", "appId=")
 		if e.Kind == chat.Unauthorized && e.Code != "IdentityNotOwned" { // a refused token or key (all recordings)
 			h.Del("api-supported-versions")
 		}

@@ -63,7 +63,8 @@ func (s *server) begin(next http.Handler) http.Handler {
 
 // Identity echoes the client's request id unasked, Chat only when asked (recordings; Azure/Communication issue 379).
 func isIdentity(r *http.Request) bool {
-	return strings.HasPrefix(strings.TrimLeft(r.URL.Path, "/"), "identities")
+	path := strings.TrimLeft(r.URL.Path, "/")
+	return strings.HasPrefix(path, "identities") || strings.HasPrefix(path, "teamsUser")
 }
 
 // log writes the one line of a request. A refusal says why, which the client may not be told.

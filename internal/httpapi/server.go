@@ -83,6 +83,9 @@ func (s *server) serve(row route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		st := stateOf(r)
 		st.row = &row
+		if row.api == identityAPI { // on all of its answers, errors too (all recordings)
+			w.Header().Set("Request-Context", "appId=")
+		}
 		reply, err := s.handle(row, w, r, st)
 		if err != nil {
 			s.fail(w, r, st, err)

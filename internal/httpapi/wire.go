@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -22,13 +23,16 @@ func (t chatTime) MarshalJSON() ([]byte, error) {
 }
 
 func (t *chatTime) UnmarshalJSON(raw []byte) error {
-	text := string(raw)
-	if text == "null" {
+	if string(raw) == "null" {
 		return nil
 	}
-	at, err := parseTime(strings.Trim(text, `"`))
-	if err != nil || len(text) < 2 || text[0] != '"' {
-		return invalid("%.40s is no time", text)
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return invalid("%.40s is no time", raw)
+	}
+	at, err := parseTime(text)
+	if err != nil {
+		return invalid("%.40q is no time", text)
 	}
 	*t = chatTime(at)
 	return nil

@@ -12,8 +12,9 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
 
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
+	driver "modernc.org/sqlite" // registers itself as "sqlite"
 )
 
 // maxBatch bounds the writes of one transaction, so that the first of them does not wait long for the last.
@@ -25,12 +26,12 @@ type sqlite struct {
 	log    *slog.Logger
 	writer *statements
 	mu     sync.Mutex // held during a transaction, and in memory during each read
-	reader conn
+	reader *outside
 	pools  []*sql.DB
 
 	jobs   chan *job
 	closed chan struct{} // the committer has ended
-	gate   sync.RWMutex  // guards jobs against being closed under a sender
+	gate   sync.RWMutex  // held by senders of jobs and by reads: neither meets a closed engine half-way
 	shut   bool
 }
 
@@ -59,13 +60,13 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*sqlite, er
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), e.closePools())
 	}
 	e.writer = newStatements(only)
-	e.reader = &locked{e}
+	e.reader = &outside{e: e, on: e.writer, turns: true}
 	if path != "" {
 		reads, err := e.pool(ctx, path, max(4, runtime.GOMAXPROCS(0)), "&_pragma=query_only(1)")
 		if err != nil {
 			return nil, errors.Join(err, e.closePools())
 		}
-		e.reader = newStatements(reads)
+		e.reader = &outside{e: e, on: newStatements(reads)}
 	}
 	go e.commitAll()
 	return e, nil
@@ -88,7 +89,7 @@ func (e *sqlite) pool(ctx context.Context, path string, size int, more string) (
 	dsn := "file::memory:?_pragma=journal_mode(memory)"
 	if path != "" {
 		// FULL syncs the log at each commit: an acknowledged write survives the loss of power.
-		dsn = "file:" + (&url.URL{Path: path}).EscapedPath() +
+		dsn = "file:" + (&url.URL{Path: filepath.Clean(path)}).EscapedPath() + // of two slashes the second would begin a host
 			"?_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)" + more
 	}
 	db, err := sql.Open("sqlite", dsn)
@@ -98,10 +99,28 @@ func (e *sqlite) pool(ctx context.Context, path string, size int, more string) (
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	e.pools = append(e.pools, db)
-	if err := db.PingContext(ctx); err != nil {
+	if err := ping(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), e.closePools())
 	}
 	return db, nil
+}
+
+// ping opens the first connection. The busy timeout does not cover the switch of a new file to the log, so that processes
+// that start together on it have to wait for each other here.
+func ping(ctx context.Context, db *sql.DB) error {
+	const busy = 5 // SQLITE_BUSY
+	for wait := time.Millisecond; ; wait *= 2 {
+		err := db.PingContext(ctx)
+		var e *driver.Error
+		if !errors.As(err, &e) || e.Code()&0xff != busy || wait > time.Second {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func (e *sqlite) name() string { return "sqlite" }
@@ -251,25 +270,59 @@ func (e *sqlite) closePools() error {
 	return err
 }
 
-// locked reads through the writer's connection between transactions.
-type locked struct{ e *sqlite }
-
-func (l *locked) exec(ctx context.Context, sql string, args ...any) (int64, error) {
-	l.e.mu.Lock()
-	defer l.e.mu.Unlock()
-	return l.e.writer.exec(ctx, sql, args...)
+// outside runs statements outside a transaction, until the engine is closed. In memory they take turns with the
+// transactions, which have the same connection.
+type outside struct {
+	e     *sqlite
+	on    *statements
+	turns bool
 }
 
-func (l *locked) one(ctx context.Context, dest []any, sql string, args ...any) error {
-	l.e.mu.Lock()
-	defer l.e.mu.Unlock()
-	return l.e.writer.one(ctx, dest, sql, args...)
+// enter answers nil when leave has to be called.
+func (o *outside) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	o.e.gate.RLock()
+	if o.e.shut {
+		o.e.gate.RUnlock()
+		return errClosed
+	}
+	if o.turns {
+		o.e.mu.Lock()
+	}
+	return nil
 }
 
-func (l *locked) each(ctx context.Context, scan func(row) error, sql string, args ...any) error {
-	l.e.mu.Lock()
-	defer l.e.mu.Unlock()
-	return l.e.writer.each(ctx, scan, sql, args...)
+func (o *outside) leave() {
+	if o.turns {
+		o.e.mu.Unlock()
+	}
+	o.e.gate.RUnlock()
+}
+
+func (o *outside) exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	if err := o.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer o.leave()
+	return o.on.exec(ctx, sql, args...)
+}
+
+func (o *outside) one(ctx context.Context, dest []any, sql string, args ...any) error {
+	if err := o.enter(ctx); err != nil {
+		return err
+	}
+	defer o.leave()
+	return o.on.one(ctx, dest, sql, args...)
+}
+
+func (o *outside) each(ctx context.Context, scan func(row) error, sql string, args ...any) error {
+	if err := o.enter(ctx); err != nil {
+		return err
+	}
+	defer o.leave()
+	return o.on.each(ctx, scan, sql, args...)
 }
 
 // preparer is what *sql.DB and *sql.Conn have in common.
@@ -277,7 +330,9 @@ type preparer interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
-// statements is a conn that prepares each text once.
+// statements is a conn that prepares each text once. Contexts are passed over: whoever begins looks at them, a transaction
+// that has begun is finished, and a single statement is short, while the driver would watch each context that can end
+// with a goroutine for each call.
 type statements struct {
 	on   preparer
 	mu   sync.RWMutex
@@ -308,17 +363,8 @@ func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error
 	return stmt, nil
 }
 
-// A statement that has begun is not interrupted: it is short, and the driver watches a cancellable context with a
-// goroutine for each call.
-func uninterrupted(ctx context.Context) (context.Context, error) {
-	return context.Background(), ctx.Err()
-}
-
-func (s *statements) exec(ctx context.Context, text string, args ...any) (int64, error) {
-	ctx, err := uninterrupted(ctx)
-	if err != nil {
-		return 0, err
-	}
+func (s *statements) exec(_ context.Context, text string, args ...any) (int64, error) {
+	ctx := context.Background()
 	stmt, err := s.prepare(ctx, text)
 	if err != nil {
 		return 0, err
@@ -342,11 +388,8 @@ func (s *statements) one(ctx context.Context, dest []any, text string, args ...a
 	return err
 }
 
-func (s *statements) each(ctx context.Context, scan func(row) error, text string, args ...any) error {
-	ctx, err := uninterrupted(ctx)
-	if err != nil {
-		return err
-	}
+func (s *statements) each(_ context.Context, scan func(row) error, text string, args ...any) error {
+	ctx := context.Background()
 	stmt, err := s.prepare(ctx, text)
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strings"
 	"time"
 
@@ -47,28 +46,21 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 
 func openEngine(ctx context.Context, raw string, log *slog.Logger) (engine, error) {
 	scheme, rest, _ := strings.Cut(raw, ":")
+	path := strings.TrimPrefix(rest, "//")
 	switch {
 	case raw == "memory:":
 		return openSQLite(ctx, "", log)
-	case scheme == "sqlite" && rest != "":
-		return openSQLite(ctx, strings.TrimPrefix(rest, "//"), log)
+	case scheme == "sqlite" && path != "" && path != ":memory:": // which means a database for each connection
+		return openSQLite(ctx, path, log)
 	case scheme == "postgres" || scheme == "postgresql":
 		return nil, errors.New("postgres stores are not in this build yet: use memory: or sqlite:PATH")
-	default:
-		return nil, fmt.Errorf("store %q: want memory:, sqlite:PATH or postgres://…", withoutPassword(raw))
+	default: // a URL may hold a secret, at a place that is not known when it cannot be understood
+		return nil, fmt.Errorf("store %q: want memory:, sqlite:PATH or postgres://…", scheme)
 	}
-}
-
-// withoutPassword keeps a secret out of an error about a URL that could not be understood.
-func withoutPassword(raw string) string {
-	if u, err := url.Parse(raw); err == nil {
-		return u.Redacted()
-	}
-	return "(unreadable)"
 }
 
 // Ready reports whether the store answers.
-func (db *DB) Ready(ctx context.Context) error { return db.engine.ready(ctx) }
+func (db *DB) Ready(ctx context.Context) error { return translate(db.engine.ready(ctx)) }
 
 // Close ends the store after the writes that are under way. It may be called twice.
 func (db *DB) Close() error { return db.engine.close() }

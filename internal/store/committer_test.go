@@ -1,0 +1,292 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// batch lets the committer apply writes as one transaction: it is kept busy until all of them queue. It returns the
+// error of each.
+func batch(t *testing.T, e *sqlite, writes ...func(conn) error) []error {
+	t.Helper()
+	ctxs := slices.Repeat([]context.Context{t.Context()}, len(writes))
+	return batchIn(t, e, ctxs, func() {}, writes...)
+}
+
+func batchIn(t *testing.T, e *sqlite, ctxs []context.Context, queued func(), writes ...func(conn) error) []error {
+	t.Helper()
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		err := e.write(t.Context(), func(conn) error { close(begun); <-goOn; return nil })
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-begun
+	errs := make([]error, len(writes))
+	for i, do := range writes {
+		all.Go(func() { errs[i] = e.write(ctxs[i], do) })
+		for len(e.jobs) <= i { // in their order
+			runtime.Gosched()
+		}
+	}
+	queued()
+	close(goOn)
+	all.Wait()
+	return errs
+}
+
+// bothEngines runs a test in memory and in a file, each with a table n of numbers.
+func bothEngines(t *testing.T, run func(t *testing.T, e *sqlite)) {
+	for name, path := range map[string]string{"memory": "", "file": filepath.Join(t.TempDir(), "chatd.db")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := openFile(t, path)
+			if err := e.write(t.Context(), insert("CREATE TABLE n (n INTEGER PRIMARY KEY)")); err != nil {
+				t.Fatal(err)
+			}
+			run(t, e)
+		})
+	}
+}
+
+func insertN(n int) func(conn) error { return insert("INSERT INTO n (n) VALUES ($1)", n) }
+
+// rows checks which numbers are in the table.
+func rows(t *testing.T, e *sqlite, want ...int) {
+	t.Helper()
+	var got []int
+	err := e.read().each(t.Context(), func(r row) error {
+		var n int
+		err := r.Scan(&n)
+		got = append(got, n)
+		return err
+	}, "SELECT n FROM n ORDER BY n")
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("rows are %v, %v; want %v", got, err, want)
+	}
+}
+
+// outcomes checks which of the writes failed.
+func outcomes(t *testing.T, errs []error, failed ...int) {
+	t.Helper()
+	for i, err := range errs {
+		if (err != nil) != slices.Contains(failed, i) {
+			t.Errorf("write %d: %v, want those to fail: %v", i, err, failed)
+		}
+	}
+}
+
+func TestBatchIsOneTransaction(t *testing.T) {
+	t.Parallel()
+	bothEngines(t, func(t *testing.T, e *sqlite) {
+		// Later writes of a batch see what earlier ones wrote.
+		sees := func(want int) func(conn) error {
+			return func(c conn) error {
+				var n int
+				if err := c.one(t.Context(), []any{&n}, "SELECT count(*) FROM n"); err != nil || n != want {
+					return fmt.Errorf("%d rows, want %d (%w)", n, want, err)
+				}
+				return insertN(want)(c)
+			}
+		}
+		outcomes(t, batch(t, e, sees(0), sees(1), sees(2), sees(3)))
+		rows(t, e, 0, 1, 2, 3)
+	})
+}
+
+// What fails by itself takes nobody along: by its own error, by the database's, by a panic, or half-way.
+func TestFailureInBatchIsAlone(t *testing.T) {
+	t.Parallel()
+	bothEngines(t, func(t *testing.T, e *sqlite) {
+		own := errors.New("refused")
+		errs := batch(t, e,
+			insertN(1),
+			func(c conn) error { return errors.Join(insertN(10)(c), own) },
+			insertN(2),
+			insertN(1), // is there already
+			func(c conn) error { _ = insertN(11)(c); panic("a defect") },
+			func(c conn) error { _ = insertN(12)(c); return insert("INSERT INTO nowhere (n) VALUES (1)")(c) },
+			insertN(3),
+		)
+		outcomes(t, errs, 1, 3, 4, 5)
+		if !errors.Is(errs[1], own) {
+			t.Errorf("error is %v, want the write's own", errs[1])
+		}
+		if errs[4] == nil || !strings.Contains(errs[4].Error(), "a defect") {
+			t.Errorf("error is %v, want it to tell the panic", errs[4])
+		}
+		rows(t, e, 1, 2, 3)
+	})
+}
+
+// Some failures take the whole transaction, as those of the disk may; then each write is done again by itself, once.
+func TestFailureOfTransactionIsAlone(t *testing.T) {
+	t.Parallel()
+	bothEngines(t, func(t *testing.T, e *sqlite) {
+		runs := 0
+		errs := batch(t, e,
+			insertN(1),
+			func(c conn) error { runs++; return insertN(2)(c) },
+			func(c conn) error { return errors.Join(insertN(10)(c), insert("ROLLBACK")(c)) },
+			insertN(3),
+			func(c conn) error { return errors.Join(insertN(11)(c), insert("ROLLBACK")(c), errors.New("the disk is gone")) },
+			insertN(1),
+		)
+		outcomes(t, errs, 2, 4, 5)
+		rows(t, e, 1, 2, 3)
+		if runs != 2 {
+			t.Errorf("a write ran %d times, want once in the batch and once alone", runs)
+		}
+		outcomes(t, batch(t, e, insertN(4)))
+		rows(t, e, 1, 2, 3, 4)
+	})
+}
+
+func TestFailureOfCommitIsAlone(t *testing.T) {
+	t.Parallel()
+	bothEngines(t, func(t *testing.T, e *sqlite) {
+		// A deferred constraint is looked at by the commit, which then fails for all of the batch.
+		for _, s := range []string{"PRAGMA foreign_keys = 1", "CREATE TABLE r (n INTEGER REFERENCES n (n) DEFERRABLE INITIALLY DEFERRED)"} {
+			if _, err := e.writer.exec(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		outcomes(t, batch(t, e, insertN(1), insert("INSERT INTO r (n) VALUES (99)"), insertN(2), insert("INSERT INTO r (n) VALUES (2)")), 1)
+		rows(t, e, 1, 2)
+	})
+}
+
+// Where the disk is full a write fails, and when there is room again the store goes on.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	bothEngines(t, func(t *testing.T, e *sqlite) {
+		limit := func(pages int) {
+			var now int
+			if err := e.writer.one(t.Context(), []any{&now}, fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		large := strings.Repeat("x", 50_000)
+		if err := e.write(t.Context(), insert("CREATE TABLE big (n INTEGER PRIMARY KEY, text TEXT)")); err != nil {
+			t.Fatal(err)
+		}
+		fill := func(n int) func(conn) error {
+			return func(c conn) error { return insert("INSERT INTO big (n, text) VALUES ($1, $2)", n, large)(c) }
+		}
+		limit(40) // of 4 KiB: room for two and no more
+		errs := batch(t, e, insertN(1), fill(1), insertN(2), fill(2), fill(3), fill(4), insertN(3))
+		var kept []int
+		for i, n := range []int{1, 3, 4, 5} {
+			if errs[n] == nil {
+				kept = append(kept, i+1)
+			}
+		}
+		if len(kept) == 0 || len(kept) == 4 {
+			t.Fatalf("errors are %v, want some to fail and some not", errs)
+		}
+		for _, n := range []int{0, 2, 6} {
+			if errs[n] != nil {
+				t.Errorf("a small write fails beside large ones: %v", errs[n])
+			}
+		}
+		rows(t, e, 1, 2, 3)
+		limit(10_000)
+		var there int
+		if err := e.read().one(t.Context(), []any{&there}, "SELECT count(*) FROM big"); err != nil || there != len(kept) {
+			t.Errorf("%d large rows are there, %d were acknowledged (%v)", there, len(kept), err)
+		}
+		if err := e.write(t.Context(), fill(5)); err != nil {
+			t.Errorf("with room again: %v", err)
+		}
+	})
+}
+
+// A context that ends while its write waits takes the write away and nothing else.
+func TestContextEndsInQueue(t *testing.T) {
+	t.Parallel()
+	bothEngines(t, func(t *testing.T, e *sqlite) {
+		ctx, cancel := context.WithCancel(t.Context())
+		errs := batchIn(t, e, []context.Context{t.Context(), ctx, t.Context()}, cancel, insertN(1), insertN(2), insertN(3))
+		outcomes(t, errs, 1)
+		if !errors.Is(errs[1], context.Canceled) {
+			t.Errorf("error is %v, want the context's", errs[1])
+		}
+		rows(t, e, 1, 3)
+	})
+}
+
+// More writers than the queue has room for: what was acknowledged is there, what failed is not.
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	bothEngines(t, func(t *testing.T, e *sqlite) {
+		const writers, each = 4 * maxBatch / 2, 4
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		var want []int
+		for w := range writers {
+			all.Go(func() {
+				for i := range each {
+					n := w*each + i
+					err := e.write(t.Context(), func(c conn) error {
+						if err := insertN(n)(c); err != nil || n%7 != 0 {
+							return err
+						}
+						return errors.New("every seventh is refused")
+					})
+					if (err != nil) != (n%7 == 0) {
+						t.Errorf("write %d: %v", n, err)
+					}
+					if err == nil {
+						mu.Lock()
+						want = append(want, n)
+						mu.Unlock()
+					}
+				}
+			})
+		}
+		all.Wait()
+		slices.Sort(want)
+		rows(t, e, want...)
+	})
+}
+
+// Writes that queue when the engine is closed are done; those that come later are refused.
+func TestCloseFinishesTheQueue(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "chatd.db")
+	e := openFile(t, path)
+	if err := e.write(t.Context(), insert("CREATE TABLE n (n INTEGER PRIMARY KEY)")); err != nil {
+		t.Fatal(err)
+	}
+	closing := make(chan error)
+	ctxs := slices.Repeat([]context.Context{t.Context()}, 3)
+	errs := batchIn(t, e, ctxs, func() {
+		go func() { closing <- e.close() }()
+		for { // until the door is shut
+			e.gate.RLock()
+			shut := e.shut
+			e.gate.RUnlock()
+			if shut {
+				return
+			}
+			runtime.Gosched()
+		}
+	}, insertN(1), insertN(2), insertN(3))
+	if err := <-closing; err != nil {
+		t.Error(err)
+	}
+	outcomes(t, errs)
+	if err := e.write(t.Context(), insertN(4)); !errors.Is(err, errClosed) {
+		t.Errorf("a write after that: %v, want %v", err, errClosed)
+	}
+	rows(t, openFile(t, path), 1, 2, 3)
+}

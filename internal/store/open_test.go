@@ -1,0 +1,224 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store"
+)
+
+const somebody = chat.Identity("8:acs:46849534-eb08-4ab7-bde7-c36928cd1547_00000020-0000-0000-0000-000000000001")
+
+// open opens a store that the test closes.
+func open(t *testing.T, url string) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), url, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// What cannot be opened is told in one line that names it and tells no secret.
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	text := filepath.Join(dir, "notes.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("These are notes and no database. ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, url, want string }{
+		{"nothing", "", "want memory:, sqlite:PATH"},
+		{"no scheme", "memory", "want memory:, sqlite:PATH"},
+		{"memory and more", "memory:x", "want memory:, sqlite:PATH"},
+		{"no path", "sqlite:", "want memory:, sqlite:PATH"},
+		{"no path behind slashes", "sqlite://", "want memory:, sqlite:PATH"},
+		{"SQLite's own word for memory", "sqlite::memory:", "want memory:, sqlite:PATH"},
+		{"another database", "mysql://user:secret@h/db", "want memory:, sqlite:PATH"},
+		{"a URL that cannot be parsed", "mysql://user:secret%@h/db", "want memory:, sqlite:PATH"},
+		{"a URL without its scheme", "user:secret@h/db", "want memory:, sqlite:PATH"},
+		{"Postgres", "postgres://user:secret@h/db", "not in this build yet"},
+		{"Postgres by its other name", "postgresql://user:secret@h/db?sslmode=disable", "not in this build yet"},
+		{"a missing folder", "sqlite:" + filepath.Join(dir, "none", "chatd.db"), filepath.Join(dir, "none")},
+		{"a path below a regular file", "sqlite:" + filepath.Join(text, "chatd.db"), text + " is not a folder"},
+		{"a path far below a regular file", "sqlite:" + filepath.Join(text, "a", "chatd.db"), filepath.Join(text, "a")},
+		{"a folder", "sqlite:" + dir, dir},
+		{"a file that is no database", "sqlite:" + text, text + ": file is not a database"},
+		{"a place where nobody can write", "sqlite:" + unwritable(t), "unable to open"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			db, err := store.Open(t.Context(), c.url, store.Options{})
+			if err == nil {
+				t.Fatalf("it was opened; closing it: %v", db.Close())
+			}
+			line := err.Error()
+			if !strings.Contains(line, c.want) || strings.Contains(line, "\n") {
+				t.Errorf("error is %q, want one line that says %q", line, c.want)
+			}
+			if strings.Contains(line, "secret") {
+				t.Errorf("error tells the secret: %q", line)
+			}
+		})
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) != 1 {
+		t.Errorf("files are %v, %v; want that of the test alone", left, err)
+	}
+}
+
+// unwritable returns a path that cannot be created: the superuser may write anywhere but into /proc.
+func unwritable(t *testing.T) string {
+	t.Helper()
+	if os.Getuid() == 0 {
+		if _, err := os.Stat("/proc/self"); err != nil {
+			t.Skip("the superuser may write anywhere here")
+		}
+		return "/proc/chatd.db"
+	}
+	dir := filepath.Join(t.TempDir(), "read-only")
+	if err := os.Mkdir(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "chatd.db")
+}
+
+// The file is the one that was named, whatever SQLite makes of its URLs, and it is found again.
+func TestOpenOddPaths(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	relative, err := filepath.Rel(here, filepath.Join(dir, "relative.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, url, file string }{
+		{"plain", "sqlite:" + dir + "/plain.db", dir + "/plain.db"},
+		{"as a URL", "sqlite://" + dir + "/url.db", dir + "/url.db"},
+		{"as a URL of four slashes", "sqlite:///" + dir + "/four.db", dir + "/four.db"},
+		{"relative", "sqlite:" + relative, dir + "/relative.db"},
+		{"space", "sqlite:" + dir + "/a b.db", dir + "/a b.db"},
+		{"percent", "sqlite:" + dir + "/a%20b.db", dir + "/a%20b.db"},
+		{"question mark", "sqlite:" + dir + "/a?mode=memory", dir + "/a?mode=memory"},
+		{"number sign", "sqlite:" + dir + "/a#b.db", dir + "/a#b.db"},
+		{"the rest", "sqlite:" + dir + `/a&b=c;d'e"f\g+é😀.db`, dir + `/a&b=c;d'e"f\g+é😀.db`},
+		{"SQLite's own word for memory", "sqlite:" + dir + "/:memory:", dir + "/:memory:"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for i := range 2 {
+				db, err := store.Open(t.Context(), c.url, store.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if i == 0 {
+					err = db.AddUser(t.Context(), auth.User{Identity: somebody, CreatedOn: 1})
+				} else {
+					_, err = db.User(t.Context(), somebody)
+				}
+				if err := errors.Join(err, db.Close()); err != nil {
+					t.Fatalf("opened %d times: %v", i+1, err)
+				}
+			}
+			if info, err := os.Stat(c.file); err != nil || info.Size() == 0 {
+				t.Errorf("the file is not there: %v", err)
+			}
+		})
+	}
+}
+
+// Two processes may start on one new file, as it happens when one takes over from the other.
+func TestOpenTogether(t *testing.T) {
+	t.Parallel()
+	for i := range 10 {
+		url := fmt.Sprintf("sqlite:%s/%d.db", t.TempDir(), i)
+		var both sync.WaitGroup
+		for n := range 3 {
+			both.Go(func() {
+				db, err := store.Open(t.Context(), url, store.Options{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				who := chat.Identity(fmt.Sprint(somebody, n))
+				if err := errors.Join(db.AddUser(t.Context(), auth.User{Identity: who}), db.Close()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		known, err := open(t, url).Known(t.Context(), []chat.Identity{somebody + "0", somebody + "1", somebody + "2"})
+		if err != nil || len(known) != 3 {
+			t.Errorf("known are %v, %v; want all three", known, err)
+		}
+	}
+}
+
+func TestOpenInContextThatEnded(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, url := range []string{"memory:", "sqlite:" + filepath.Join(t.TempDir(), "chatd.db")} {
+		db, err := store.Open(ctx, url, store.Options{})
+		if err == nil {
+			t.Errorf("%s was opened; closing it: %v", url, db.Close())
+		} else if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: error is %v, want the context's", url, err)
+		}
+	}
+}
+
+// Memory is of one store alone.
+func TestMemoriesAreApart(t *testing.T) {
+	t.Parallel()
+	a, b := open(t, "memory:"), open(t, "memory:")
+	if err := a.AddUser(t.Context(), auth.User{Identity: somebody}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.User(t.Context(), somebody); chat.KindOf(err) != chat.NotFound {
+		t.Errorf("a user of one store in the other: %v, want not found", err)
+	}
+}
+
+func TestObserve(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	seen := map[string]int{}
+	db, err := store.Open(t.Context(), "memory:", store.Options{Observe: func(operation string, took time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen[operation]++
+		if took < 0 {
+			t.Errorf("%s took %s", operation, took)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(db.AddUser(t.Context(), auth.User{Identity: somebody}), db.RevokeUser(t.Context(), somebody, 1))
+	_, read := db.User(t.Context(), somebody)
+	if err := errors.Join(err, read, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, operation := range []string{"add_user", "revoke_user", "user"} {
+		if seen[operation] != 1 {
+			t.Errorf("%s was observed %d times, want 1: %v", operation, seen[operation], seen)
+		}
+	}
+}

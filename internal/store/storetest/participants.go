@@ -1,0 +1,118 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+var participants = []test{
+	{"are read as they joined", func(b *bundle) {
+		want := []chat.Participant{
+			stay(alice, 1),
+			{Identity: bob, DisplayName: "Bob", ShareFrom: noon - 5, Metadata: map[string]string{"role": "guest"}, Joined: 1},
+		}
+		c := newThread(lunch, noon, alice)
+		c.Join, c.Thread.Present = want, 2
+		b.store(c)
+		got, err := b.db.Participants(b.Context(), b.thread(lunch).Key, 0, 10)
+		b.must(err)
+		b.equal("participants", want, got)
+		b.equal("stay of bob", &want[1], b.access(lunch, bob).Stay)
+		b.equal("stay of nobody", (*chat.Participant)(nil), b.access(lunch, carol).Stay)
+	}},
+	{"keep every character", func(b *bundle) {
+		c := newThread(lunch, noon, alice)
+		for i, text := range odd {
+			c.Join = append(c.Join, chat.Participant{
+				Identity: user(100 + i), DisplayName: text, Metadata: map[string]string{text: text}, Joined: 1,
+			})
+		}
+		b.store(c)
+		got, err := b.db.Participants(b.Context(), b.thread(lunch).Key, 0, 100)
+		b.must(err)
+		b.equal("participants", c.Join, got)
+	}},
+	{"are listed in the order of joining", func(b *bundle) {
+		// The order of ids is not that of joining, and neither is that of the alphabet within one joining.
+		thread := b.create(lunch, user(50), user(90), user(10))
+		b.join(lunch, user(70), user(20))
+		b.join(lunch, user(5))
+		all := []chat.Identity{user(50), user(90), user(10), user(70), user(20), user(5)}
+		for size := 1; size <= len(all)+1; size++ {
+			var got []chat.Identity
+			for skip := 0; skip <= len(all); skip += size {
+				page, err := b.db.Participants(b.Context(), thread.Key, skip, size)
+				b.must(err)
+				got = append(got, identities(page)...)
+			}
+			b.equal(fmt.Sprintf("pages of %d", size), all, got)
+		}
+	}},
+	{"leave and come back", func(b *bundle) {
+		thread := b.create(lunch, alice, bob, carol)
+		expect := func(when string, want ...chat.Identity) {
+			b.Helper()
+			got, err := b.db.Participants(b.Context(), thread.Key, 0, 10)
+			b.must(err)
+			b.equal(when, want, identities(got))
+			b.must(b.db.Update(b.Context(), lunch, func(v chat.View) (*chat.Change, error) {
+				inside, err := v.Present()
+				b.equal(when+", seen under the lock", got, inside)
+				return nil, err
+			}))
+		}
+		b.remove(lunch, alice)
+		expect("alice left", bob, carol)
+		b.equal("her stay", &chat.Participant{Identity: alice, Joined: 1, Left: 2, Until: thread.LastID}, b.access(lunch, alice).Stay)
+		b.join(lunch, alice)
+		expect("alice is back", bob, carol, alice)
+		b.equal("her second stay", &chat.Participant{Identity: alice, Joined: 3}, b.access(lunch, alice).Stay)
+		b.remove(lunch, alice)
+		b.equal("and its end", &chat.Participant{Identity: alice, Joined: 3, Left: 4, Until: thread.LastID}, b.access(lunch, alice).Stay)
+		b.remove(lunch, bob)
+		b.remove(lunch, carol)
+		expect("all left", []chat.Identity{}...)
+		if n := b.thread(lunch).Present; n != 0 {
+			b.Errorf("%d present, want none", n)
+		}
+	}},
+	{"are those of their thread", func(b *bundle) {
+		b.create(threadID(1), alice, bob)
+		other := b.create(threadID(2), alice)
+		b.remove(threadID(1), alice)
+		got, err := b.db.Participants(b.Context(), other.Key, 0, 10)
+		b.must(err)
+		b.equal("participants of the other thread", []chat.Participant{stay(alice, 1)}, got)
+	}},
+	{"may be as many as there is room for", func(b *bundle) {
+		var who []chat.Identity
+		for i := range chat.MaxParticipants {
+			who = append(who, user(i))
+		}
+		thread := b.create(lunch, who[:chat.MaxParticipantsPerCall+1]...)
+		b.join(lunch, who[chat.MaxParticipantsPerCall+1:]...)
+		var got []chat.Identity
+		for skip := 0; skip < len(who); skip += 100 {
+			page, err := b.db.Participants(b.Context(), thread.Key, skip, 100)
+			b.must(err)
+			got = append(got, identities(page)...)
+		}
+		b.equal("participants", who, got)
+		b.must(b.db.Update(b.Context(), lunch, func(v chat.View) (*chat.Change, error) {
+			inside, err := v.Present()
+			if len(inside) != chat.MaxParticipants {
+				b.Errorf("%d seen under the lock, want %d", len(inside), chat.MaxParticipants)
+			}
+			return nil, err
+		}))
+		// The message that lists them all is whole.
+		first := b.all(thread)[0]
+		b.equal("those of the first message", who[:chat.MaxParticipantsPerCall+1], identities(first.Content.Participants))
+		last := slices.Max(who)
+		if b.access(lunch, last).Stay == nil {
+			b.Errorf("%s has no stay", last)
+		}
+	}},
+}

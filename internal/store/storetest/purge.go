@@ -1,0 +1,88 @@
+package storetest
+
+import (
+	"slices"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+var purge = []test{
+	{"removes threads that were deleted before", func(b *bundle) {
+		// More than any batch, so that more than one is needed; the first and the last stay.
+		const n = 45
+		for i := range n {
+			thread := b.create(threadID(i), alice, bob)
+			b.post(textPost(thread, alice, "hello", noon+100))
+			b.update(threadID(i), func(c *chat.Change) { c.Receipt = &chat.ReadReceipt{Reader: bob, MessageID: 1, ReadOn: noon} })
+			if i > 0 {
+				b.update(threadID(i), func(c *chat.Change) { c.Thread.DeletedOn = noon + chat.Time(i) })
+			}
+		}
+		open, later := b.snapshot(threadID(0)), b.snapshot(threadID(n-1))
+		gone := b.thread(threadID(1))
+		b.must(b.db.Purge(b.Context(), noon+n-1)) // the last was deleted at that moment, not before
+		open.Journal, later.Journal = b.journal(), b.journal()
+		b.equal("the thread that is open", open, b.snapshot(threadID(0)))
+		b.equal("the thread deleted later", later, b.snapshot(threadID(n-1)))
+		for i := 1; i < n-1; i++ {
+			_, err := b.db.Access(b.Context(), threadID(i), alice)
+			b.kind("a purged thread", err, chat.NotFound)
+		}
+		listed, err := b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Limit: 100})
+		b.must(err)
+		b.equal("listed", 2, len(listed))
+		rest := b.all(gone)
+		receipts, err := b.db.Receipts(b.Context(), gone.Key, 0, 10)
+		b.must(err)
+		here, err := b.db.Participants(b.Context(), gone.Key, 0, 10)
+		b.must(err)
+		if len(rest)+len(receipts)+len(here) > 0 {
+			b.Errorf("of a purged thread there are %d messages, %d receipts, %d participants", len(rest), len(receipts), len(here))
+		}
+		// Its token makes a new thread, with nothing of the old one.
+		fresh := newThread(threadID(1), noon+9000, carol)
+		answer, err := b.db.Create(b.Context(), fresh, chat.Creation{Thread: fresh.Thread})
+		b.must(err)
+		b.equal("answer of its repetition", told(chat.Creation{Thread: fresh.Thread}), told(answer))
+		b.equal("its messages", fresh.Append, b.all(b.thread(threadID(1))))
+	}},
+	{"removes events from before", func(b *bundle) {
+		thread := b.create(lunch, alice)
+		for i := range 6 {
+			b.must(b.db.Note(b.Context(), chat.Event{Kind: chat.TypingReceived, ThreadID: lunch, Key: thread.Key, At: noon + chat.Time(i)}))
+		}
+		all := b.journal() // the creation and the first note are of noon
+		b.must(b.db.Purge(b.Context(), noon+3))
+		b.equal("events of that moment and later", all[4:], b.journal())
+		b.must(b.db.Purge(b.Context(), noon+3))
+		b.equal("purged again", all[4:], b.journal())
+	}},
+	{"lets positions go on", func(b *bundle) {
+		thread := b.create(lunch, alice)
+		note := func() int64 {
+			b.must(b.db.Note(b.Context(), chat.Event{Kind: chat.TypingReceived, ThreadID: lunch, Key: thread.Key, At: noon}))
+			events := b.journal()
+			return events[len(events)-1].Position
+		}
+		before := note()
+		b.must(b.db.Purge(b.Context(), noon+1000))
+		// The newest event may stay, as the mark of where the journal ends.
+		if left := b.journal(); len(left) > 1 || (len(left) == 1 && left[0].Position != before) {
+			b.Errorf("%d events are left: %v", len(left), left)
+		}
+		if after := note(); after <= before {
+			b.Errorf("position %d follows on %d", after, before)
+		}
+	}},
+	{"of nothing removes nothing", func(b *bundle) {
+		b.must(b.db.Purge(b.Context(), noon))
+		b.create(lunch, alice)
+		before := b.snapshot(lunch)
+		b.must(b.db.Purge(b.Context(), 0))
+		after := b.snapshot(lunch)
+		b.equal("what is stored", before, after)
+		if !slices.Contains(identities(after.Participants), alice) {
+			b.Error("alice is gone")
+		}
+	}},
+}

@@ -1,0 +1,65 @@
+package storetest
+
+import (
+	"fmt"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+var receipts = []test{
+	{"are the latest of each reader, in the order of reading", func(b *bundle) {
+		thread := b.create(lunch, alice, bob, carol)
+		read := func(who chat.Identity, m chat.MessageID, at chat.Time) chat.ReadReceipt {
+			r := chat.ReadReceipt{Reader: who, MessageID: m, ReadOn: at}
+			b.update(lunch, func(c *chat.Change) { c.Receipt = &r })
+			return r
+		}
+		first, second := thread.LastID-1, thread.LastID
+		of := map[chat.Identity]chat.ReadReceipt{}
+		of[carol] = read(carol, first, noon+10)
+		of[alice] = read(alice, second, noon+20)
+		of[bob] = read(bob, first, noon+30)
+		expect := func(when string, want ...chat.ReadReceipt) {
+			b.Helper()
+			for size := 1; size <= 4; size++ {
+				var got []chat.ReadReceipt
+				for skip := 0; skip < 4; skip += size {
+					page, err := b.db.Receipts(b.Context(), thread.Key, skip, size)
+					b.must(err)
+					got = append(got, page...)
+				}
+				b.equal(fmt.Sprintf("%s, pages of %d", when, size), want, got)
+			}
+		}
+		expect("each once", of[carol], of[alice], of[bob])
+		of[carol] = read(carol, second, noon+40)
+		expect("carol read on", of[alice], of[bob], of[carol])
+		b.equal("the thread", thread, b.thread(lunch))
+	}},
+	{"are seen under the lock", func(b *bundle) {
+		b.create(lunch, alice, bob)
+		want := chat.ReadReceipt{Reader: alice, MessageID: 4711, ReadOn: noon}
+		b.update(lunch, func(c *chat.Change) { c.Receipt = &want })
+		b.must(b.db.Update(b.Context(), lunch, func(v chat.View) (*chat.Change, error) {
+			for who, want := range map[chat.Identity]*chat.ReadReceipt{alice: &want, bob: nil} {
+				got, err := v.Receipt(who)
+				if err != nil {
+					return nil, err
+				}
+				b.equal(string(who), want, got)
+			}
+			return nil, nil
+		}))
+	}},
+	{"are those of their thread", func(b *bundle) {
+		first, second := b.create(threadID(1), alice), b.create(threadID(2), alice)
+		b.update(threadID(1), func(c *chat.Change) { c.Receipt = &chat.ReadReceipt{Reader: alice, MessageID: 1, ReadOn: noon} })
+		for thread, want := range map[int64]int{first.Key: 1, second.Key: 0} {
+			got, err := b.db.Receipts(b.Context(), thread, 0, 10)
+			b.must(err)
+			if len(got) != want {
+				b.Errorf("thread %d has %d receipts, want %d", thread, len(got), want)
+			}
+		}
+	}},
+}

@@ -1,0 +1,141 @@
+package storetest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
+)
+
+var users = []test{
+	{"are added once", func(b *bundle) {
+		want := auth.User{Identity: alice, CreatedOn: noon}
+		b.must(b.db.AddUser(b.Context(), want))
+		b.must(b.db.AddUser(b.Context(), auth.User{Identity: alice, CreatedOn: noon + 5, ValidFrom: noon + 5}))
+		got, err := b.db.User(b.Context(), alice)
+		b.must(err)
+		b.equal("user", want, got)
+		_, err = b.db.User(b.Context(), bob)
+		b.kind("a user who does not exist", err, chat.NotFound)
+	}},
+	{"have their tokens revoked", func(b *bundle) {
+		b.users(alice, bob)
+		b.must(b.db.RevokeUser(b.Context(), alice, noon+5))
+		b.must(b.db.RevokeUser(b.Context(), alice, noon+7))
+		b.must(b.db.RevokeUser(b.Context(), alice, noon+6)) // late, and undoes nothing
+		for who, want := range map[chat.Identity]auth.User{
+			alice: {Identity: alice, CreatedOn: noon, ValidFrom: noon + 7},
+			bob:   {Identity: bob, CreatedOn: noon},
+		} {
+			got, err := b.db.User(b.Context(), who)
+			b.must(err)
+			b.equal("user", want, got)
+		}
+		b.kind("revoking nobody's", b.db.RevokeUser(b.Context(), carol, noon), chat.NotFound)
+	}},
+	{"leave a tombstone", func(b *bundle) {
+		b.users(alice, bob)
+		b.must(b.db.RevokeUser(b.Context(), alice, noon+5))
+		b.must(b.db.DeleteUser(b.Context(), alice, noon+7))
+		want := auth.User{Identity: alice, CreatedOn: noon, ValidFrom: noon + 5, DeletedOn: noon + 7}
+		check := func() {
+			b.Helper()
+			got, err := b.db.User(b.Context(), alice)
+			b.must(err)
+			b.equal("user", want, got)
+		}
+		check()
+		b.kind("deleting again", b.db.DeleteUser(b.Context(), alice, noon+9), chat.NotFound)
+		b.kind("revoking what is deleted", b.db.RevokeUser(b.Context(), alice, noon+9), chat.NotFound)
+		b.kind("deleting nobody", b.db.DeleteUser(b.Context(), carol, noon), chat.NotFound)
+		b.must(b.db.AddUser(b.Context(), auth.User{Identity: alice, CreatedOn: noon + 9})) // does not bring her back
+		check()
+	}},
+	{"are known unless they are deleted", func(b *bundle) {
+		var all []chat.Identity
+		for i := range 200 {
+			all = append(all, user(i))
+		}
+		b.users(all...)
+		b.must(b.db.DeleteUser(b.Context(), all[3], noon))
+		const deleted, unknown = 3, 1
+		for _, n := range []int{0, 1, 24, 25, 26, 50, 51, 200} {
+			// The last of those asked for does not exist; nobody is asked for twice but the first.
+			ask := slices.Clone(all[:n])
+			want := map[chat.Identity]bool{}
+			for i, who := range ask {
+				if i != deleted {
+					want[who] = true
+				}
+			}
+			if n > 0 {
+				ask = append(ask, ask[0])
+			}
+			if n > unknown {
+				delete(want, ask[n-1])
+				ask[n-1] = "8:acs:nobody"
+			}
+			got, err := b.db.Known(b.Context(), ask)
+			b.must(err)
+			if !maps.Equal(want, got) {
+				b.Errorf("of %d, %d are known, want %d: %v", n, len(got), len(want), got)
+			}
+		}
+	}},
+	{"are known by every character", func(b *bundle) {
+		// Ids are checked before they come here; what does come is never taken for part of a statement.
+		for _, text := range odd {
+			who := chat.Identity(text)
+			b.must(b.db.AddUser(b.Context(), auth.User{Identity: who, CreatedOn: noon}))
+			got, err := b.db.Known(b.Context(), []chat.Identity{who})
+			b.must(err)
+			b.equal("known", map[chat.Identity]bool{who: true}, got)
+		}
+	}},
+	{"come with signing keys, oldest first", func(b *bundle) {
+		none, err := b.db.SigningKeys(b.Context())
+		b.must(err)
+		b.equal("keys of a new store", 0, len(none))
+		second := auth.SigningKey{ID: "a", PKCS8: []byte{0, 1, 2, 0xff, 0}, CreatedOn: noon + 5}
+		first := auth.SigningKey{ID: "b", PKCS8: []byte("first"), CreatedOn: noon}
+		third := auth.SigningKey{ID: "c", PKCS8: []byte("third"), CreatedOn: noon + 5}
+		for _, k := range []auth.SigningKey{third, second, first, {ID: "b", PKCS8: []byte("another"), CreatedOn: noon + 9}} {
+			b.must(b.db.AddSigningKey(b.Context(), k))
+		}
+		got, err := b.db.SigningKeys(b.Context())
+		b.must(err)
+		b.equal("keys", []auth.SigningKey{first, second, third}, got)
+	}},
+	{"come with secrets that stay", func(b *bundle) {
+		var mu sync.Mutex
+		seen := map[string]string{}
+		together(20, func(i int) {
+			name := fmt.Sprint("secret", i%2)
+			got, err := b.db.Secret(b.Context(), name)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if len(got) != 32 || (seen[name] != "" && seen[name] != string(got)) {
+				b.Errorf("%s is %x, want 32 bytes, before it was %x", name, got, seen[name])
+			}
+			seen[name] = string(got)
+		})
+		if seen["secret0"] == seen["secret1"] {
+			b.Error("two secrets are the same")
+		}
+	}},
+}
+
+// users adds users, all at noon.
+func (b *bundle) users(who ...chat.Identity) {
+	b.Helper()
+	for _, w := range who {
+		b.must(b.db.AddUser(b.Context(), auth.User{Identity: w, CreatedOn: noon}))
+	}
+}
