@@ -83,7 +83,11 @@ func (m *memory) AddUser(_ context.Context, u User) error {
 	if m.users == nil {
 		m.users = map[chat.Identity]User{}
 	}
-	if _, ok := m.users[u.Identity]; !ok && m.fail == nil {
+	_, ok := m.users[u.Identity]
+	for _, other := range m.users {
+		ok = ok || (u.CustomID != "" && other.CustomID == u.CustomID && other.DeletedOn == 0)
+	}
+	if !ok && m.fail == nil {
 		m.users[u.Identity] = u
 	}
 	return m.fail
@@ -118,6 +122,21 @@ func (m *memory) change(id chat.Identity, f func(*User)) error {
 	f(&u)
 	m.users[id] = u
 	return nil
+}
+
+func (m *memory) CustomUser(_ context.Context, customID string) (User, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, u := range m.users {
+		if u.CustomID == customID && u.DeletedOn == 0 {
+			return u, m.fail
+		}
+	}
+	return User{}, &chat.Error{Kind: chat.NotFound}
+}
+
+func (m *memory) NoteToken(_ context.Context, id chat.Identity, issued chat.Time) error {
+	return m.change(id, func(u *User) { u.TokenOn = issued })
 }
 
 func (m *memory) RevokeUser(_ context.Context, id chat.Identity, validFrom chat.Time) error {

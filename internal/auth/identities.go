@@ -17,12 +17,20 @@ type User struct {
 	CreatedOn chat.Time
 	ValidFrom chat.Time // tokens issued before are revoked; 0: none is
 	DeletedOn chat.Time // 0: it is not deleted
+	CustomID  string    // a name that the resource's owner gave; empty: none
+	TokenOn   chat.Time // when a token was issued last; 0: never
 }
 
 // UserStore keeps users, deleted ones too. Its methods are safe for concurrent use, by several servers too.
 type UserStore interface {
-	// AddUser adds a user. One that is there already stays as it is.
+	// AddUser adds a user. One of that identity, or a living one of that custom id, stays as it is.
 	AddUser(ctx context.Context, user User) error
+
+	// CustomUser returns the living user of a custom id, or an *chat.Error of kind NotFound.
+	CustomUser(ctx context.Context, customID string) (User, error)
+
+	// NoteToken keeps when a token was issued to the user.
+	NoteToken(ctx context.Context, id chat.Identity, issued chat.Time) error
 
 	// User returns a user, or an *chat.Error of kind NotFound.
 	User(ctx context.Context, id chat.Identity) (User, error)
@@ -69,11 +77,32 @@ func NewIdentities(resource string, keys *KeySet, users UserStore, now func() ch
 	}
 }
 
+// maxCustomID bounds a custom id, in bytes; the service's own bound is not publicly known.
+const maxCustomID = 256
+
 // Create makes a new identity.
 func (s *Identities) Create(ctx context.Context) (chat.Identity, error) {
+	user, err := s.CreateCustom(ctx, "")
+	return user.Identity, err
+}
+
+// CreateCustom makes a new identity of a custom id, if that is not empty, only once: later calls return the same, until
+// it is deleted (identity model page of the ACS documentation).
+func (s *Identities) CreateCustom(ctx context.Context, customID string) (User, error) {
+	if len(customID) > maxCustomID {
+		return User{}, errValidation("customId", "The customId is too long.")
+	}
 	now := s.now()
-	id := chat.NewIdentity(s.resource, now)
-	return id, s.store.AddUser(ctx, User{Identity: id, CreatedOn: now})
+	user := User{Identity: chat.NewIdentity(s.resource, now), CreatedOn: now, CustomID: customID}
+	if err := s.store.AddUser(ctx, user); err != nil || customID == "" {
+		return user, err
+	}
+	return s.store.CustomUser(ctx, customID)
+}
+
+// Get returns an identity; errors are those of Issue.
+func (s *Identities) Get(ctx context.Context, id chat.Identity) (User, error) {
+	return s.owned(ctx, id)
 }
 
 // Issue makes a token for the identity. The lifetime counts in whole seconds.
@@ -93,6 +122,9 @@ func (s *Identities) Issue(ctx context.Context, id chat.Identity, scopes []Scope
 		iat = max(iat, seconds(user.ValidFrom)+1)
 	}
 	exp := iat + int64(lifetime/time.Second)
+	if err := s.store.NoteToken(ctx, id, now); err != nil {
+		return Token{}, err
+	}
 	value, err := s.keys.sign(newClaims(s.resource, id, scopes, iat, exp))
 	if err != nil {
 		return Token{}, fmt.Errorf("sign token: %w", err)
@@ -103,11 +135,22 @@ func (s *Identities) Issue(ctx context.Context, id chat.Identity, scopes []Scope
 
 // Revoke makes all tokens of the identity invalid that were issued so far; errors are those of Issue.
 func (s *Identities) Revoke(ctx context.Context, id chat.Identity) error {
+	return s.RevokeBefore(ctx, id, s.now())
+}
+
+// RevokeBefore makes the tokens invalid that were issued before a time, which is not after now; errors are those of Issue.
+// An earlier revocation stays.
+func (s *Identities) RevokeBefore(ctx context.Context, id chat.Identity, validFrom chat.Time) error {
 	user, err := s.owned(ctx, id)
 	if err != nil {
 		return err
 	}
-	validFrom := s.now()
+	now := s.now()
+	if validFrom < now {
+		defer s.Forget(id)
+		return s.store.RevokeUser(ctx, id, max(validFrom, user.ValidFrom))
+	}
+	validFrom = now
 	if user.ValidFrom != 0 { // tokens issued since then may have the second after it as their iat, see Issue
 		validFrom = max(validFrom, user.ValidFrom+1000)
 	}

@@ -244,3 +244,63 @@ func TestStoreErrorsStayWhatTheyAre(t *testing.T) {
 	b.memory.fail = nil
 	b.accepts(token)
 }
+
+func TestCustomID(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := t.Context()
+	one, err := b.CreateCustom(ctx, "customer-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := b.CreateCustom(ctx, "customer-1")
+	if err != nil || two.Identity != one.Identity {
+		t.Errorf("second create = %v, %v, want %v", two.Identity, err, one.Identity)
+	}
+	other, err := b.CreateCustom(ctx, "customer-2")
+	if err != nil || other.Identity == one.Identity {
+		t.Errorf("another custom id = %v, %v, want another identity", other.Identity, err)
+	}
+	if err := b.Delete(ctx, one.Identity); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := b.CreateCustom(ctx, "customer-1"); err != nil || again.Identity == one.Identity {
+		t.Errorf("create after deletion = %v, %v, want a new identity", again.Identity, err)
+	}
+	if _, err := b.CreateCustom(ctx, strings.Repeat("x", maxCustomID+1)); chat.KindOf(err) != chat.Invalid {
+		t.Errorf("too long a custom id: %v, want Invalid", err)
+	}
+}
+
+func TestRevokeBefore(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := t.Context()
+	id, err := b.Create(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := b.Issue(ctx, id, []Scope{ScopeChat}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The JavaScript administration package of 2020 revokes from 2020-10-10 on in its tests: nothing was issued before.
+	if err := b.RevokeBefore(ctx, id, b.now()-60_000); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Authenticate(ctx, token.Value); err != nil {
+		t.Errorf("token issued after the time: %v", err)
+	}
+	if err := b.RevokeBefore(ctx, id, b.now()+60_000); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Authenticate(ctx, token.Value); chat.KindOf(err) != chat.Unauthorized {
+		t.Errorf("token issued before the time: %v, want Unauthorized", err)
+	}
+	if err := b.RevokeBefore(ctx, id, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Authenticate(ctx, token.Value); chat.KindOf(err) != chat.Unauthorized {
+		t.Errorf("an earlier revocation undid the later one: %v", err)
+	}
+}

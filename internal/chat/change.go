@@ -10,6 +10,7 @@ type Change struct {
 	Thread    Thread
 	Join      []Participant
 	Leave     []Participant // their stays as they end
+	Alter     []Participant // stays that go on, with another name or other roles
 	Append    []Message     // ids and sequence given
 	Replace   []Message     // edits and tombstones
 	Receipt   *ReadReceipt

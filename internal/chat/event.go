@@ -44,13 +44,14 @@ type Event struct {
 
 // Properties are what a thread is called and marked with.
 type Properties struct {
-	Topic     string            `json:"topic"`
-	Metadata  map[string]string `json:"metadata,omitempty"`
-	Retention Retention         `json:"retention"`
+	Topic     string
+	Metadata  map[string]string
+	Retention Retention
+	TextOnly  bool
 }
 
 func propertiesOf(t *Thread) *Properties {
-	return &Properties{Topic: t.Topic, Metadata: t.Metadata, Retention: t.Retention}
+	return &Properties{Topic: t.Topic, Metadata: t.Metadata, Retention: t.Retention, TextOnly: t.TextOnly}
 }
 
 // eventsOf derives the events of a change. It is the only maker of events, so that what listeners hear can not
@@ -76,7 +77,7 @@ func eventsOf(c *Change) []Event {
 	if len(c.Leave) > 0 { // heard by those who left too, so under the roster before
 		add(ParticipantsRemoved, c.Before.Roster, func(e *Event) { e.Participants = c.Leave })
 	}
-	if t.Topic != c.Before.Topic || !maps.Equal(t.Metadata, c.Before.Metadata) || t.Retention != c.Before.Retention {
+	if t.Topic != c.Before.Topic || !maps.Equal(t.Metadata, c.Before.Metadata) || t.Retention != c.Before.Retention || t.TextOnly != c.Before.TextOnly {
 		add(ThreadPropertiesUpdated, t.Roster, func(e *Event) { e.Properties = propertiesOf(t) })
 	}
 	for i := range c.Append {

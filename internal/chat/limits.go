@@ -12,6 +12,10 @@ const (
 	MaxReceiptParticipants = 20        // threads with more keep no receipts
 	MaxTokenBytes          = 1024      // of an idempotency token; not documented
 
+	MaxAttachments  = 10       // of one message; not documented
+	MaxImageBytes   = 10 << 20 // of an uploaded image; not documented
+	MaxAddressBytes = 2048     // of an attachment's address; not documented
+
 	MinRetentionDays = 30
 	MaxRetentionDays = 90
 )
@@ -33,15 +37,14 @@ func checkMetadata(metadata map[string]string) error {
 	for k, v := range metadata {
 		size += len(k) + len(v)
 	}
-	if size > MaxMetadataBytes {
-		return badRequest("", "metadata of %d bytes, at most %d", size, MaxMetadataBytes)
-	}
-	return nil
+	return checkSize("metadata", size, MaxMetadataBytes)
 }
 
-func checkText(what, text string, limit int) error {
-	if len(text) > limit {
-		return badRequest("", "%s of %d bytes, at most %d", what, len(text), limit)
+func checkText(what, text string, limit int) error { return checkSize(what, len(text), limit) }
+
+func checkSize(what string, size, limit int) error {
+	if size > limit {
+		return badRequest("", "%s of %d bytes, at most %d", what, size, limit)
 	}
 	return nil
 }

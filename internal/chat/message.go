@@ -45,6 +45,7 @@ type Message struct {
 	EditedOn   Time
 	DeletedOn  Time
 	Metadata   map[string]string
+	High       bool // priority
 }
 
 // CreatedOn returns when the message arrived.
@@ -52,11 +53,27 @@ func (m *Message) CreatedOn() Time { return Time(m.ID) }
 
 // Content is what a message says: Text for user messages, the rest for system messages.
 type Content struct {
-	Text         string        `json:"text,omitempty"`
-	Topic        string        `json:"topic,omitempty"`
-	Participants []Participant `json:"participants,omitempty"`
-	Initiator    Identity      `json:"initiator,omitempty"`
+	Text         string
+	Attachments  []Attachment
+	Topic        string
+	Participants []Participant
+	Initiator    Identity
 }
+
+// Attachment is something beside the text of a message: an uploaded image, or a file that is elsewhere.
+type Attachment struct {
+	ID         string
+	Type       string // AttachedImage or AttachedFile
+	Name       string
+	URL        string // as the sender gave it; empty for an uploaded image, whose address depends on who asks
+	PreviewURL string
+}
+
+// The types of attachment.
+const (
+	AttachedImage = "image"
+	AttachedFile  = "file"
+)
 
 // ReadReceipt says that somebody has read up to a message.
 type ReadReceipt struct {

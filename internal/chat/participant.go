@@ -7,6 +7,7 @@ type Participant struct {
 	DisplayName string
 	ShareFrom   Time // messages that arrived before are hidden; 0 shows all
 	Metadata    map[string]string
+	Roles       []string  // ids that mean something to clients only
 	Joined      int64     // roster version
 	Left        int64     // roster version, 0 while present
 	Until       MessageID // the last message of the stay: it tells of the removal
@@ -18,6 +19,14 @@ type NewParticipant struct {
 	DisplayName string
 	ShareFrom   Time
 	Metadata    map[string]string
+	Roles       []string
+}
+
+// ParticipantUpdate changes how somebody appears; what is nil stays as it is.
+type ParticipantUpdate struct {
+	Identity    Identity
+	DisplayName *string
+	Roles       []string
 }
 
 // InvalidParticipant is somebody who could not be added; the others were.

@@ -6,12 +6,16 @@ type NewMessage struct {
 	Content    string
 	SenderName string
 	Metadata   map[string]string
+	High       bool
+	// Attachments are files elsewhere, or images that were uploaded to the thread before.
+	Attachments []Attachment
 }
 
-// MessageUpdate changes a message; a nil content stays, metadata merges key by key.
+// MessageUpdate changes a message; a nil content stays, nil attachments stay, metadata merges key by key.
 type MessageUpdate struct {
-	Content  *string
-	Metadata map[string]string
+	Content     *string
+	Metadata    map[string]string
+	Attachments []Attachment
 }
 
 // post decides on a message: everything but its place in the thread.
@@ -25,7 +29,7 @@ func post(a *Access, sender Identity, in NewMessage, now Time) (*Post, error) {
 	if !in.Type.User() {
 		return nil, badRequest("", "message type %q cannot be sent", in.Type)
 	}
-	if in.Content == "" {
+	if in.Content == "" && len(in.Attachments) == 0 {
 		return nil, badRequest("", "no content")
 	}
 	if err := checkContent(in.Content); err != nil {
@@ -37,8 +41,12 @@ func post(a *Access, sender Identity, in NewMessage, now Time) (*Post, error) {
 	if err := checkMetadata(in.Metadata); err != nil {
 		return nil, err
 	}
+	if err := checkAttachments(&a.Thread, in.Type, in.Attachments); err != nil {
+		return nil, err
+	}
 	return &Post{Thread: a.Thread, At: now, Message: Message{
-		Type: in.Type, Content: Content{Text: in.Content}, Sender: sender, SenderName: in.SenderName, Metadata: keep(in.Metadata),
+		Type: in.Type, Content: Content{Text: in.Content, Attachments: in.Attachments}, Sender: sender, SenderName: in.SenderName,
+		Metadata: keep(in.Metadata), High: in.High,
 	}}, nil
 }
 
@@ -66,7 +74,7 @@ func updateMessage(a *Access, actor Identity, m *Message, in MessageUpdate, now 
 	if m.DeletedOn != 0 {
 		return nil, notFound("message is deleted")
 	}
-	if in.Content == nil && in.Metadata == nil {
+	if in.Content == nil && in.Metadata == nil && in.Attachments == nil {
 		return nil, nil
 	}
 	edited := *m
@@ -84,6 +92,12 @@ func updateMessage(a *Access, actor Identity, m *Message, in MessageUpdate, now 
 		if err := checkMetadata(edited.Metadata); err != nil {
 			return nil, err
 		}
+	}
+	if in.Attachments != nil {
+		if err := checkAttachments(&a.Thread, m.Type, in.Attachments); err != nil {
+			return nil, err
+		}
+		edited.Content.Attachments = in.Attachments
 	}
 	edited.EditedOn = now
 	return replace(a, actor, m, edited, now), nil
@@ -109,4 +123,23 @@ func replace(a *Access, actor Identity, old *Message, m Message, now Time) *Chan
 	c.Version = m.Version
 	c.Replace = []Message{m}
 	return c.done()
+}
+
+// checkAttachments bounds what is attached; a thread whose messaging policy is text only takes neither attachments nor html.
+func checkAttachments(t *Thread, kind MessageType, attached []Attachment) error {
+	if t.TextOnly && (len(attached) > 0 || kind == HTML) {
+		return forbidden("messaging policy of the thread is text only")
+	}
+	if len(attached) > MaxAttachments {
+		return badRequest("", "%d attachments, at most %d", len(attached), MaxAttachments)
+	}
+	for _, a := range attached {
+		if a.ID == "" || (a.Type != AttachedImage && a.Type != AttachedFile) {
+			return badRequest("", "attachment without id or of unknown type %q", a.Type)
+		}
+		if err := checkSize("attachment", len(a.ID)+len(a.Name)+len(a.URL)+len(a.PreviewURL), 2*MaxAddressBytes); err != nil {
+			return err
+		}
+	}
+	return nil
 }

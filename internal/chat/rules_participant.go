@@ -16,6 +16,9 @@ func checkParticipants(in []NewParticipant) error {
 		if err := checkMetadata(p.Metadata); err != nil {
 			return err
 		}
+		if err := checkRoles(p.Roles); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -35,7 +38,7 @@ func admit(in []NewParticipant, known map[Identity]bool, present []Participant, 
 			invalid = append(invalid, InvalidParticipant{Identity: p.Identity, Code: "403", Message: "Permissions check failed"})
 		default:
 			join = append(join, Participant{
-				Identity: p.Identity, DisplayName: p.DisplayName, ShareFrom: p.ShareFrom, Metadata: keep(p.Metadata), Joined: roster,
+				Identity: p.Identity, DisplayName: p.DisplayName, ShareFrom: p.ShareFrom, Metadata: keep(p.Metadata), Roles: p.Roles, Joined: roster,
 			})
 		}
 		seen[p.Identity] = true
@@ -84,4 +87,41 @@ func removeParticipant(a, target *Access, actor, who Identity, now Time) (*Chang
 	left.Left, left.Until = c.Thread.Roster, c.Thread.LastID
 	c.Leave = []Participant{left}
 	return c.done(), nil
+}
+
+// alterParticipant changes how somebody appears in the thread. It has no event and no system message: none is known.
+func alterParticipant(a, target *Access, actor Identity, in ParticipantUpdate, now Time) (*Change, error) {
+	if !in.Identity.WellFormed() {
+		return nil, errIdentifier(in.Identity)
+	}
+	if err := a.member(actor); err != nil {
+		return nil, err
+	}
+	if target.member(in.Identity) != nil {
+		return nil, notFound("participant to be updated is not in the thread")
+	}
+	p := *target.Stay
+	if in.DisplayName != nil {
+		if err := checkText("display name", *in.DisplayName, MaxNameBytes); err != nil {
+			return nil, err
+		}
+		p.DisplayName = *in.DisplayName
+	}
+	if in.Roles != nil {
+		if err := checkRoles(in.Roles); err != nil {
+			return nil, err
+		}
+		p.Roles = in.Roles
+	}
+	c := begin(&a.Thread, actor, a.Stay.DisplayName, now)
+	c.Alter = []Participant{p}
+	return c.done(), nil
+}
+
+func checkRoles(roles []string) error {
+	size := 0
+	for _, r := range roles {
+		size += len(r)
+	}
+	return checkSize("role ids", size, MaxMetadataBytes)
 }

@@ -8,6 +8,7 @@ type NewThread struct {
 	Participants []NewParticipant
 	Metadata     map[string]string
 	Retention    Retention
+	TextOnly     bool
 	Token        string // idempotency token; empty for none
 }
 
@@ -17,6 +18,7 @@ type ThreadUpdate struct {
 	Topic     *string
 	Metadata  map[string]string
 	Retention *Retention
+	TextOnly  *bool
 }
 
 // createThread makes the thread with the creator as its first participant. known holds the users that exist; whoever
@@ -37,7 +39,7 @@ func createThread(creator Identity, in NewThread, known map[Identity]bool, now T
 	}
 	t := Thread{
 		ID: newThreadID(), Topic: in.Topic, CreatedBy: creator, CreatedOn: now,
-		Metadata: keep(in.Metadata), Retention: in.Retention,
+		Metadata: keep(in.Metadata), Retention: in.Retention, TextOnly: in.TextOnly,
 	}
 	if in.Token != "" {
 		t.ID = threadIDFor(creator, in.Token)
@@ -79,6 +81,9 @@ func updateThread(a *Access, actor Identity, in ThreadUpdate, now Time) (*Change
 	c := begin(&a.Thread, actor, a.Stay.DisplayName, now)
 	if in.Retention != nil {
 		c.Thread.Retention = retention
+	}
+	if in.TextOnly != nil {
+		c.Thread.TextOnly = *in.TextOnly
 	}
 	if in.Metadata != nil {
 		c.Thread.Metadata = merge(a.Thread.Metadata, in.Metadata)

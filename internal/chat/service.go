@@ -172,6 +172,58 @@ func (s *Service) RemoveParticipant(ctx context.Context, actor Identity, id Thre
 	})
 }
 
+// UpdateParticipant changes how somebody appears in the thread.
+func (s *Service) UpdateParticipant(ctx context.Context, actor Identity, id ThreadID, in ParticipantUpdate) error {
+	return s.update(ctx, id, actor, func(v View, a *Access, now Time) (*Change, error) {
+		target, err := v.Access(in.Identity)
+		if err != nil {
+			return nil, err
+		}
+		return alterParticipant(a, target, actor, in, now)
+	})
+}
+
+// UploadImage keeps an image for messages of the thread.
+func (s *Service) UploadImage(ctx context.Context, actor Identity, id ThreadID, name string, bytes []byte) (*Image, error) {
+	a, err := s.member(ctx, id, actor)
+	if err != nil {
+		return nil, err
+	}
+	if a.Thread.TextOnly {
+		return nil, forbidden("messaging policy of the thread is text only")
+	}
+	image, err := newImage(actor, name, bytes, s.now())
+	if err != nil {
+		return nil, err
+	}
+	return image, s.store.AddImage(ctx, a.Thread.Key, image)
+}
+
+// GetImage returns an image to whoever takes or took part in the thread.
+func (s *Service) GetImage(ctx context.Context, actor Identity, id ThreadID, image string) (*Image, error) {
+	a, err := s.reader(ctx, id, actor)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.Image(ctx, a.Thread.Key, image)
+}
+
+// DeleteImage removes an image of the actor. Messages that name it keep the name.
+func (s *Service) DeleteImage(ctx context.Context, actor Identity, id ThreadID, image string) error {
+	a, err := s.member(ctx, id, actor)
+	if err != nil {
+		return err
+	}
+	i, err := s.store.Image(ctx, a.Thread.Key, image)
+	if err != nil {
+		return err
+	}
+	if i.Owner != actor {
+		return forbidden("image of somebody else")
+	}
+	return s.store.DeleteImage(ctx, a.Thread.Key, image)
+}
+
 // SendReadReceipt notes that the actor has read up to the message.
 func (s *Service) SendReadReceipt(ctx context.Context, actor Identity, id ThreadID, message MessageID) error {
 	return s.update(ctx, id, actor, func(v View, a *Access, now Time) (*Change, error) {

@@ -43,6 +43,15 @@ type Store interface {
 	// Known returns those of the users that exist and are not deleted.
 	Known(ctx context.Context, users []Identity) (map[Identity]bool, error)
 
+	// AddImage keeps an image.
+	AddImage(ctx context.Context, thread int64, i *Image) error
+
+	// Image returns an image, or an *Error of kind NotFound.
+	Image(ctx context.Context, thread int64, id string) (*Image, error)
+
+	// DeleteImage removes an image; one that is not there is no error.
+	DeleteImage(ctx context.Context, thread int64, id string) error
+
 	// Expired returns up to limit threads that are not deleted and whose retention ended at or before now.
 	Expired(ctx context.Context, now Time, limit int) ([]ThreadID, error)
 

@@ -59,6 +59,7 @@ type Thread struct {
 	DeletedOn Time
 	Metadata  map[string]string
 	Retention Retention
+	TextOnly  bool      // messaging policy: no attachments, no html
 	Seq       int64     // of the newest message
 	LastID    MessageID // of the newest message
 	LastOn    Time      // arrival of the newest message

@@ -37,16 +37,6 @@ type bindingError struct{ cause *chat.Error }
 func (e *bindingError) Error() string { return e.cause.Error() }
 func (e *bindingError) Unwrap() error { return e.cause }
 
-// chatError is the envelope that Chat really sends from 2021-03-07 on, not the one of its specification (recordings of
-// the Java, Android and CLI suites).
-type chatError struct {
-	CommunicationError struct {
-		Code    string     `json:"Code"`
-		Message string     `json:"Message,omitempty"`
-		Details []struct{} `json:"Details"`
-	} `json:"CommunicationError"`
-}
-
 // identityError is the documented envelope, which Identity does send.
 type identityError struct {
 	Error struct {
@@ -68,7 +58,7 @@ type frameworkError struct {
 // answer writes what a handler returned, in the version that was asked for.
 func (s *server) answer(w http.ResponseWriter, st *state, re reply) {
 	h := w.Header()
-	h.Set("api-supported-versions", st.row.supported())
+	h.Set("api-supported-versions", st.supported)
 	if re.location != "" {
 		h.Set("Location", re.location)
 	}
@@ -76,8 +66,13 @@ func (s *server) answer(w http.ResponseWriter, st *state, re reply) {
 		st.write(w, re.status, "", nil)
 		return
 	}
-	if o, ok := re.body.(older); ok {
-		re.body = o.at(st.version)
+	if bytes, ok := re.body.(raw); ok {
+		h.Set("X-Content-Type-Options", "nosniff")
+		st.write(w, re.status, bytes.contentType, bytes.bytes)
+		return
+	}
+	if v, ok := re.body.(versioned); ok {
+		re.body = v.at(st.version)
 	}
 	st.write(w, re.status, "application/json; charset=utf-8", encode(re.body))
 }
@@ -99,11 +94,11 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, st *state, err err
 	case errors.As(err, &version):
 		var body frameworkError
 		body.Error.Code, body.Error.Message = version.code, version.message
-		w.Header().Set("api-supported-versions", st.row.supported())
+		w.Header().Set("api-supported-versions", st.supported)
 		st.write(w, http.StatusBadRequest, "application/json; charset=utf-8", encode(body))
 	default:
 		if !errors.As(err, &binding) {
-			w.Header().Set("api-supported-versions", st.row.supported())
+			w.Header().Set("api-supported-versions", st.supported)
 		}
 		s.failWith(w, st, err)
 	}
@@ -128,7 +123,10 @@ func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
 		if e.Kind == chat.Unauthorized && e.Code != "IdentityNotOwned" { // a refused token or key (all recordings)
 			h.Del("api-supported-versions")
 		}
-		st.write(w, out.status, "application/json", encode(identityBody(out, e.Target)))
+		if out.code == "BadRequest" { // a kind without a code of its own is a validation error there
+			out.code = "ValidationError"
+		}
+		st.write(w, out.status, "application/json", encode(documented(out, e.Target)))
 		return
 	}
 	if e.Kind == chat.Unauthorized { // empty, with nothing that says how to authenticate (recordings of the iOS suite)
@@ -136,20 +134,17 @@ func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
 		st.write(w, out.status, "", nil)
 		return
 	}
-	var body chatError
-	body.CommunicationError.Code, body.CommunicationError.Message = out.code, out.message
-	body.CommunicationError.Details = []struct{}{}
-	st.write(w, out.status, "application/json", encode(body))
+	if st.row.image { // specified with the documented envelope; none is recorded
+		st.write(w, out.status, "application/json", encode(documented(out, "")))
+		return
+	}
+	st.write(w, out.status, "application/json", encode(envelope(st.version, out.code, out.message)))
 }
 
-// identityBody renders an error of Identity. A kind without a code of its own is a validation error there.
-func identityBody(out outcome, target string) identityError {
+func documented(out outcome, target string) identityError {
 	var body identityError
-	if out.code == "BadRequest" {
-		out.code = "ValidationError"
-		if out.message == "" {
-			out.message = "The request is invalid."
-		}
+	if out.message == "" {
+		out.message = "The request is invalid."
 	}
 	body.Error.Code, body.Error.Message, body.Error.Target = out.code, out.message, target
 	return body

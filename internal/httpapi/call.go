@@ -23,6 +23,7 @@ type call struct {
 	query     url.Values
 	body      []byte
 	links     links
+	entra     bool // the caller has the Entra token instead of the access key
 }
 
 // reply is what a handler answers.

@@ -27,23 +27,23 @@ func invalid(reason string, args ...any) error {
 var errSlowBody = errors.New("body did not arrive in time")
 
 // readBody reads the whole body: the signature of an access key covers it.
-func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (s *server) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return nil, nil
 	}
-	if r.ContentLength > maxBody {
+	if r.ContentLength > limit {
 		return nil, &chat.Error{Kind: chat.TooLarge, Reason: "body over the limit"}
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(s.BodyTimeout)) // a test recorder has no deadlines
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	_ = control.SetReadDeadline(time.Time{})
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, errSlowBody
 	case err != nil:
 		return nil, invalid("body broke off: %v", err)
-	case len(body) > maxBody:
+	case int64(len(body)) > limit:
 		return nil, &chat.Error{Kind: chat.TooLarge, Reason: "body over the limit"}
 	}
 	return body, nil
@@ -83,15 +83,28 @@ func withOptional[T any](handle func(*server, *call, T) (reply, error)) func(*se
 			if err := checkMediaType(c.r); err != nil {
 				return reply{}, err
 			}
-			if err := decode(c.body, &in); err != nil {
+			if err := decodeAt(c.version, c.body, &in); err != nil {
 				return reply{}, err
 			}
 		}
-		if l, ok := any(&in).(liftable); ok {
-			l.lift(c.version)
-		}
 		return handle(s, c, in)
 	}
+}
+
+// decodeAt reads a body as the version has it.
+func decodeAt[T any](v Version, body []byte, in *T) error {
+	if s, ok := any(*in).(shaped[T]); ok {
+		if older := s.shape(v); older != nil {
+			err := decode(body, older)
+			*in = older.lift()
+			return err
+		}
+	}
+	err := decode(body, in)
+	if l, ok := any(in).(limited); ok {
+		l.limit(v)
+	}
+	return err
 }
 
 // decode reads a JSON object. Unknown fields are passed over, as the service does. NUL is refused: PostgreSQL cannot keep

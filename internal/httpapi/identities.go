@@ -10,10 +10,22 @@ import (
 type createIdentityRequest struct {
 	Scopes           []string `json:"createTokenWithScopes"`
 	ExpiresInMinutes *int     `json:"expiresInMinutes"`
+	CustomID         string   `json:"customId"`
+	ExternalID       string   `json:"externalId"` // its name in the specification's branch of 2025-04-01-preview
 }
 
 type identityModel struct {
-	ID string `json:"id"`
+	ID          string `json:"id"`
+	CustomID    string `json:"customId,omitempty"`
+	LastTokenOn string `json:"lastTokenIssuedAt,omitempty"`
+}
+
+func toIdentity(u *auth.User) identityModel {
+	m := identityModel{ID: string(u.Identity), CustomID: u.CustomID}
+	if u.TokenOn != 0 {
+		m.LastTokenOn = tokenTime(u.TokenOn.Std())
+	}
+	return m
 }
 
 type tokenModel struct {
@@ -21,29 +33,33 @@ type tokenModel struct {
 	ExpiresOn string `json:"expiresOn"`
 }
 
+func toToken(t auth.Token) *tokenModel { return &tokenModel{t.Value, tokenTime(t.ExpiresOn)} }
+
 type createIdentityReply struct {
 	Identity    identityModel `json:"identity"`
 	AccessToken *tokenModel   `json:"accessToken,omitempty"`
 }
 
 func (s *server) createIdentity(c *call, in createIdentityRequest) (reply, error) {
-	lifetime, err := auth.Lifetime(in.ExpiresInMinutes)
-	if err != nil {
+	// What is wrong with the token shall not leave an identity behind.
+	if _, err := auth.Lifetime(in.ExpiresInMinutes); err != nil {
 		return reply{}, err
 	}
-	var scopes []auth.Scope
 	if len(in.Scopes) > 0 {
-		if scopes, err = auth.ParseScopes(in.Scopes); err != nil {
+		if _, err := auth.ParseScopes(in.Scopes); err != nil {
 			return reply{}, err
 		}
 	}
-	id, err := s.Identities.Create(c)
+	if in.CustomID == "" {
+		in.CustomID = in.ExternalID
+	}
+	user, err := s.Identities.CreateCustom(c, in.CustomID)
 	if err != nil {
 		return reply{}, err
 	}
-	out := createIdentityReply{Identity: identityModel{string(id)}}
-	if len(scopes) > 0 {
-		token, err := s.Identities.Issue(c, id, scopes, lifetime)
+	out := createIdentityReply{Identity: toIdentity(&user)}
+	if len(in.Scopes) > 0 {
+		token, err := s.issue(c, user.Identity, in.Scopes, in.ExpiresInMinutes)
 		if err != nil {
 			return reply{}, err
 		}
@@ -52,7 +68,13 @@ func (s *server) createIdentity(c *call, in createIdentityRequest) (reply, error
 	return reply{status: http.StatusCreated, body: out}, nil
 }
 
-func toToken(t auth.Token) *tokenModel { return &tokenModel{t.Value, tokenTime(t.ExpiresOn)} }
+func (s *server) getIdentity(c *call) (reply, error) {
+	user, err := s.Identities.Get(c, c.identity())
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(toIdentity(&user))
+}
 
 func (s *server) deleteIdentity(c *call) (reply, error) {
 	return done(http.StatusNoContent, s.Identities.Delete(c, c.identity()))
@@ -71,15 +93,7 @@ func (s *server) issueToken(c *call, in issueTokenRequest) (reply, error) {
 	if in.Scopes == nil {
 		return reply{}, errRequired("Scopes")
 	}
-	scopes, err := auth.ParseScopes(in.Scopes)
-	if err != nil {
-		return reply{}, err
-	}
-	lifetime, err := auth.Lifetime(in.ExpiresInMinutes)
-	if err != nil {
-		return reply{}, err
-	}
-	token, err := s.Identities.Issue(c, c.identity(), scopes, lifetime)
+	token, err := s.issue(c, c.identity(), in.Scopes, in.ExpiresInMinutes)
 	if err != nil {
 		return reply{}, err
 	}
@@ -90,20 +104,46 @@ type exchangeTeamsRequest struct {
 	Token  string `json:"token"`
 	AppID  string `json:"appId"`
 	UserID string `json:"userId"`
+
+	tokenOnly bool // before 2022-06-01 the body held nothing else
 }
+
+func (in *exchangeTeamsRequest) limit(v Version) { in.tokenOnly = v < identityTeams }
 
 // exchangeTeamsToken refuses every token, an empty one alike: no issuer of Teams tokens is known to this server. The other
 // fields are checked first, as the service does (recordings of the JavaScript and Python suites).
 func (s *server) exchangeTeamsToken(_ *call, in exchangeTeamsRequest) (reply, error) {
 	for _, field := range []struct{ name, value string }{{"AppId", in.AppID}, {"UserId", in.UserID}} {
-		if field.value == "" {
+		if field.value == "" && !in.tokenOnly {
 			return reply{}, errRequired(field.name)
 		}
 	}
-	return reply{}, &chat.Error{
-		Kind: chat.Unauthorized, Code: "InvalidAccessToken", Message: "Provided access token is not valid.",
-		Reason: "no issuer of Teams tokens is configured",
+	return reply{}, errExchange("no issuer of Teams tokens is configured")
+}
+
+// entraUser is the custom id of the user that the configured Entra token stands for.
+const entraUser = "chatd:entra"
+
+// exchangeEntraToken gives the holder of the configured Entra token an identity and a token: always the same identity, as
+// the service does for a user of Entra (identity model page of the ACS documentation).
+func (s *server) exchangeEntraToken(c *call) (reply, error) {
+	if !c.entra {
+		return reply{}, errExchange("not the configured Entra token")
 	}
+	user, err := s.Identities.CreateCustom(c, entraUser)
+	if err != nil {
+		return reply{}, err
+	}
+	token, err := s.issue(c, user.Identity, []string{string(auth.ScopeChat), string(auth.ScopeVoIP)}, nil)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(createIdentityReply{identityModel{ID: string(user.Identity)}, toToken(token)})
+}
+
+// errExchange is the answer to a token that cannot be exchanged (recordings of the JavaScript and Python suites).
+func errExchange(reason string) error {
+	return &chat.Error{Kind: chat.Unauthorized, Code: "InvalidAccessToken", Message: "Provided access token is not valid.", Reason: reason}
 }
 
 // errRequired is the answer of model binding to a field that is missing or empty.

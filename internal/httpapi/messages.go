@@ -8,10 +8,13 @@ import (
 )
 
 type sendMessageRequest struct {
-	Content    string            `json:"content"`
-	SenderName string            `json:"senderDisplayName"`
-	Type       string            `json:"type"`
-	Metadata   map[string]string `json:"metadata"`
+	Content     string            `json:"content"`
+	SenderName  string            `json:"senderDisplayName"`
+	Type        string            `json:"type"`
+	Metadata    map[string]string `json:"metadata"`
+	Attachments []attachmentModel `json:"attachments"`
+
+	priority string // only in the oldest version
 }
 
 type sendMessageReply struct {
@@ -22,6 +25,7 @@ func (s *server) sendMessage(c *call, in sendMessageRequest) (reply, error) {
 	thread := c.thread()
 	m, err := s.Chat.SendMessage(c, c.user(), thread, chat.NewMessage{
 		Type: chat.MessageType(strings.ToLower(in.Type)), Content: in.Content, SenderName: in.SenderName, Metadata: in.Metadata,
+		High: strings.EqualFold(in.priority, "high"), Attachments: fromAttachments(in.Attachments),
 	})
 	if err != nil {
 		return reply{}, err
@@ -32,6 +36,14 @@ func (s *server) sendMessage(c *call, in sendMessageRequest) (reply, error) {
 // listMessages gives every full page a nextLink, so that an exact multiple ends with an empty page (12 of 12 recorded
 // lists; the .NET tests count on it).
 func (s *server) listMessages(c *call) (reply, error) {
+	return s.listMessagesAs(c, func(_ chat.ThreadID, messages []chat.Message, next string) any {
+		base := c.imageBase()
+		return list[messageModel]{Value: models(messages, func(m *chat.Message) messageModel { return toMessage(m, base) }), NextLink: next}
+	})
+}
+
+// listMessagesAs lists messages in the shape that render gives them.
+func (s *server) listMessagesAs(c *call, render func(thread chat.ThreadID, messages []chat.Message, next string) any) (reply, error) {
 	limit, err := c.page(chat.MessagePage)
 	if err != nil {
 		return reply{}, err
@@ -53,28 +65,33 @@ func (s *server) listMessages(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	out := list[messageModel]{Value: models(messages, toMessage)}
+	next := ""
 	if len(messages) == limit {
-		out.NextLink = c.next("/chat/threads/"+string(thread)+"/messages", limit, "syncState", s.cursorAt(c, "messages", int64(messages[limit-1].ID)))
+		next = c.next("/chat/threads/"+string(thread)+"/messages", limit, "syncState", s.cursorAt(c, "messages", int64(messages[limit-1].ID)))
 	}
-	return ok(out)
+	return ok(render(thread, messages, next))
 }
 
 func (s *server) getMessage(c *call) (reply, error) {
+	m, err := s.message(c)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(toMessage(m, c.imageBase()))
+}
+
+func (s *server) message(c *call) (*chat.Message, error) {
 	id, err := c.message()
 	if err != nil {
-		return reply{}, err
+		return nil, err
 	}
-	m, err := s.Chat.GetMessage(c, c.user(), c.thread(), id)
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(toMessage(m))
+	return s.Chat.GetMessage(c, c.user(), c.thread(), id)
 }
 
 type updateMessageRequest struct {
-	Content  *string           `json:"content"`
-	Metadata map[string]string `json:"metadata"`
+	Content     *string           `json:"content"`
+	Metadata    map[string]string `json:"metadata"`
+	Attachments []attachmentModel `json:"attachments"`
 }
 
 func (s *server) updateMessage(c *call, in updateMessageRequest) (reply, error) {
@@ -82,7 +99,9 @@ func (s *server) updateMessage(c *call, in updateMessageRequest) (reply, error) 
 	if err != nil {
 		return reply{}, err
 	}
-	return done(http.StatusNoContent, s.Chat.UpdateMessage(c, c.user(), c.thread(), id, chat.MessageUpdate{Content: in.Content, Metadata: in.Metadata}))
+	return done(http.StatusNoContent, s.Chat.UpdateMessage(c, c.user(), c.thread(), id, chat.MessageUpdate{
+		Content: in.Content, Metadata: in.Metadata, Attachments: fromAttachments(in.Attachments),
+	}))
 }
 
 func (s *server) deleteMessage(c *call) (reply, error) {

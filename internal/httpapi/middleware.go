@@ -20,14 +20,15 @@ import (
 
 // state is what is known of a request while it is served, for the log, the metrics and the answer.
 type state struct {
-	start   time.Time
-	id      string // MS-CV of the answer
-	client  string // x-ms-client-request-id
-	row     *route
-	version Version
-	user    chat.Identity
-	status  int
-	reason  error // why it was refused; never sent
+	start     time.Time
+	id        string // MS-CV of the answer
+	client    string // x-ms-client-request-id
+	row       *route // nil where the path is unknown
+	supported string // api-supported-versions of the path
+	version   Version
+	user      chat.Identity
+	status    int
+	reason    error // why it was refused; never sent
 }
 
 type stateKey struct{}
@@ -64,7 +65,7 @@ func (s *server) begin(next http.Handler) http.Handler {
 // Identity echoes the client's request id unasked, Chat only when asked (recordings; Azure/Communication issue 379).
 func isIdentity(r *http.Request) bool {
 	path := strings.TrimLeft(r.URL.Path, "/")
-	return strings.HasPrefix(path, "identities") || strings.HasPrefix(path, "teamsUser")
+	return !strings.HasPrefix(path, "chat/")
 }
 
 // log writes the one line of a request. A refusal says why, which the client may not be told.
@@ -189,6 +190,9 @@ func cleanPath(next http.Handler) http.Handler {
 		path = strings.NewReplacer("%3A", ":", "%3a", ":").Replace(path)
 		if len(path) > 1 {
 			path = strings.TrimSuffix(path, "/")
+		}
+		if p, ok := strings.CutSuffix(path, "/readreceipts"); ok { // as it was written until 2020-09-21-preview2
+			path = p + "/readReceipts"
 		}
 		chi.RouteContext(r.Context()).RoutePath = path
 		next.ServeHTTP(w, r)

@@ -22,7 +22,7 @@ func (s *server) listParticipants(c *call) (reply, error) {
 }
 
 type addParticipantsRequest struct {
-	Participants *[]participantModel `json:"participants"`
+	Participants []participantModel `json:"participants"`
 }
 
 type addParticipantsReply struct {
@@ -33,7 +33,7 @@ func (s *server) addParticipants(c *call, in addParticipantsRequest) (reply, err
 	if in.Participants == nil {
 		return reply{}, invalid("no participants")
 	}
-	bad, err := s.Chat.AddParticipants(c, c.user(), c.thread(), fromParticipants(*in.Participants))
+	bad, err := s.Chat.AddParticipants(c, c.user(), c.thread(), fromParticipants(in.Participants))
 	if err != nil {
 		return reply{}, err
 	}
@@ -42,6 +42,18 @@ func (s *server) addParticipants(c *call, in addParticipantsRequest) (reply, err
 
 func (s *server) removeParticipant(c *call, in identifierModel) (reply, error) {
 	return done(http.StatusNoContent, s.Chat.RemoveParticipant(c, c.user(), c.thread(), in.identity()))
+}
+
+type updateParticipantRequest struct {
+	Identifier  *identifierModel `json:"communicationIdentifier"`
+	DisplayName *string          `json:"displayName"`
+	RoleIDs     []string         `json:"roleIds"`
+}
+
+// updateParticipant was in one preview only.
+func (s *server) updateParticipant(c *call, in updateParticipantRequest) (reply, error) {
+	update := chat.ParticipantUpdate{Identity: in.Identifier.identity(), DisplayName: in.DisplayName, Roles: in.RoleIDs}
+	return done(http.StatusNoContent, s.Chat.UpdateParticipant(c, c.user(), c.thread(), update))
 }
 
 // window reads maxPageSize and skip.

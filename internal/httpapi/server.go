@@ -63,8 +63,13 @@ func New(c Config) (http.Handler, error) {
 func (s *server) router() http.Handler {
 	r := chi.NewRouter()
 	r.Use(s.begin, s.recover, s.cors, cleanPath)
-	for _, row := range routes {
-		r.Method(row.method, row.pattern, s.serve(row))
+	rows := map[[2]string][]*route{} // by method and pattern: versions may have rows of their own
+	for i := range routes {
+		key := [2]string{routes[i].method, routes[i].pattern}
+		rows[key] = append(rows[key], &routes[i])
+	}
+	for key, group := range rows {
+		r.Method(key[0], key[1], s.serve(group))
 	}
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) { s.refuse(w, r, http.StatusNotFound, "no such route") })
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
@@ -78,15 +83,16 @@ func (s *server) router() http.Handler {
 	return r
 }
 
-// serve runs one row of the table: read, authenticate, check version and scope, handle, answer.
-func (s *server) serve(row route) http.Handler {
+// serve runs the rows of one method and path: read, authenticate, choose by version, check scope, handle, answer.
+func (s *server) serve(rows []*route) http.Handler {
+	supported := supported(rows)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		st := stateOf(r)
-		st.row = &row
-		if row.api == identityAPI { // on all of its answers, errors too (all recordings)
+		st.row, st.supported = rows[0], supported
+		if st.row.api == identityAPI { // on all of its answers, errors too (all recordings)
 			w.Header().Set("Request-Context", "appId=")
 		}
-		reply, err := s.handle(row, w, r, st)
+		reply, err := s.handle(rows, w, r, st)
 		if err != nil {
 			s.fail(w, r, st, err)
 			return
@@ -95,20 +101,21 @@ func (s *server) serve(row route) http.Handler {
 	})
 }
 
-func (s *server) handle(row route, w http.ResponseWriter, r *http.Request, st *state) (reply, error) {
+func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, st *state) (reply, error) {
 	c := call{Context: r.Context(), r: r, links: s.links}
 	var err error
-	if c.body, err = s.readBody(w, r); err != nil {
+	if c.body, err = s.readBody(w, r, rows[0].bodyLimit()); err != nil {
 		return reply{}, err
 	}
-	if err := s.authenticate(row, &c, st); err != nil {
+	if err := s.authenticate(rows[0].api, &c, st); err != nil {
 		return reply{}, err
 	}
 	c.query = r.URL.Query()
-	if c.version, err = row.version(&c); err != nil {
+	row, version, err := choose(rows, &c)
+	if err != nil {
 		return reply{}, err
 	}
-	st.version = c.version
+	c.version, st.row, st.version = version, row, version
 	if row.api == chatAPI && !c.principal.Can(row.need) {
 		return reply{}, &chat.Error{Kind: chat.Forbidden, Reason: "token scope does not allow " + row.operation}
 	}
@@ -116,20 +123,21 @@ func (s *server) handle(row route, w http.ResponseWriter, r *http.Request, st *s
 }
 
 // authenticate finds out who calls. Chat takes user tokens only; Identity takes the access key, or an Entra bearer.
-func (s *server) authenticate(row route, c *call, st *state) (err error) {
+func (s *server) authenticate(asked api, c *call, st *state) (err error) {
 	header := c.r.Header.Get("Authorization")
 	scheme, token, _ := strings.Cut(header, " ")
 	bearer := strings.EqualFold(scheme, "Bearer")
 	switch {
-	case row.api == chatAPI && !bearer:
+	case asked == chatAPI && !bearer:
 		return &chat.Error{Kind: chat.Unauthorized, Reason: "no bearer token"}
-	case row.api == chatAPI:
+	case asked == chatAPI:
 		c.principal, err = s.Identities.Authenticate(c.r.Context(), strings.TrimSpace(token))
 		st.user = c.principal.Identity
 		return err
 	case !bearer:
 		return s.AccessKeys.Verify(c.r, c.body, s.Now().Std())
 	case s.EntraToken != "" && subtle.ConstantTimeCompare([]byte(strings.TrimSpace(token)), []byte(s.EntraToken)) == 1:
+		c.entra = true
 		return nil
 	default:
 		return denied("bearer token is not the configured Entra token")

@@ -11,6 +11,7 @@ type createThreadRequest struct {
 	Participants    []participantModel `json:"participants"`
 	Metadata        map[string]string  `json:"metadata"`
 	RetentionPolicy *retentionModel    `json:"retentionPolicy"`
+	MessagingPolicy *policyModel       `json:"messagingPolicy"`
 }
 
 type createThreadReply struct {
@@ -24,6 +25,9 @@ func (s *server) createThread(c *call, in createThreadRequest) (reply, error) {
 	}
 	if r := in.RetentionPolicy.retention(); r != nil {
 		thread.Retention = *r
+	}
+	if only := in.MessagingPolicy.textOnly(); only != nil {
+		thread.TextOnly = *only
 	}
 	made, err := s.Chat.CreateThread(c, c.user(), thread)
 	if err != nil {
@@ -86,10 +90,11 @@ type updateThreadRequest struct {
 	Topic           *string           `json:"topic"`
 	Metadata        map[string]string `json:"metadata"`
 	RetentionPolicy *retentionModel   `json:"retentionPolicy"`
+	MessagingPolicy *policyModel      `json:"messagingPolicy"`
 }
 
 func (s *server) updateThread(c *call, in updateThreadRequest) (reply, error) {
-	update := chat.ThreadUpdate{Topic: in.Topic, Metadata: in.Metadata, Retention: in.RetentionPolicy.retention()}
+	update := chat.ThreadUpdate{Topic: in.Topic, Metadata: in.Metadata, Retention: in.RetentionPolicy.retention(), TextOnly: in.MessagingPolicy.textOnly()}
 	return done(http.StatusNoContent, s.Chat.UpdateThread(c, c.user(), c.thread(), update))
 }
 

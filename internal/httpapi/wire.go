@@ -159,6 +159,19 @@ type threadModel struct {
 	DeletedOn       *chatTime         `json:"deletedOn,omitempty"`
 	Metadata        map[string]string `json:"metadata,omitempty"`
 	RetentionPolicy *retentionModel   `json:"retentionPolicy,omitempty"`
+	MessagingPolicy *policyModel      `json:"messagingPolicy,omitempty"`
+}
+
+type policyModel struct {
+	TextOnly bool `json:"textOnlyChat"`
+}
+
+// textOnly is nil where the request does not say.
+func (m *policyModel) textOnly() *bool {
+	if m == nil {
+		return nil
+	}
+	return &m.TextOnly
 }
 
 type retentionModel struct {
@@ -173,6 +186,9 @@ func toThread(t *chat.Thread) threadModel {
 	}
 	if t.Retention.Kind != "" {
 		m.RetentionPolicy = &retentionModel{t.Retention.Kind, t.Retention.Days}
+	}
+	if t.TextOnly {
+		m.MessagingPolicy = &policyModel{true}
 	}
 	return m
 }
@@ -204,18 +220,19 @@ type participantModel struct {
 	DisplayName      string            `json:"displayName,omitempty"`
 	ShareHistoryTime *chatTime         `json:"shareHistoryTime,omitempty"`
 	Metadata         map[string]string `json:"metadata,omitempty"`
+	RoleIDs          []string          `json:"roleIds,omitempty"`
 }
 
 // toParticipant always tells from when history is shared; 1970 is all of it.
 func toParticipant(p *chat.Participant) participantModel {
 	from := chatTime(p.ShareFrom)
-	return participantModel{toModel(p.Identity), p.DisplayName, &from, p.Metadata}
+	return participantModel{toModel(p.Identity), p.DisplayName, &from, p.Metadata, p.Roles}
 }
 
 func fromParticipants(in []participantModel) []chat.NewParticipant {
 	out := make([]chat.NewParticipant, len(in))
 	for i, p := range in {
-		out[i] = chat.NewParticipant{Identity: p.Identifier.identity(), DisplayName: p.DisplayName, Metadata: p.Metadata}
+		out[i] = chat.NewParticipant{Identity: p.Identifier.identity(), DisplayName: p.DisplayName, Metadata: p.Metadata, Roles: p.RoleIDs}
 		if p.ShareHistoryTime != nil {
 			out[i].ShareFrom = chat.Time(*p.ShareHistoryTime)
 		}
@@ -254,14 +271,14 @@ type messageModel struct {
 // contentModel is what a message says; Message and Attachments belong to user messages, the rest to system messages.
 type contentModel struct {
 	Message      *string            `json:"message,omitempty"`
-	Attachments  *[]struct{}        `json:"attachments,omitempty"`
+	Attachments  *[]attachmentModel `json:"attachments,omitempty"`
 	Topic        *string            `json:"topic,omitempty"`
 	Participants []participantModel `json:"participants,omitempty"`
 	Initiator    *identifierModel   `json:"initiatorCommunicationIdentifier,omitempty"`
 }
 
-// System messages have no sender at all (all recordings).
-func toMessage(m *chat.Message) messageModel {
+// System messages have no sender at all (all recordings). images is where the images of the thread are.
+func toMessage(m *chat.Message, images string) messageModel {
 	out := messageModel{
 		ID: m.ID.String(), Type: string(m.Type), SequenceID: chat.MessageID(m.Seq).String(), Version: chat.MessageID(m.Version).String(),
 		SenderName: m.SenderName, CreatedOn: chatTime(m.CreatedOn()), DeletedOn: orNil(m.DeletedOn), EditedOn: orNil(m.EditedOn),
@@ -269,7 +286,7 @@ func toMessage(m *chat.Message) messageModel {
 	}
 	if m.Type.User() {
 		out.Sender = toModel(m.Sender)
-		out.Content = contentModel{Message: &m.Content.Text, Attachments: &[]struct{}{}}
+		out.Content = contentModel{Message: &m.Content.Text, Attachments: toAttachments(m.Content.Attachments, images)}
 		return out
 	}
 	out.Content.Initiator = toModel(m.Content.Initiator)

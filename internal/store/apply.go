@@ -41,10 +41,10 @@ func insertThread(ctx context.Context, tx conn, c *chat.Change, answer chat.Crea
 	t := &c.Thread
 	var key int64
 	err = tx.one(ctx, []any{&key}, `INSERT INTO threads
-		(id, topic, created_by, created_on, metadata, retention_kind, retention_days, expires_on, seq, last_id, last_on, roster, present)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING tk`,
+		(id, topic, created_by, created_on, metadata, retention_kind, retention_days, expires_on, seq, last_id, last_on, roster, present, text_only)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING tk`,
 		string(t.ID), t.Topic, string(t.CreatedBy), int64(t.CreatedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,
-		int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present)
+		int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present, flag(t.TextOnly))
 	if err != nil {
 		return err
 	}
@@ -98,12 +98,12 @@ func (db *DB) Update(ctx context.Context, id chat.ThreadID, decide func(chat.Vie
 
 func updateThread(ctx context.Context, tx conn, c *chat.Change) error {
 	t := &c.Thread
-	// Edits and receipts leave the thread's row alone.
-	if len(c.Append)+len(c.Join)+len(c.Leave) > 0 || t.DeletedOn != c.Before.DeletedOn || (len(c.Replace) == 0 && c.Receipt == nil) {
+	// Edits, receipts and altered participants leave the thread's row alone.
+	if len(c.Replace)+len(c.Alter) == 0 && c.Receipt == nil {
 		_, err := tx.exec(ctx, `UPDATE threads SET topic = $2, deleted_on = $3, metadata = $4, retention_kind = $5, retention_days = $6,
-			expires_on = $7, seq = $8, last_id = $9, last_on = $10, roster = $11, present = $12 WHERE tk = $1`,
+			expires_on = $7, seq = $8, last_id = $9, last_on = $10, roster = $11, present = $12, text_only = $13 WHERE tk = $1`,
 			t.Key, t.Topic, int64(t.DeletedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,
-			int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present)
+			int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present, flag(t.TextOnly))
 		if err != nil {
 			return err
 		}
@@ -115,8 +115,8 @@ func updateThread(ctx context.Context, tx conn, c *chat.Change) error {
 func insertRows(ctx context.Context, tx conn, key int64, c *chat.Change) error {
 	for i := range c.Join {
 		p := &c.Join[i]
-		_, err := tx.exec(ctx, `INSERT INTO participants (tk, user_id, joined, place, name, share_from, metadata) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			key, string(p.Identity), p.Joined, i, p.DisplayName, int64(p.ShareFrom), formatMap(p.Metadata))
+		_, err := tx.exec(ctx, `INSERT INTO participants (tk, user_id, joined, place, name, share_from, metadata, roles) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			key, string(p.Identity), p.Joined, i, p.DisplayName, int64(p.ShareFrom), formatMap(p.Metadata), formatList(p.Roles))
 		if err != nil {
 			return err
 		}
@@ -124,6 +124,13 @@ func insertRows(ctx context.Context, tx conn, key int64, c *chat.Change) error {
 	for _, p := range c.Leave {
 		_, err := tx.exec(ctx, "UPDATE participants SET gone = $4, until = $5 WHERE tk = $1 AND user_id = $2 AND joined = $3",
 			key, string(p.Identity), p.Joined, p.Left, int64(p.Until))
+		if err != nil {
+			return err
+		}
+	}
+	for _, p := range c.Alter {
+		_, err := tx.exec(ctx, "UPDATE participants SET name = $4, roles = $5 WHERE tk = $1 AND user_id = $2 AND joined = $3",
+			key, string(p.Identity), p.Joined, p.DisplayName, formatList(p.Roles))
 		if err != nil {
 			return err
 		}
@@ -154,8 +161,10 @@ func insertMessage(ctx context.Context, tx conn, key int64, m *chat.Message) err
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, `INSERT INTO messages (tk, id, seq, version, type, sender, name, content, metadata) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		key, int64(m.ID), m.Seq, m.Version, string(m.Type), string(m.Sender), m.SenderName, content, formatMap(m.Metadata))
+	_, err = tx.exec(ctx, `INSERT INTO messages (tk, id, seq, version, type, sender, name, content, metadata, high, attachments)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		key, int64(m.ID), m.Seq, m.Version, string(m.Type), string(m.Sender), m.SenderName, content, formatMap(m.Metadata),
+		flag(m.High), formatList(attachmentRecords(m.Content.Attachments)))
 	return err
 }
 
@@ -164,8 +173,8 @@ func replaceMessage(ctx context.Context, tx conn, key int64, m *chat.Message) er
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "UPDATE messages SET version = $3, content = $4, metadata = $5, edited_on = $6, deleted_on = $7 WHERE tk = $1 AND id = $2",
-		key, int64(m.ID), m.Version, content, formatMap(m.Metadata), int64(m.EditedOn), int64(m.DeletedOn))
+	_, err = tx.exec(ctx, "UPDATE messages SET version = $3, content = $4, metadata = $5, edited_on = $6, deleted_on = $7, attachments = $8 WHERE tk = $1 AND id = $2",
+		key, int64(m.ID), m.Version, content, formatMap(m.Metadata), int64(m.EditedOn), int64(m.DeletedOn), formatList(attachmentRecords(m.Content.Attachments)))
 	return err
 }
 
@@ -213,7 +222,7 @@ func deletedBefore(ctx context.Context, tx conn, before chat.Time, limit int) ([
 
 func removeThreads(ctx context.Context, tx conn, keys []int64) error {
 	for _, key := range keys {
-		for _, table := range []string{"messages", "receipts", "participants", "creations", "threads"} {
+		for _, table := range []string{"messages", "receipts", "images", "participants", "creations", "threads"} {
 			if _, err := tx.exec(ctx, "DELETE FROM "+table+" WHERE tk = $1", key); err != nil {
 				return err
 			}

@@ -22,6 +22,7 @@ type messageRecord struct {
 	Name      string            `json:"name,omitempty"`
 	Content   contentRecord     `json:"content"`
 	Metadata  map[string]string `json:"metadata,omitempty"`
+	High      bool              `json:"high,omitempty"`
 	EditedOn  chat.Time         `json:"edited,omitempty"`
 	DeletedOn chat.Time         `json:"deleted,omitempty"`
 }
@@ -46,7 +47,7 @@ func insertEvent(ctx context.Context, tx conn, key int64, e *chat.Event) error {
 	var seq int64
 	if m := e.Message; m != nil {
 		message, seq = m.ID, m.Seq
-		record.Message = &messageRecord{m.Type, m.Sender, m.SenderName, recordOfContent(m.Content), m.Metadata, m.EditedOn, m.DeletedOn}
+		record.Message = &messageRecord{m.Type, m.Sender, m.SenderName, recordOfContent(m.Content), m.Metadata, m.High, m.EditedOn, m.DeletedOn}
 	}
 	if r := e.Receipt; r != nil {
 		message = r.MessageID
@@ -96,7 +97,7 @@ func scanEvent(r row) (chat.Event, error) {
 	if m := record.Message; m != nil {
 		e.Message = &chat.Message{
 			ID: chat.MessageID(message), Seq: seq, Version: e.Version, Type: m.Type, Content: contentOf(m.Content),
-			Sender: m.Sender, SenderName: m.Name, EditedOn: m.EditedOn, DeletedOn: m.DeletedOn, Metadata: m.Metadata,
+			Sender: m.Sender, SenderName: m.Name, EditedOn: m.EditedOn, DeletedOn: m.DeletedOn, Metadata: m.Metadata, High: m.High,
 		}
 	}
 	if rec := record.Receipt; rec != nil {

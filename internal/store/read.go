@@ -8,12 +8,12 @@ import (
 )
 
 const threadColumns = `t.tk, t.id, t.topic, t.created_by, t.created_on, t.deleted_on, t.metadata, t.retention_kind, t.retention_days,
-	t.seq, t.last_id, t.last_on, t.roster, t.present`
+	t.seq, t.last_id, t.last_on, t.roster, t.present, t.text_only`
 
 func threadFields(t *chat.Thread, metadata *string) []any {
 	return []any{
 		&t.Key, &t.ID, &t.Topic, &t.CreatedBy, &t.CreatedOn, &t.DeletedOn, metadata, &t.Retention.Kind, &t.Retention.Days,
-		&t.Seq, &t.LastID, &t.LastOn, &t.Roster, &t.Present,
+		&t.Seq, &t.LastID, &t.LastOn, &t.Roster, &t.Present, &t.TextOnly,
 	}
 }
 
@@ -46,14 +46,17 @@ func (db *DB) Access(ctx context.Context, id chat.ThreadID, user chat.Identity) 
 	return a, err
 }
 
-const participantColumns = "user_id, name, share_from, metadata, joined, gone, until"
+const participantColumns = "user_id, name, share_from, metadata, roles, joined, gone, until"
 
 func scanParticipant(r row) (chat.Participant, error) {
 	var p chat.Participant
-	var metadata string
-	err := r.Scan(&p.Identity, &p.DisplayName, &p.ShareFrom, &metadata, &p.Joined, &p.Left, &p.Until)
+	var metadata, roles string
+	err := r.Scan(&p.Identity, &p.DisplayName, &p.ShareFrom, &metadata, &roles, &p.Joined, &p.Left, &p.Until)
 	if err == nil {
 		p.Metadata, err = parseMap(metadata)
+	}
+	if err == nil {
+		p.Roles, err = parseList[string](roles)
 	}
 	return p, err
 }
@@ -78,12 +81,12 @@ func (db *DB) Participants(ctx context.Context, thread int64, skip, limit int) (
 	return out, err
 }
 
-const messageColumns = "id, seq, version, type, sender, name, content, metadata, edited_on, deleted_on"
+const messageColumns = "id, seq, version, type, sender, name, content, metadata, high, attachments, edited_on, deleted_on"
 
 func scanMessage(r row) (chat.Message, error) {
 	var m chat.Message
-	var content, metadata string
-	err := r.Scan(&m.ID, &m.Seq, &m.Version, &m.Type, &m.Sender, &m.SenderName, &content, &metadata, &m.EditedOn, &m.DeletedOn)
+	var content, metadata, attachments string
+	err := r.Scan(&m.ID, &m.Seq, &m.Version, &m.Type, &m.Sender, &m.SenderName, &content, &metadata, &m.High, &attachments, &m.EditedOn, &m.DeletedOn)
 	if err != nil {
 		return m, err
 	}
@@ -92,7 +95,9 @@ func scanMessage(r row) (chat.Message, error) {
 	}
 	if m.Type.User() {
 		m.Content.Text = content
-		return m, nil
+		records, err := parseList[attachmentRecord](attachments)
+		m.Content.Attachments = attachmentsOf(records)
+		return m, err
 	}
 	var record contentRecord
 	err = json.Unmarshal([]byte(content), &record)

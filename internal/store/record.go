@@ -14,6 +14,7 @@ type participantRecord struct {
 	Name      string            `json:"name,omitempty"`
 	ShareFrom chat.Time         `json:"since,omitempty"`
 	Metadata  map[string]string `json:"metadata,omitempty"`
+	Roles     []string          `json:"roles,omitempty"`
 	Joined    int64             `json:"joined,omitempty"`
 	Left      int64             `json:"left,omitempty"`
 	Until     chat.MessageID    `json:"until,omitempty"`
@@ -21,9 +22,18 @@ type participantRecord struct {
 
 type contentRecord struct {
 	Text         string              `json:"text,omitempty"`
+	Attachments  []attachmentRecord  `json:"attachments,omitempty"`
 	Topic        string              `json:"topic,omitempty"`
 	Participants []participantRecord `json:"participants,omitempty"`
 	Initiator    chat.Identity       `json:"initiator,omitempty"`
+}
+
+type attachmentRecord struct {
+	ID         string `json:"id"`
+	Type       string `json:"type"`
+	Name       string `json:"name,omitempty"`
+	URL        string `json:"url,omitempty"`
+	PreviewURL string `json:"preview,omitempty"`
 }
 
 type propertiesRecord struct {
@@ -31,6 +41,7 @@ type propertiesRecord struct {
 	Metadata      map[string]string `json:"metadata,omitempty"`
 	RetentionKind string            `json:"retention_kind,omitempty"`
 	RetentionDays int               `json:"retention_days,omitempty"`
+	TextOnly      bool              `json:"text_only,omitempty"`
 }
 
 type creationRecord struct {
@@ -43,7 +54,7 @@ type creationRecord struct {
 func recordsOf(in []chat.Participant) []participantRecord {
 	out := make([]participantRecord, len(in))
 	for i, p := range in {
-		out[i] = participantRecord{p.Identity, p.DisplayName, p.ShareFrom, p.Metadata, p.Joined, p.Left, p.Until}
+		out[i] = participantRecord{p.Identity, p.DisplayName, p.ShareFrom, p.Metadata, p.Roles, p.Joined, p.Left, p.Until}
 	}
 	return out
 }
@@ -55,32 +66,32 @@ func participantsOf(in []participantRecord) []chat.Participant {
 	out := make([]chat.Participant, len(in))
 	for i, p := range in {
 		out[i] = chat.Participant{
-			Identity: p.Identity, DisplayName: p.Name, ShareFrom: p.ShareFrom, Metadata: p.Metadata, Joined: p.Joined, Left: p.Left, Until: p.Until,
+			Identity: p.Identity, DisplayName: p.Name, ShareFrom: p.ShareFrom, Metadata: p.Metadata, Roles: p.Roles, Joined: p.Joined, Left: p.Left, Until: p.Until,
 		}
 	}
 	return out
 }
 
 func recordOfContent(c chat.Content) contentRecord {
-	return contentRecord{c.Text, c.Topic, recordsOf(c.Participants), c.Initiator}
+	return contentRecord{c.Text, attachmentRecords(c.Attachments), c.Topic, recordsOf(c.Participants), c.Initiator}
 }
 
 func contentOf(r contentRecord) chat.Content {
-	return chat.Content{Text: r.Text, Topic: r.Topic, Participants: participantsOf(r.Participants), Initiator: r.Initiator}
+	return chat.Content{Text: r.Text, Attachments: attachmentsOf(r.Attachments), Topic: r.Topic, Participants: participantsOf(r.Participants), Initiator: r.Initiator}
 }
 
 func recordOfProperties(p *chat.Properties) propertiesRecord {
-	return propertiesRecord{p.Topic, p.Metadata, p.Retention.Kind, p.Retention.Days}
+	return propertiesRecord{p.Topic, p.Metadata, p.Retention.Kind, p.Retention.Days, p.TextOnly}
 }
 
 func propertiesOf(r propertiesRecord) chat.Properties {
-	return chat.Properties{Topic: r.Topic, Metadata: r.Metadata, Retention: chat.Retention{Kind: r.RetentionKind, Days: r.RetentionDays}}
+	return chat.Properties{Topic: r.Topic, Metadata: r.Metadata, Retention: chat.Retention{Kind: r.RetentionKind, Days: r.RetentionDays}, TextOnly: r.TextOnly}
 }
 
 func formatCreation(c chat.Creation) (string, error) {
 	t := &c.Thread
 	raw, err := json.Marshal(creationRecord{
-		propertiesRecord{t.Topic, t.Metadata, t.Retention.Kind, t.Retention.Days}, t.CreatedBy, t.CreatedOn, c.Invalid,
+		propertiesRecord{t.Topic, t.Metadata, t.Retention.Kind, t.Retention.Days, t.TextOnly}, t.CreatedBy, t.CreatedOn, c.Invalid,
 	})
 	return string(raw), err
 }
@@ -92,7 +103,7 @@ func parseCreation(id chat.ThreadID, raw string) (chat.Creation, error) {
 	}
 	p := propertiesOf(r.propertiesRecord)
 	return chat.Creation{Invalid: r.Invalid, Thread: chat.Thread{
-		ID: id, CreatedBy: r.Creator, CreatedOn: r.On, Topic: p.Topic, Metadata: p.Metadata, Retention: p.Retention,
+		ID: id, CreatedBy: r.Creator, CreatedOn: r.On, Topic: p.Topic, Metadata: p.Metadata, Retention: p.Retention, TextOnly: p.TextOnly,
 	}}, nil
 }
 
@@ -112,4 +123,46 @@ func parseMap(raw string) (map[string]string, error) {
 	var m map[string]string
 	err := json.Unmarshal([]byte(raw), &m)
 	return m, err
+}
+
+// formatList renders a list; an empty one is the empty string.
+func formatList[T any](list []T) string {
+	if len(list) == 0 {
+		return ""
+	}
+	raw, _ := json.Marshal(list) //nolint:errchkjson // lists of strings and records cannot fail
+	return string(raw)
+}
+
+func parseList[T any](raw string) ([]T, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	var list []T
+	err := json.Unmarshal([]byte(raw), &list)
+	return list, err
+}
+
+func attachmentRecords(in []chat.Attachment) []attachmentRecord {
+	var out []attachmentRecord
+	for _, a := range in {
+		out = append(out, attachmentRecord(a))
+	}
+	return out
+}
+
+func attachmentsOf(in []attachmentRecord) []chat.Attachment {
+	var out []chat.Attachment
+	for _, a := range in {
+		out = append(out, chat.Attachment(a))
+	}
+	return out
+}
+
+// flag renders a truth as a number, which all engines keep alike.
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -12,19 +12,34 @@ import (
 // AddUser keeps a user; one that is there already stays as it is. See auth.UserStore.
 func (db *DB) AddUser(ctx context.Context, u auth.User) error {
 	return db.write(ctx, "add_user", func(tx conn) error {
-		_, err := tx.exec(ctx, "INSERT INTO users (id, created_on, valid_from, deleted_on) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
-			string(u.Identity), int64(u.CreatedOn), int64(u.ValidFrom), int64(u.DeletedOn))
+		_, err := tx.exec(ctx, "INSERT INTO users (id, created_on, valid_from, deleted_on, custom_id, token_on) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+			string(u.Identity), int64(u.CreatedOn), int64(u.ValidFrom), int64(u.DeletedOn), u.CustomID, int64(u.TokenOn))
 		return err
 	})
 }
 
 // User returns a user, deleted ones too. See auth.UserStore.
 func (db *DB) User(ctx context.Context, id chat.Identity) (auth.User, error) {
-	u := auth.User{Identity: id}
-	err := db.read("user", func(c conn) error {
-		return c.one(ctx, []any{&u.CreatedOn, &u.ValidFrom, &u.DeletedOn}, "SELECT created_on, valid_from, deleted_on FROM users WHERE id = $1", string(id))
+	return db.user(ctx, "user", "id = $1", string(id))
+}
+
+// CustomUser returns the living user of a custom id. See auth.UserStore.
+func (db *DB) CustomUser(ctx context.Context, customID string) (auth.User, error) {
+	return db.user(ctx, "custom_user", "custom_id = $1 AND custom_id <> '' AND deleted_on = 0", customID)
+}
+
+func (db *DB) user(ctx context.Context, operation, which, key string) (auth.User, error) {
+	var u auth.User
+	err := db.read(operation, func(c conn) error {
+		return c.one(ctx, []any{&u.Identity, &u.CreatedOn, &u.ValidFrom, &u.DeletedOn, &u.CustomID, &u.TokenOn},
+			"SELECT id, created_on, valid_from, deleted_on, custom_id, token_on FROM users WHERE "+which, key)
 	})
 	return u, err
+}
+
+// NoteToken keeps when a token was issued. See auth.UserStore.
+func (db *DB) NoteToken(ctx context.Context, id chat.Identity, issued chat.Time) error {
+	return db.mark(ctx, "note_token", "UPDATE users SET token_on = $2 WHERE id = $1 AND deleted_on = 0", id, issued)
 }
 
 // RevokeUser ends all tokens issued before validFrom; of two revocations the later one holds. See auth.UserStore.

@@ -8,6 +8,7 @@ CREATE TABLE threads (
   created_on     BIGINT  NOT NULL,
   deleted_on     BIGINT  NOT NULL DEFAULT 0,
   metadata       TEXT    NOT NULL DEFAULT '',
+  text_only      INTEGER NOT NULL DEFAULT 0,   -- messaging policy
   retention_kind TEXT    NOT NULL DEFAULT '',
   retention_days INTEGER NOT NULL DEFAULT 0,
   expires_on     BIGINT  NOT NULL DEFAULT 0,   -- when the retention policy deletes it
@@ -36,6 +37,8 @@ CREATE TABLE messages (
   name       TEXT   NOT NULL,
   content    TEXT   NOT NULL,                  -- text of user messages, JSON of system messages
   metadata   TEXT   NOT NULL,
+  high       INTEGER NOT NULL DEFAULT 0,       -- priority
+  attachments TEXT  NOT NULL DEFAULT '',       -- JSON array or ''
   edited_on  BIGINT NOT NULL DEFAULT 0,
   deleted_on BIGINT NOT NULL DEFAULT 0,
   PRIMARY KEY (tk, id)
@@ -52,10 +55,22 @@ CREATE TABLE participants (
   name       TEXT    NOT NULL,
   share_from BIGINT  NOT NULL,
   metadata   TEXT    NOT NULL,
+  roles      TEXT    NOT NULL DEFAULT '',      -- JSON array or ''
   PRIMARY KEY (tk, user_id, joined)
 ) WITHOUT ROWID;
 CREATE INDEX participants_order ON participants (tk, joined, place) WHERE gone = 0;
 CREATE INDEX participants_user ON participants (user_id, tk);
+
+CREATE TABLE images (
+  tk         BIGINT NOT NULL,
+  id         TEXT   NOT NULL,
+  name       TEXT   NOT NULL,
+  type       TEXT   NOT NULL,                  -- media type
+  owner      TEXT   NOT NULL,
+  created_on BIGINT NOT NULL,
+  bytes      BLOB   NOT NULL,
+  PRIMARY KEY (tk, id)
+);
 
 CREATE TABLE receipts (
   tk         BIGINT NOT NULL,
@@ -85,8 +100,11 @@ CREATE TABLE users (
   id         TEXT   PRIMARY KEY,
   created_on BIGINT NOT NULL,
   valid_from BIGINT NOT NULL DEFAULT 0,        -- tokens issued before are revoked
-  deleted_on BIGINT NOT NULL DEFAULT 0
+  deleted_on BIGINT NOT NULL DEFAULT 0,
+  custom_id  TEXT   NOT NULL DEFAULT '',       -- a name that the resource's owner gave
+  token_on   BIGINT NOT NULL DEFAULT 0         -- when a token was issued last
 ) WITHOUT ROWID;
+CREATE UNIQUE INDEX users_custom ON users (custom_id) WHERE custom_id <> '' AND deleted_on = 0;
 
 CREATE TABLE signing_keys (
   id         TEXT   PRIMARY KEY,

@@ -1,0 +1,64 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// Identity of 2020-07-20-preview2 (azure-communication-administration for JavaScript, Python, Java and .NET).
+
+func (s *server) createOldIdentity(c *call) (reply, error) {
+	id, err := s.Identities.Create(c)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(identityModel{ID: string(id)})
+}
+
+type revokeBeforeRequest struct {
+	ValidFrom *chatTime `json:"tokensValidFrom"`
+}
+
+// revokeBefore revokes the tokens issued before a given time; without one, all.
+func (s *server) revokeBefore(c *call, in revokeBeforeRequest) (reply, error) {
+	from := s.Now()
+	if in.ValidFrom != nil {
+		from = min(from, chat.Time(*in.ValidFrom))
+	}
+	return done(http.StatusNoContent, s.Identities.RevokeBefore(c, c.identity(), from))
+}
+
+type oldTokenRequest struct {
+	Scopes []string `json:"scopes"`
+}
+
+type oldTokenModel struct {
+	ID string `json:"id"`
+	tokenModel
+}
+
+func (s *server) issueOldToken(c *call, in oldTokenRequest) (reply, error) {
+	if in.Scopes == nil {
+		return reply{}, errRequired("Scopes")
+	}
+	token, err := s.issue(c, c.identity(), in.Scopes, nil)
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(oldTokenModel{string(c.identity()), *toToken(token)})
+}
+
+// issue makes a token for scopes and a lifetime as a request gives them.
+func (s *server) issue(c *call, id chat.Identity, names []string, minutes *int) (auth.Token, error) {
+	scopes, err := auth.ParseScopes(names)
+	if err != nil {
+		return auth.Token{}, err
+	}
+	lifetime, err := auth.Lifetime(minutes)
+	if err != nil {
+		return auth.Token{}, err
+	}
+	return s.Identities.Issue(c, id, scopes, lifetime)
+}

@@ -1,0 +1,89 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// Images are part of 2024-03-15-preview and 2024-06-05-preview only (specification folders of these versions).
+
+type imageModel struct {
+	ID   string `json:"id"`
+	Type string `json:"attachmentType"`
+	Name string `json:"name,omitempty"`
+}
+
+// uploadImage takes the bytes as they are; their kind is told by themselves.
+func (s *server) uploadImage(c *call) (reply, error) {
+	if len(c.body) == 0 {
+		return reply{}, invalid("no image")
+	}
+	image, err := s.Chat.UploadImage(c, c.user(), c.thread(), c.r.Header.Get("image-filename"), c.body)
+	if err != nil {
+		return reply{}, err
+	}
+	location := "/chat/threads/" + string(c.thread()) + "/images/" + image.ID // relative, as specified
+	return reply{http.StatusCreated, location, imageModel{image.ID, chat.AttachedImage, image.Name}}, nil
+}
+
+// raw is a body that is not JSON.
+type raw struct {
+	contentType string
+	bytes       []byte
+}
+
+// getImage returns the same bytes for every view: chatd makes no smaller ones.
+func (s *server) getImage(c *call) (reply, error) {
+	switch c.param("view") {
+	case "original", "small", "large":
+	default:
+		return reply{}, invalid("unknown view of an image")
+	}
+	image, err := s.Chat.GetImage(c, c.user(), c.thread(), c.param("image"))
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(raw{image.Type, image.Bytes})
+}
+
+func (s *server) deleteImage(c *call) (reply, error) {
+	return done(http.StatusNoContent, s.Chat.DeleteImage(c, c.user(), c.thread(), c.param("image")))
+}
+
+type attachmentModel struct {
+	ID         string `json:"id"`
+	Type       string `json:"attachmentType"`
+	Name       string `json:"name,omitempty"`
+	URL        string `json:"url,omitempty"`
+	PreviewURL string `json:"previewUrl,omitempty"`
+}
+
+func fromAttachments(in []attachmentModel) []chat.Attachment {
+	if in == nil {
+		return nil
+	}
+	out := make([]chat.Attachment, len(in))
+	for i, a := range in {
+		out[i] = chat.Attachment(a)
+	}
+	return out
+}
+
+// toAttachments gives uploaded images the addresses at which the caller finds them.
+func toAttachments(in []chat.Attachment, base string) *[]attachmentModel {
+	out := make([]attachmentModel, len(in))
+	for i, a := range in {
+		out[i] = attachmentModel(a)
+		if a.Type == chat.AttachedImage && a.URL == "" {
+			out[i].URL = base + a.ID + "/views/original"
+			out[i].PreviewURL = base + a.ID + "/views/small"
+		}
+	}
+	return &out
+}
+
+// imageBase is where the images of the call's thread are.
+func (c *call) imageBase() string {
+	return c.links.thread(c.r, c.thread()) + "/images/"
+}

@@ -1,0 +1,419 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store"
+)
+
+// TestModel lets users do whatever comes to their minds, on the service over a store and in a world on paper, and
+// compares all that can be seen: answers and refusals, messages, participants, receipts, threads and events.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		db, err := store.Open(context.Background(), "memory:", store.Options{})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer func() {
+			if err := db.Close(); err != nil {
+				rt.Error(err)
+			}
+		}()
+		m := &machine{ctx: context.Background(), db: db, world: world{now: 1_700_000_000_000, tokens: map[token]chat.Creation{}}}
+		m.Service = chat.NewService(db, func() chat.Time { return m.now })
+		for i := range 5 {
+			who := chat.Identity(fmt.Sprintf("8:acs:46849534-eb08-4ab7-bde7-c36928cd1547_00000020-0000-0000-0000-%012x", i))
+			m.everybody = append(m.everybody, who)
+			if i == 4 {
+				break // the last one exists for nobody but those who would add them
+			}
+			m.users = append(m.users, who)
+			if err := db.AddUser(m.ctx, auth.User{Identity: who, CreatedOn: m.now}); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"":                   m.check,
+			"create":             m.createThread,
+			"create with token":  m.createThread, // twice, since all else needs threads
+			"change":             m.changeThread,
+			"delete thread":      m.removeThread,
+			"sweep":              m.sweepAll,
+			"add":                m.addSomebody,
+			"remove":             m.removeSomebody,
+			"send":               m.sendText,
+			"send more":          m.sendText,
+			"edit":               m.editMessage,
+			"erase":              m.eraseMessage,
+			"read":               m.readMessage,
+			"type":               m.typeText,
+			"list messages":      m.listMessages,
+			"get message":        m.getMessage,
+			"list threads":       m.listThreads,
+			"list participants":  m.listParticipants,
+			"list read receipts": m.listReceipts,
+			"get thread":         m.getThread,
+		})
+	})
+}
+
+type machine struct {
+	*chat.Service
+	ctx context.Context
+	db  *store.DB
+	world
+	everybody []chat.Identity // users, and somebody who is none
+	position  int64           // of the last event seen
+}
+
+// tick lets time pass before an operation: mostly none or little; the clock may step back too.
+func (m *machine) tick(rt *rapid.T) {
+	m.now += rapid.SampledFrom([]chat.Time{0, 0, 0, 1, 1, 2, 1000, -3}).Draw(rt, "milliseconds later")
+}
+
+func (m *machine) user(rt *rapid.T) chat.Identity {
+	return rapid.SampledFrom(m.users).Draw(rt, "user")
+}
+
+// somebody may be unknown, and now and then malformed.
+func (m *machine) somebody(rt *rapid.T) chat.Identity {
+	n := rapid.IntRange(0, 20).Draw(rt, "somebody")
+	if n == 20 {
+		return malformed
+	}
+	return m.everybody[n%len(m.everybody)]
+}
+
+// thread is one that is there or was, seldom one that never was.
+func (m *machine) thread(rt *rapid.T) chat.ThreadID {
+	if len(m.rooms) == 0 {
+		rt.Skip("no threads yet")
+	}
+	n := rapid.IntRange(-1, 3*len(m.rooms)-1).Draw(rt, "thread")
+	if n < 0 {
+		return "19:nowhere@thread.v2"
+	}
+	return m.rooms[n%len(m.rooms)].ID
+}
+
+// message is the id of a message of the thread, or one beside it.
+func (m *machine) message(rt *rapid.T, id chat.ThreadID) chat.MessageID {
+	for _, r := range m.rooms {
+		if r.ID != id {
+			continue
+		}
+		ids := []chat.MessageID{0, r.LastID + 1}
+		for _, x := range r.messages {
+			ids = append(ids, x.ID)
+		}
+		return rapid.SampledFrom(ids).Draw(rt, "message")
+	}
+	return chat.MessageID(m.now)
+}
+
+// since is a moment around the messages of the thread, or the beginning of time.
+func (m *machine) since(rt *rapid.T) chat.Time {
+	if rapid.Bool().Draw(rt, "all of the past") {
+		return 0
+	}
+	return m.now - chat.Time(rapid.IntRange(-2, 1100).Draw(rt, "since"))
+}
+
+func (m *machine) metadata(rt *rapid.T) map[string]string {
+	if rapid.Bool().Draw(rt, "no metadata") {
+		return nil
+	}
+	return rapid.MapOfN(rapid.SampledFrom([]string{"a", "b"}), rapid.SampledFrom([]string{"", "1", "2"}), 0, 2).Draw(rt, "metadata")
+}
+
+func (m *machine) participants(rt *rapid.T) []chat.NewParticipant {
+	out := make([]chat.NewParticipant, rapid.IntRange(0, 3).Draw(rt, "participants"))
+	for i := range out {
+		out[i] = chat.NewParticipant{
+			Identity: m.somebody(rt), DisplayName: m.name(rt), ShareFrom: m.since(rt), Metadata: m.metadata(rt),
+		}
+	}
+	return out
+}
+
+func (m *machine) name(rt *rapid.T) string {
+	return rapid.SampledFrom([]string{"", "Ann", "Bo"}).Draw(rt, "name")
+}
+
+var (
+	topics     = []string{"", "lunch", "lunch", "dinner"}
+	texts      = []string{"", "hello", "hello", "it's <b>\"late\"</b>\n😀"}
+	retentions = []chat.Retention{{}, {Kind: chat.RetentionNone}, {Kind: chat.RetentionCreationDate, Days: 30}}
+)
+
+// optional draws a pointer to one of the values, or nil.
+func optional[T any](rt *rapid.T, what string, of []T) *T {
+	if rapid.Bool().Draw(rt, "no "+what) {
+		return nil
+	}
+	v := rapid.SampledFrom(of).Draw(rt, what)
+	return &v
+}
+
+// agree checks that an operation was refused as it should have been.
+func agree(rt *rapid.T, err error, want refusal) {
+	got := accepted
+	if err != nil {
+		got = chat.KindOf(err)
+	}
+	if got != want {
+		rt.Fatalf("refused with kind %d (%v), want %d", got, err, want)
+	}
+}
+
+func same(rt *rapid.T, what string, want, got any) {
+	if diff := gocmp.Diff(want, got); diff != "" {
+		rt.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// check looks at the events of the last operation, and at what must hold of every thread.
+func (m *machine) check(rt *rapid.T) {
+	got, err := m.db.After(m.ctx, m.position, 1000)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	for i := range got {
+		if got[i].Position <= m.position {
+			rt.Fatalf("position %d follows on %d", got[i].Position, m.position)
+		}
+		m.position = got[i].Position
+		got[i].Position, got[i].Key = 0, 0
+	}
+	same(rt, "events", m.events, got)
+	m.events = nil
+	for _, r := range m.rooms {
+		a, err := m.db.Access(m.ctx, r.ID, "")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		r.Key = a.Thread.Key
+		same(rt, "thread", r.Thread, a.Thread)
+		if joined := len(r.present()); r.Present != joined {
+			rt.Fatalf("%d are present, joined and not left have %d", r.Present, joined)
+		}
+	}
+}
+
+func (m *machine) createThread(rt *rapid.T) {
+	m.tick(rt)
+	creator := m.user(rt)
+	in := chat.NewThread{
+		Topic: rapid.SampledFrom(topics).Draw(rt, "topic"), Participants: m.participants(rt), Metadata: m.metadata(rt),
+		Retention: rapid.SampledFrom(retentions).Draw(rt, "retention"), Token: rapid.SampledFrom([]string{"", "x", "y"}).Draw(rt, "token"),
+	}
+	got, err := m.CreateThread(m.ctx, creator, in)
+	want, no := m.create(creator, in, got.Thread.ID)
+	agree(rt, err, no)
+	told := got.Thread // no more is promised of a repetition than what clients are told
+	same(rt, "creation", want, chat.Creation{Invalid: got.Invalid, Thread: chat.Thread{
+		ID: told.ID, Topic: told.Topic, CreatedBy: told.CreatedBy, CreatedOn: told.CreatedOn, Metadata: told.Metadata, Retention: told.Retention,
+	}})
+}
+
+func (m *machine) changeThread(rt *rapid.T) {
+	m.tick(rt)
+	actor, id := m.user(rt), m.thread(rt)
+	in := chat.ThreadUpdate{
+		Topic: optional(rt, "topic", topics), Metadata: m.metadata(rt), Retention: optional(rt, "retention", retentions),
+	}
+	agree(rt, m.UpdateThread(m.ctx, actor, id, in), m.change(actor, id, in))
+}
+
+func (m *machine) removeThread(rt *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(rt, "really") > 0 {
+		rt.Skip("threads are to live a while")
+	}
+	m.tick(rt)
+	actor, id := m.user(rt), m.thread(rt)
+	agree(rt, m.DeleteThread(m.ctx, actor, id), m.deleteThread(actor, id))
+}
+
+func (m *machine) sweepAll(rt *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(rt, "really") > 0 {
+		rt.Skip("threads are to live a while")
+	}
+	m.now += rapid.SampledFrom([]chat.Time{0, day, 30 * day}).Draw(rt, "days later")
+	keep := rapid.SampledFrom([]chat.Time{0, day, 40 * day}).Draw(rt, "keep")
+	agree(rt, m.Sweep(m.ctx, keep.Std().Sub(chat.Time(0).Std())), accepted)
+	expired := len(m.events)
+	m.sweep(keep)
+	// Threads that end together end in any order.
+	events := m.events[expired:]
+	if got, err := m.db.After(m.ctx, m.position, 1000); err == nil {
+		slices.SortStableFunc(events, func(a, b chat.Event) int {
+			at := func(e chat.Event) int { return slices.IndexFunc(got, func(g chat.Event) bool { return g.ThreadID == e.ThreadID }) }
+			return at(a) - at(b)
+		})
+	}
+}
+
+func (m *machine) addSomebody(rt *rapid.T) {
+	m.tick(rt)
+	actor, id, in := m.user(rt), m.thread(rt), m.participants(rt)
+	got, err := m.AddParticipants(m.ctx, actor, id, in)
+	want, no := m.add(actor, id, in)
+	agree(rt, err, no)
+	same(rt, "cannot be added", want, got)
+}
+
+func (m *machine) removeSomebody(rt *rapid.T) {
+	m.tick(rt)
+	actor, id, who := m.user(rt), m.thread(rt), m.somebody(rt)
+	agree(rt, m.RemoveParticipant(m.ctx, actor, id, who), m.remove(actor, id, who))
+}
+
+func (m *machine) sendText(rt *rapid.T) {
+	m.tick(rt)
+	actor, id := m.user(rt), m.thread(rt)
+	in := chat.NewMessage{
+		Type:    rapid.SampledFrom([]chat.MessageType{"", chat.Text, chat.HTML}).Draw(rt, "type"),
+		Content: rapid.SampledFrom(texts).Draw(rt, "text"), SenderName: m.name(rt), Metadata: m.metadata(rt),
+	}
+	got, err := m.SendMessage(m.ctx, actor, id, in)
+	want, no := m.send(actor, id, in)
+	agree(rt, err, no)
+	same(rt, "message", want, got)
+}
+
+func (m *machine) editMessage(rt *rapid.T) {
+	m.tick(rt)
+	actor, id := m.user(rt), m.thread(rt)
+	message := m.message(rt, id)
+	in := chat.MessageUpdate{Content: optional(rt, "text", texts), Metadata: m.metadata(rt)}
+	agree(rt, m.UpdateMessage(m.ctx, actor, id, message, in), m.edit(actor, id, message, in))
+}
+
+func (m *machine) eraseMessage(rt *rapid.T) {
+	m.tick(rt)
+	actor, id := m.user(rt), m.thread(rt)
+	message := m.message(rt, id)
+	agree(rt, m.DeleteMessage(m.ctx, actor, id, message), m.erase(actor, id, message))
+}
+
+func (m *machine) readMessage(rt *rapid.T) {
+	m.tick(rt)
+	actor, id := m.user(rt), m.thread(rt)
+	message := m.message(rt, id)
+	agree(rt, m.SendReadReceipt(m.ctx, actor, id, message), m.read(actor, id, message))
+}
+
+func (m *machine) typeText(rt *rapid.T) {
+	m.tick(rt)
+	actor, id, name := m.user(rt), m.thread(rt), m.name(rt)
+	agree(rt, m.SendTyping(m.ctx, actor, id, name), m.typing(actor, id, name))
+}
+
+func (m *machine) getThread(rt *rapid.T) {
+	actor, id := m.user(rt), m.thread(rt)
+	got, err := m.GetThread(m.ctx, actor, id)
+	r, no := m.room(id, actor, false)
+	agree(rt, err, no)
+	if no == accepted {
+		same(rt, "thread", r.Thread, got)
+	}
+}
+
+func (m *machine) getMessage(rt *rapid.T) {
+	actor, id := m.user(rt), m.thread(rt)
+	message := m.message(rt, id)
+	got, err := m.GetMessage(m.ctx, actor, id, message)
+	r, no := m.room(id, actor, false)
+	if no == accepted && (r.message(message) == nil || !r.visible(actor, message)) {
+		no = chat.NotFound
+	}
+	agree(rt, err, no)
+	if no == accepted {
+		same(rt, "message", r.message(message), got)
+	}
+}
+
+// pages reads all pages of a list and checks that each but the last is full.
+func pages[T any](rt *rapid.T, size int, next func(read []T) ([]T, error)) ([]T, error) {
+	var all []T
+	for {
+		page, err := next(all)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) > size {
+			rt.Fatalf("a page of %d has %d", size, len(page))
+		}
+		if len(page) < size {
+			return all, nil
+		}
+	}
+}
+
+func (m *machine) listMessages(rt *rapid.T) {
+	actor, id, since := m.user(rt), m.thread(rt), m.since(rt)
+	size := rapid.IntRange(1, 8).Draw(rt, "page size")
+	got, err := pages(rt, size, func(read []chat.Message) ([]chat.Message, error) {
+		var before chat.MessageID
+		if len(read) > 0 {
+			before = read[len(read)-1].ID
+		}
+		return m.ListMessages(m.ctx, actor, id, since, before, size)
+	})
+	want, no := m.history(actor, id, since)
+	agree(rt, err, no)
+	same(rt, "messages", want, got)
+}
+
+func (m *machine) listThreads(rt *rapid.T) {
+	actor, since := m.user(rt), m.since(rt)
+	size := rapid.IntRange(1, 4).Draw(rt, "page size")
+	got, err := pages(rt, size, func(read []chat.ThreadItem) ([]chat.ThreadItem, error) {
+		q := chat.ThreadQuery{Since: since, Limit: size}
+		if len(read) > 0 {
+			q.Before = &read[len(read)-1]
+		}
+		return m.ListThreads(m.ctx, actor, q)
+	})
+	agree(rt, err, accepted)
+	for i := range got {
+		got[i].Key = 0
+	}
+	same(rt, "threads", m.threads(actor, since), got)
+}
+
+func (m *machine) listParticipants(rt *rapid.T) {
+	actor, id := m.user(rt), m.thread(rt)
+	size := rapid.IntRange(1, 4).Draw(rt, "page size")
+	got, err := pages(rt, size, func(read []chat.Participant) ([]chat.Participant, error) {
+		return m.ListParticipants(m.ctx, actor, id, len(read), size)
+	})
+	r, no := m.room(id, actor, true)
+	agree(rt, err, no)
+	if no == accepted {
+		same(rt, "participants", r.present(), got)
+	}
+}
+
+func (m *machine) listReceipts(rt *rapid.T) {
+	actor, id := m.user(rt), m.thread(rt)
+	size := rapid.IntRange(1, 4).Draw(rt, "page size")
+	got, err := pages(rt, size, func(read []chat.ReadReceipt) ([]chat.ReadReceipt, error) {
+		return m.ListReadReceipts(m.ctx, actor, id, len(read), size)
+	})
+	r, no := m.room(id, actor, true)
+	agree(rt, err, no)
+	if no == accepted {
+		same(rt, "receipts", r.receipts, got)
+	}
+}

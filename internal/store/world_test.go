@@ -1,0 +1,401 @@
+package store_test
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// world is chat as one would write it down on paper: rooms in a slice, everything in memory, no question of speed. Its
+// methods say what an operation is to answer and what is to follow; the machine compares that with the service.
+type world struct {
+	now    chat.Time
+	users  []chat.Identity // who exist
+	rooms  []*room         // in the order of creation; purged ones are gone
+	tokens map[token]chat.Creation
+	events []chat.Event // that nobody has looked at yet
+}
+
+type token struct {
+	creator chat.Identity
+	text    string
+}
+
+type room struct {
+	chat.Thread
+	messages []chat.Message
+	stays    []chat.Participant // in the order of joining, ended ones too
+	receipts []chat.ReadReceipt // in the order of reading
+}
+
+// stay returns the latest stay of somebody, nil when they never took part.
+func (r *room) stay(who chat.Identity) *chat.Participant {
+	for i := len(r.stays) - 1; i >= 0; i-- {
+		if r.stays[i].Identity == who {
+			return &r.stays[i]
+		}
+	}
+	return nil
+}
+
+func (r *room) here(who chat.Identity) bool { s := r.stay(who); return s != nil && s.Left == 0 }
+
+func (r *room) present() []chat.Participant {
+	var out []chat.Participant
+	for _, s := range r.stays {
+		if s.Left == 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (r *room) message(id chat.MessageID) *chat.Message {
+	for i := range r.messages {
+		if r.messages[i].ID == id {
+			return &r.messages[i]
+		}
+	}
+	return nil
+}
+
+// visible tells whether the latest stay of somebody covers a message.
+func (r *room) visible(who chat.Identity, id chat.MessageID) bool {
+	s := r.stay(who)
+	return int64(id) >= int64(s.ShareFrom) && (s.Left == 0 || id <= s.Until)
+}
+
+// refusal is the kind of a refused operation; accepted stands for none.
+type refusal = chat.ErrorKind
+
+const accepted refusal = -1
+
+// room finds a thread and says whether somebody may act in it: as a reader who took part once, or as a member.
+func (w *world) room(id chat.ThreadID, who chat.Identity, member bool) (*room, refusal) {
+	for _, r := range w.rooms {
+		if r.ID != id {
+			continue
+		}
+		switch s := r.stay(who); {
+		case r.DeletedOn != 0:
+			return nil, chat.NotFound
+		case s == nil, member && s.Left != 0:
+			return nil, chat.Forbidden
+		}
+		return r, accepted
+	}
+	return nil, chat.NotFound
+}
+
+// say writes a message: with the next number, and the present millisecond or the one after the last id as its id.
+func (w *world) say(r *room, m chat.Message) chat.Message {
+	m.Seq = int64(len(r.messages)) + 1
+	m.ID = chat.MessageID(w.now)
+	if len(r.messages) > 0 {
+		m.ID = max(m.ID, r.messages[len(r.messages)-1].ID+1)
+	}
+	m.Version = int64(m.ID)
+	r.messages = append(r.messages, m)
+	r.Seq, r.LastID, r.LastOn = m.Seq, m.ID, chat.Time(m.ID)
+	return m
+}
+
+func (w *world) tell(r *room, e chat.Event, actor chat.Identity, name string) {
+	e.ThreadID, e.At, e.Actor, e.ActorName = r.ID, w.now, actor, name
+	if e.Roster == 0 {
+		e.Roster = r.Roster
+	}
+	if e.Version == 0 {
+		e.Version = int64(w.now)
+	}
+	w.events = append(w.events, e)
+}
+
+func (r *room) properties() *chat.Properties {
+	return &chat.Properties{Topic: r.Topic, Metadata: r.Metadata, Retention: r.Retention}
+}
+
+// admit sorts those to be added; those who are there or were named before are passed over.
+func (w *world) admit(r *room, in []chat.NewParticipant) (join []chat.Participant, invalid []chat.InvalidParticipant) {
+	named := map[chat.Identity]bool{}
+	for _, p := range in {
+		if named[p.Identity] || r.here(p.Identity) {
+			continue
+		}
+		named[p.Identity] = true
+		if slices.Contains(w.users, p.Identity) {
+			join = append(join, chat.Participant{
+				Identity: p.Identity, DisplayName: p.DisplayName, ShareFrom: p.ShareFrom, Metadata: lay(nil, p.Metadata), Joined: r.Roster + 1,
+			})
+		} else {
+			invalid = append(invalid, chat.InvalidParticipant{Identity: p.Identity, Code: "403", Message: "Permissions check failed"})
+		}
+	}
+	return join, invalid
+}
+
+// malformed is an id that no request may hold (the CLI suite's own).
+const malformed = chat.Identity("8:acs:fakeid")
+
+func anyMalformed(in []chat.NewParticipant) bool {
+	return slices.ContainsFunc(in, func(p chat.NewParticipant) bool { return p.Identity == malformed })
+}
+
+// lay lays a patch over metadata, key by key; an empty value removes its key.
+func lay(old, patch map[string]string) map[string]string {
+	out := maps.Clone(old)
+	if out == nil {
+		out = map[string]string{}
+	}
+	maps.Copy(out, patch)
+	maps.DeleteFunc(out, func(_, v string) bool { return v == "" })
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+func (w *world) create(creator chat.Identity, in chat.NewThread, id chat.ThreadID) (chat.Creation, refusal) {
+	if anyMalformed(in.Participants) || in.Topic == "" {
+		return chat.Creation{}, chat.Invalid
+	}
+	if first, again := w.tokens[token{creator, in.Token}]; again && in.Token != "" {
+		return first, accepted
+	}
+	r := &room{Thread: chat.Thread{
+		ID: id, Topic: in.Topic, CreatedBy: creator, CreatedOn: w.now, Metadata: lay(nil, in.Metadata), Retention: in.Retention,
+	}}
+	told := r.Thread
+	own := chat.NewParticipant{Identity: creator} // comes first, as they described themselves, if they did
+	if i := slices.IndexFunc(in.Participants, func(p chat.NewParticipant) bool { return p.Identity == creator }); i >= 0 {
+		own = in.Participants[i]
+	}
+	join, invalid := w.admit(r, append([]chat.NewParticipant{own}, in.Participants...))
+	r.Roster, r.Present, r.stays = 1, len(join), join
+	w.say(r, chat.Message{Type: chat.ParticipantAdded, Content: chat.Content{Participants: slices.Clone(join), Initiator: creator}})
+	w.say(r, chat.Message{Type: chat.TopicUpdated, Content: chat.Content{Topic: r.Topic, Initiator: creator}})
+	w.rooms = append(w.rooms, r)
+	w.tell(r, chat.Event{Kind: chat.ThreadCreated, Properties: r.properties(), Participants: slices.Clone(join)}, creator, own.DisplayName)
+	answer := chat.Creation{Thread: told, Invalid: invalid}
+	if in.Token != "" {
+		w.tokens[token{creator, in.Token}] = answer
+	}
+	return answer, accepted
+}
+
+func (w *world) change(actor chat.Identity, id chat.ThreadID, in chat.ThreadUpdate) refusal {
+	r, no := w.room(id, actor, true)
+	if no != accepted {
+		return no
+	}
+	if in.Topic != nil && *in.Topic == "" {
+		return chat.Invalid
+	}
+	before := *r.properties()
+	r.Metadata = lay(r.Metadata, in.Metadata)
+	if in.Retention != nil {
+		r.Retention = *in.Retention
+	}
+	if in.Topic != nil && *in.Topic != r.Topic {
+		r.Topic = *in.Topic
+		w.say(r, chat.Message{Type: chat.TopicUpdated, Content: chat.Content{Topic: r.Topic, Initiator: actor}})
+	}
+	if after := r.properties(); after.Topic != before.Topic || !maps.Equal(after.Metadata, before.Metadata) || after.Retention != before.Retention {
+		w.tell(r, chat.Event{Kind: chat.ThreadPropertiesUpdated, Properties: after}, actor, r.stay(actor).DisplayName)
+	}
+	return accepted
+}
+
+func (w *world) deleteThread(actor chat.Identity, id chat.ThreadID) refusal {
+	r, no := w.room(id, actor, true)
+	if no == accepted {
+		r.DeletedOn = w.now
+		w.tell(r, chat.Event{Kind: chat.ThreadDeleted}, actor, r.stay(actor).DisplayName)
+	}
+	return no
+}
+
+const day = chat.Time(24 * 60 * 60 * 1000)
+
+func (w *world) sweep(keep chat.Time) {
+	for _, r := range w.rooms {
+		if r.DeletedOn == 0 && r.Retention.Kind == chat.RetentionCreationDate && r.CreatedOn+chat.Time(r.Retention.Days)*day <= w.now {
+			r.DeletedOn = w.now
+			w.tell(r, chat.Event{Kind: chat.ThreadDeleted}, "", "")
+		}
+	}
+	w.rooms = slices.DeleteFunc(w.rooms, func(r *room) bool {
+		purged := r.DeletedOn != 0 && r.DeletedOn < w.now-keep
+		if purged {
+			maps.DeleteFunc(w.tokens, func(_ token, c chat.Creation) bool { return c.Thread.ID == r.ID })
+		}
+		return purged
+	})
+}
+
+func (w *world) add(actor chat.Identity, id chat.ThreadID, in []chat.NewParticipant) ([]chat.InvalidParticipant, refusal) {
+	if anyMalformed(in) {
+		return nil, chat.Invalid
+	}
+	r, no := w.room(id, actor, true)
+	if no != accepted {
+		return nil, no
+	}
+	join, invalid := w.admit(r, in)
+	if len(join) > 0 {
+		r.Roster++
+		r.Present += len(join)
+		r.stays = append(r.stays, join...)
+		w.say(r, chat.Message{Type: chat.ParticipantAdded, Content: chat.Content{Participants: slices.Clone(join), Initiator: actor}})
+		w.tell(r, chat.Event{Kind: chat.ParticipantsAdded, Participants: slices.Clone(join)}, actor, r.stay(actor).DisplayName)
+	}
+	return invalid, accepted
+}
+
+func (w *world) remove(actor chat.Identity, id chat.ThreadID, who chat.Identity) refusal {
+	r, no := w.room(id, actor, true)
+	switch {
+	case no == chat.NotFound:
+		return no
+	case who == malformed:
+		return chat.Invalid
+	case no != accepted || !r.here(who):
+		return no
+	}
+	name, left := r.stay(actor).DisplayName, r.stay(who)
+	m := w.say(r, chat.Message{Type: chat.ParticipantRemoved, Content: chat.Content{Participants: []chat.Participant{*left}, Initiator: actor}})
+	heard := r.Roster
+	r.Roster++
+	r.Present--
+	left.Left, left.Until = r.Roster, m.ID
+	w.tell(r, chat.Event{Kind: chat.ParticipantsRemoved, Roster: heard, Participants: []chat.Participant{*left}}, actor, name)
+	return accepted
+}
+
+func (w *world) send(actor chat.Identity, id chat.ThreadID, in chat.NewMessage) (chat.Message, refusal) {
+	r, no := w.room(id, actor, true)
+	if no != accepted {
+		return chat.Message{}, no
+	}
+	if in.Content == "" {
+		return chat.Message{}, chat.Invalid
+	}
+	m := w.say(r, chat.Message{
+		Type: cmp.Or(in.Type, chat.Text), Content: chat.Content{Text: in.Content}, Sender: actor, SenderName: in.SenderName, Metadata: lay(nil, in.Metadata),
+	})
+	w.tell(r, chat.Event{Kind: chat.MessageReceived, Version: m.Version, Message: &m}, actor, in.SenderName)
+	return m, accepted
+}
+
+// written finds a message that somebody wants to change, and says whether they may.
+func (w *world) written(actor chat.Identity, id chat.ThreadID, message chat.MessageID) (*room, *chat.Message, refusal) {
+	r, no := w.room(id, actor, true)
+	if no != accepted {
+		return nil, nil, no
+	}
+	m := r.message(message)
+	switch {
+	case m == nil || !r.visible(actor, message):
+		return nil, nil, chat.NotFound
+	case m.Sender != actor:
+		return nil, nil, chat.Forbidden
+	}
+	return r, m, accepted
+}
+
+func (w *world) edit(actor chat.Identity, id chat.ThreadID, message chat.MessageID, in chat.MessageUpdate) refusal {
+	r, m, no := w.written(actor, id, message)
+	switch {
+	case no != accepted:
+		return no
+	case m.DeletedOn != 0:
+		return chat.NotFound
+	case in.Content == nil && in.Metadata == nil:
+		return accepted
+	case in.Content != nil && *in.Content == "":
+		return chat.Invalid
+	}
+	if in.Content != nil {
+		m.Content.Text = *in.Content
+	}
+	if in.Metadata != nil {
+		m.Metadata = lay(m.Metadata, in.Metadata)
+	}
+	m.EditedOn, m.Version = w.now, max(int64(w.now), m.Version+1)
+	edited := *m
+	w.tell(r, chat.Event{Kind: chat.MessageEdited, Version: m.Version, Message: &edited}, actor, m.SenderName)
+	return accepted
+}
+
+func (w *world) erase(actor chat.Identity, id chat.ThreadID, message chat.MessageID) refusal {
+	r, m, no := w.written(actor, id, message)
+	if no != accepted || m.DeletedOn != 0 {
+		return no
+	}
+	m.Content, m.Metadata, m.DeletedOn, m.Version = chat.Content{}, nil, w.now, max(int64(w.now), m.Version+1)
+	deleted := *m
+	w.tell(r, chat.Event{Kind: chat.MessageDeleted, Version: m.Version, Message: &deleted}, actor, m.SenderName)
+	return accepted
+}
+
+func (w *world) read(actor chat.Identity, id chat.ThreadID, message chat.MessageID) refusal {
+	r, no := w.room(id, actor, true)
+	if no != accepted {
+		return no
+	}
+	if r.message(message) == nil || !r.visible(actor, message) {
+		return chat.NotFound
+	}
+	i := slices.IndexFunc(r.receipts, func(x chat.ReadReceipt) bool { return x.Reader == actor })
+	if i >= 0 && r.receipts[i].MessageID >= message {
+		return accepted
+	}
+	if i >= 0 {
+		r.receipts = slices.Delete(r.receipts, i, i+1)
+	}
+	receipt := chat.ReadReceipt{Reader: actor, MessageID: message, ReadOn: w.now}
+	r.receipts = append(r.receipts, receipt)
+	slices.SortStableFunc(r.receipts, func(a, b chat.ReadReceipt) int {
+		return cmp.Or(cmp.Compare(a.ReadOn, b.ReadOn), strings.Compare(string(a.Reader), string(b.Reader)))
+	})
+	w.tell(r, chat.Event{Kind: chat.ReadReceiptReceived, Receipt: &receipt}, actor, r.stay(actor).DisplayName)
+	return accepted
+}
+
+func (w *world) typing(actor chat.Identity, id chat.ThreadID, name string) refusal {
+	r, no := w.room(id, actor, true)
+	if no == accepted {
+		w.tell(r, chat.Event{Kind: chat.TypingReceived}, actor, name)
+	}
+	return no
+}
+
+// history is what somebody may read, newest first.
+func (w *world) history(actor chat.Identity, id chat.ThreadID, since chat.Time) ([]chat.Message, refusal) {
+	r, no := w.room(id, actor, false)
+	if no != accepted {
+		return nil, no
+	}
+	var out []chat.Message
+	for _, m := range slices.Backward(r.messages) {
+		if m.CreatedOn() >= since && r.visible(actor, m.ID) {
+			out = append(out, m)
+		}
+	}
+	return out, accepted
+}
+
+// threads is what somebody takes or took part in, latest message first, of two at one moment the younger first.
+func (w *world) threads(actor chat.Identity, since chat.Time) []chat.ThreadItem {
+	var out []chat.ThreadItem
+	for _, r := range slices.Backward(w.rooms) {
+		if r.stay(actor) != nil && r.LastOn >= since {
+			out = append(out, chat.ThreadItem{ID: r.ID, Topic: r.Topic, DeletedOn: r.DeletedOn, LastOn: r.LastOn})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b chat.ThreadItem) int { return cmp.Compare(b.LastOn, a.LastOn) })
+	return out
+}
