@@ -1,0 +1,42 @@
+# make help lists what there is.
+.DEFAULT_GOAL := help
+FUZZTIME ?= 30s
+
+.PHONY: help build check test test-short sdk fuzz footprint
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/chatd, static and stripped
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/chatd ./cmd/chatd
+
+check: ## format, vet, lint and the tests with the race detector: run it before you send a change
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
+		test -z "$$unformatted" || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: skipped"; fi
+	go test -short ./...
+	go test -race -short ./...
+
+test: ## everything: vet, all tests, the official SDKs, the race detector
+	go vet ./...
+	go test -timeout 20m ./...
+	go test -race -short ./...
+
+test-short: ## the tests that need nothing but Go
+	go test -short ./...
+
+sdk: ## the official SDKs against a fresh server
+	go test -count=1 -timeout 20m ./test/sdk/...
+
+fuzz: ## each fuzz test for FUZZTIME
+	@set -e; for package in $$(go list ./...); do \
+		names=$$(go test -list '^Fuzz' $$package); \
+		for name in $$(echo "$$names" | grep '^Fuzz'); do \
+			echo "$$package $$name"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+footprint: ## print size, time to start and idle memory
+	go run ./test/footprint

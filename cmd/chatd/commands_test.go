@@ -1,0 +1,187 @@
+package main
+
+import (
+	"encoding/pem"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chatd/chatd/internal/auth"
+)
+
+var tokenOutput = regexp.MustCompile(`^  User {2,}(8:acs:\S+)\n  Token {2,}(eyJ\S+)\n  Expires {2,}(20\S+Z)\n$`)
+
+// mint runs chatd token and returns user and token.
+func mint(t *testing.T, args ...string) (user, token string) {
+	t.Helper()
+	code, stdout, stderr := once(t, noEnv, append([]string{"token"}, args...)...)
+	parts := tokenOutput.FindStringSubmatch(stdout)
+	if code != exitOK || parts == nil {
+		t.Fatalf("chatd token %v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+	}
+	return parts[1], parts[2]
+}
+
+func TestTokenOffline(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	user, first := mint(t, "--config-dir", dir) // before any server was started
+	again, second := mint(t, "--config-dir", dir, "--user", user, "--minutes", "60", "--scope", "chat.join,voip")
+	if again != user {
+		t.Errorf("the token is for %s, want %s", again, user)
+	}
+	i := dev(t, dir)
+	if !i.accepts(first) || !i.accepts(second) {
+		t.Error("the server refuses a token of its own keys")
+	}
+}
+
+func TestTokenOnline(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	i := dev(t, dir)
+	user, token := mint(t, "--config-dir", dir, "--endpoint", i.labels["Endpoint"])
+	if !i.accepts(token) {
+		t.Error("the server refuses its own token")
+	}
+	if again, token := mint(t, "--config-dir", dir, "--endpoint", i.labels["Endpoint"]+"/", "--user", user, "--minutes", "90"); again != user || !i.accepts(token) {
+		t.Errorf("token for %s, want %s", again, user)
+	}
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"wrong key", []string{"--access-key", ownKey}, "401"},
+		{"foreign user", []string{"--user", "8:acs:" + resource + "_00000000-0000-0000-0000-000000000000"}, "the server refused: 40"},
+		{"unknown CA", []string{"--config-dir", t.TempDir()}, "certificate"},
+	}
+	for _, tt := range tests {
+		code, _, stderr := once(t, noEnv, append([]string{"token", "--config-dir", dir, "--endpoint", i.labels["Endpoint"]}, tt.args...)...)
+		if code != exitFailure || !strings.Contains(stderr, tt.want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: exit code %d, stderr %q", tt.name, code, stderr)
+		}
+	}
+}
+
+func TestCert(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "it's a folder")
+	path := filepath.Join(dir, "ca.pem")
+	code, stdout, stderr := once(t, noEnv, "cert", "--config-dir", dir)
+	if code != exitOK || !strings.Contains(stdout, path) || !strings.Contains(stdout, `NODE_EXTRA_CA_CERTS='`) {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if !strings.Contains(stdout, `it'\''s a folder/ca.pem'`) {
+		t.Errorf("the path is not quoted for a shell: %s", stdout)
+	}
+	_, stdout, _ = once(t, noEnv, "cert", "--print", "--config-dir", dir)
+	if block, rest := pem.Decode([]byte(stdout)); block == nil || len(rest) > 0 || stdout != string(read(t, path)) {
+		t.Errorf("chatd cert --print: %q", stdout)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	i := dev(t, dir, "--http-listen", "127.0.0.1:0")
+	secure := strings.TrimPrefix(i.labels["Endpoint"], "https://")
+	plain := strings.TrimPrefix(i.labels["Plain http"], "http://")
+	_, port, _ := strings.Cut(secure, ":")
+	healthy := func(args ...string) bool {
+		t.Helper()
+		code, stdout, stderr := once(t, noEnv, append([]string{"health"}, args...)...)
+		if ok := code == exitOK && stdout == "ready\n" && stderr == ""; ok {
+			return true
+		}
+		if code != exitFailure || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("health %v: exit code %d, stderr %q", args, code, stderr)
+		}
+		return false
+	}
+	if !healthy("--config-dir", dir, "--listen", secure) || !healthy("--config-dir", dir, "--listen", ":"+port) {
+		t.Error("not healthy")
+	}
+	if !healthy("--config-dir", t.TempDir(), "--listen", secure, "--http-listen", plain) {
+		t.Error("not healthy over http")
+	}
+	if healthy("--config-dir", t.TempDir(), "--listen", secure) {
+		t.Error("trusts a server of another CA")
+	}
+	i.stop()
+	if healthy("--config-dir", dir, "--listen", secure, "--http-listen", plain) {
+		t.Error("healthy after the end")
+	}
+}
+
+func TestHealthSeesReadiness(t *testing.T) {
+	t.Parallel()
+	o := newOps(nil)
+	o.stopping.Store(true)
+	s := newPlainServer(t, o.handler(http.NotFoundHandler()))
+	code, _, stderr := once(t, noEnv, "health", "--config-dir", t.TempDir(), "--http-listen", s)
+	if code != exitFailure || !strings.Contains(stderr, "stopping") {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+}
+
+func TestKeyFolder(t *testing.T) {
+	t.Parallel()
+	dir := keyFolder(filepath.Join(t.TempDir(), "keys [1]"))
+	if keys, err := dir.SigningKeys(t.Context()); err != nil || len(keys) != 0 {
+		t.Fatalf("no folder: %v %v", keys, err)
+	}
+	for _, k := range []auth.SigningKey{{ID: "a", CreatedOn: 2}, {ID: "b/c", CreatedOn: 1}, {ID: "a", CreatedOn: 3}} {
+		if err := dir.AddSigningKey(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(string(dir), ".new-1"), "half a fi")
+	keys, err := dir.SigningKeys(t.Context())
+	if err != nil || len(keys) != 2 || keys[0].ID != "b/c" || keys[1].ID != "a" || keys[1].CreatedOn != 2 {
+		t.Errorf("%+v %v", keys, err)
+	}
+	write(t, filepath.Join(string(dir), "d.json"), "half a fi")
+	if _, err := dir.SigningKeys(t.Context()); err == nil || !strings.Contains(err.Error(), "d.json") {
+		t.Errorf("a broken file: %v", err)
+	}
+}
+
+func TestFolderInUseKeepsItsMode(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "other"), "")
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := makePrivate(dir); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		address, reachable, host string
+		loopback                 bool
+	}{
+		{"localhost:1", "localhost:1", "localhost", true},
+		{":1", "127.0.0.1:1", "localhost", false},
+		{"0.0.0.0:1", "127.0.0.1:1", "localhost", false},
+		{"[::]:1", "127.0.0.1:1", "localhost", false},
+		{"[::1]:1", "[::1]:1", "::1", true},
+		{"10.0.0.1:1", "10.0.0.1:1", "10.0.0.1", false},
+		{"chat.example.com:1", "chat.example.com:1", "chat.example.com", false},
+	}
+	for _, tt := range tests {
+		if r, h, l := reachable(tt.address), hostOf(tt.address), isLoopback(tt.address); r != tt.reachable || h != tt.host || l != tt.loopback {
+			t.Errorf("%s: %s %s %t, want %+v", tt.address, r, h, l, tt)
+		}
+	}
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"flag"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+)
+
+// config is what was set, parsed.
+type config struct {
+	command            string
+	listen             string
+	httpListen         string
+	store              string
+	accessKey          string
+	accessKeySecondary string
+	resourceID         string
+	configDir          string
+	certNames          []string
+	tlsCert, tlsKey    string
+	publicURL          string
+	trustedProxies     []netip.Prefix
+	entraToken         string
+	corsOrigins        []string
+	logLevel           slog.Level
+	logFormat          string
+
+	// Arguments of chatd token and chatd cert.
+	user     string
+	scopes   string
+	minutes  int
+	endpoint string
+	printPEM bool
+}
+
+// setting is one thing that can be set. The table below is the only list of them: flags, environment variables,
+// -help and the table in the README are made from it.
+type setting struct {
+	name     string // of the flag
+	commands string // that take it
+	initial  string // the default
+	demanded bool   // chatd serve has no default
+	secret   bool   // never shown, and may be read from the file that the variable <env>_FILE names
+	help     string
+	set      func(*config, string) error
+}
+
+// env is the environment twin of the flag.
+func (s *setting) env() string {
+	return "CHATD_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+}
+
+func (s *setting) usedBy(command string) bool {
+	for name := range strings.FieldsSeq(s.commands) {
+		if name == command {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	servers = "dev serve"
+	clients = "dev serve health"
+
+	// What everybody may know: the development server's key is no secret, which is why chatd serve refuses it.
+	wellKnownKey      = "Y2hhdGQgZGV2ZWxvcG1lbnQga2V5OiBldmVyeWJvZHkga25vd3MgaXQsIG5ldmVyIHVzZSBpdCBwdWJsaWNseQ=="
+	wellKnownResource = "c4a7d000-0000-4000-8000-000000000000"
+)
+
+var settings = []setting{
+	{
+		name: "listen", commands: clients, initial: "localhost:8443",
+		help: "address of the https server; localhost is 127.0.0.1 and ::1, port 0 any free one",
+		set:  func(c *config, v string) error { return setAddress(&c.listen, v) },
+	},
+	{
+		name: "http-listen", commands: clients,
+		help: "address of a plain http server beside it, for a proxy that ends TLS; empty: none",
+		set:  func(c *config, v string) error { return setOptionalAddress(&c.httpListen, v) },
+	},
+	{
+		name: "store", commands: "dev serve token", initial: "memory:", demanded: true,
+		help: "where everything is kept: memory:, sqlite:PATH or postgres://…",
+		set:  setStore,
+	},
+	{
+		name: "access-key", commands: "dev serve token", initial: wellKnownKey, demanded: true, secret: true,
+		help: "access key of the resource, base64 of at least 16 bytes",
+		set:  func(c *config, v string) error { return setKey(c, &c.accessKey, v) },
+	},
+	{
+		name: "access-key-secondary", commands: servers, secret: true,
+		help: "second access key, valid beside the first",
+		set:  func(c *config, v string) error { return setKey(c, &c.accessKeySecondary, v) },
+	},
+	{
+		name: "resource-id", commands: "dev serve token", initial: wellKnownResource, demanded: true,
+		help: "GUID of the resource, which is in the id of each of its users: 8:acs:GUID_…",
+		set:  setResource,
+	},
+	{
+		name: "entra-token", commands: servers, secret: true,
+		help: "bearer token that the Identity API accepts in place of a Microsoft Entra one; empty: none",
+		set:  func(c *config, v string) error { c.entraToken = v; return nil },
+	},
+	{
+		name: "config-dir", commands: "dev serve token cert health",
+		help: "folder of the development CA and its keys, made private; empty: chatd in the user's config folder",
+		set:  func(c *config, v string) error { c.configDir = v; return nil },
+	},
+	{
+		name: "cert-names", commands: servers,
+		help: "further host names and IP addresses for the certificate, comma-separated",
+		set:  setCertNames,
+	},
+	{
+		name: "tls-cert", commands: clients,
+		help: "PEM file of a certificate (chain) to use in place of an own one; read again when it changes",
+		set:  func(c *config, v string) error { c.tlsCert = v; return nil },
+	},
+	{
+		name: "tls-key", commands: clients,
+		help: "PEM file of its key",
+		set:  func(c *config, v string) error { c.tlsKey = v; return nil },
+	},
+	{
+		name: "public-url", commands: servers,
+		help: "https://host[:port] that links are built from; empty: from the request",
+		set:  func(c *config, v string) error { return setURL(&c.publicURL, v) },
+	},
+	{
+		name: "trusted-proxies", commands: servers,
+		help: "addresses and networks whose X-Forwarded-Proto and X-Forwarded-Host are believed, comma-separated",
+		set:  setProxies,
+	},
+	{
+		name: "cors-origins", commands: servers, initial: "*",
+		help: "origins that browsers may call from, comma-separated; *: all",
+		set:  setOrigins,
+	},
+	{
+		name: "log-level", commands: servers, initial: "info",
+		help: "debug, info, warn or error",
+		set:  setLogLevel,
+	},
+	{
+		name: "log-format", commands: servers, initial: "text",
+		help: "text or json",
+		set:  setLogFormat,
+	},
+}
+
+// configure makes the config of a command from its arguments and the environment.
+func configure(cmd *command, args []string, getenv func(string) string) (*config, error) {
+	cfg := &config{command: cmd.name}
+	flags := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	for _, s := range settings {
+		if s.usedBy(cmd.name) {
+			flags.String(s.name, "", s.help)
+		}
+	}
+	if cmd.flags != nil {
+		cmd.flags(flags, cfg)
+	}
+	if err := flags.Parse(args); err != nil {
+		return nil, usagef("%w; chatd %s -help lists what there is", err, cmd.name)
+	}
+	if flags.NArg() > 0 {
+		return nil, usagef("chatd %s takes no argument %q", cmd.name, flags.Arg(0))
+	}
+	given := map[string]string{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = f.Value.String() })
+	for _, s := range settings {
+		if !s.usedBy(cmd.name) {
+			continue
+		}
+		if err := s.apply(cfg, given, getenv); err != nil {
+			return nil, err
+		}
+	}
+	return cfg, cfg.check()
+}
+
+// apply sets the value of the flag, else of the variable, else of the file, else the default.
+func (s *setting) apply(cfg *config, flags map[string]string, getenv func(string) string) error {
+	value, ok, err := s.lookup(flags, getenv)
+	switch {
+	case err != nil:
+		return err
+	case ok:
+	case s.demanded && cfg.command == "serve":
+		return usagef("chatd serve needs --%s (or %s): %s", s.name, s.env(), s.help)
+	case s.initial == "":
+		return nil
+	default:
+		value = s.initial
+	}
+	err = s.set(cfg, value)
+	switch {
+	case err != nil && s.secret:
+		return usagef("--%s (or %s): want %w", s.name, s.env(), err)
+	case err != nil:
+		return usagef("--%s (or %s) is %q: want %w", s.name, s.env(), value, err)
+	}
+	return nil
+}
+
+// lookup finds what was set. An empty variable counts as none, as compose files pass those on; an empty flag is a value.
+func (s *setting) lookup(flags map[string]string, getenv func(string) string) (value string, ok bool, err error) {
+	if v, ok := flags[s.name]; ok {
+		return v, true, nil
+	}
+	if v := getenv(s.env()); v != "" {
+		return v, true, nil
+	}
+	file := ""
+	if s.secret {
+		file = getenv(s.env() + "_FILE")
+	}
+	if file == "" {
+		return "", false, nil
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", false, usagef("%s_FILE: %w", s.env(), err)
+	}
+	return strings.TrimSpace(string(raw)), true, nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func configured(t *testing.T, name string, getenv func(string) string, args ...string) *config {
+	t.Helper()
+	for _, c := range commands() {
+		if c.name != name {
+			continue
+		}
+		cfg, err := configure(&c, args, getenv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	t.Fatalf("no command %s", name)
+	return nil
+}
+
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	file := write(t, filepath.Join(t.TempDir(), "token"), "of-file\n")
+	byFile := map[string]string{"CHATD_ENTRA_TOKEN_FILE": file}
+	byVariable := map[string]string{"CHATD_ENTRA_TOKEN_FILE": file, "CHATD_ENTRA_TOKEN": "of-variable"}
+	tests := []struct {
+		name string
+		env  map[string]string
+		args []string
+		want string
+	}{
+		{"default", nil, nil, ""},
+		{"file", byFile, nil, "of-file"},
+		{"variable", byVariable, nil, "of-variable"},
+		{"flag", byVariable, []string{"--entra-token", "of-flag"}, "of-flag"},
+		{"empty flag", byVariable, []string{"--entra-token="}, ""},
+		{"empty variable", map[string]string{"CHATD_ENTRA_TOKEN_FILE": file, "CHATD_ENTRA_TOKEN": ""}, nil, "of-file"},
+	}
+	for _, tt := range tests {
+		if got := configured(t, "dev", env(tt.env), tt.args...).entraToken; got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestOnlySecretsComeFromFiles(t *testing.T) {
+	t.Parallel()
+	file := write(t, filepath.Join(t.TempDir(), "value"), "localhost:1")
+	if got := configured(t, "dev", env(map[string]string{"CHATD_LISTEN_FILE": file})).listen; got != "localhost:8443" {
+		t.Errorf("listen is %s", got)
+	}
+}
+
+func TestDefaultsOfDev(t *testing.T) {
+	t.Parallel()
+	c := configured(t, "dev", noEnv)
+	if c.listen != "localhost:8443" || c.httpListen != "" || c.store != "memory:" || c.accessKey != wellKnownKey ||
+		c.resourceID != wellKnownResource || c.entraToken != "" || !slices.Equal(c.corsOrigins, []string{"*"}) {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestEveryVariable(t *testing.T) {
+	t.Parallel()
+	c := configured(t, "serve", env(map[string]string{
+		"CHATD_LISTEN":               ":443",
+		"CHATD_HTTP_LISTEN":          "[::1]:80",
+		"CHATD_STORE":                "sqlite:/x/y",
+		"CHATD_ACCESS_KEY":           ownKey,
+		"CHATD_ACCESS_KEY_SECONDARY": "c2Vjb25kIGtleSBvZiBhIHRlc3Q=",
+		"CHATD_RESOURCE_ID":          strings.ToUpper(resource),
+		"CHATD_ENTRA_TOKEN":          "entra",
+		"CHATD_CONFIG_DIR":           "/etc/chatd",
+		"CHATD_CERT_NAMES":           "chat.example.com, 10.0.0.1,*.example.org",
+		"CHATD_TLS_CERT":             "c.pem",
+		"CHATD_TLS_KEY":              "k.pem",
+		"CHATD_PUBLIC_URL":           "https://chat.example.com:8443/",
+		"CHATD_TRUSTED_PROXIES":      "10.0.0.0/8,::1",
+		"CHATD_CORS_ORIGINS":         "https://a.example.com,http://localhost:3000",
+		"CHATD_LOG_LEVEL":            "warn",
+		"CHATD_LOG_FORMAT":           "json",
+	}))
+	if c.listen != ":443" || c.httpListen != "[::1]:80" || c.store != "sqlite:/x/y" || c.configDir != "/etc/chatd" ||
+		c.resourceID != resource || c.entraToken != "entra" || c.tlsCert != "c.pem" || c.tlsKey != "k.pem" ||
+		c.publicURL != "https://chat.example.com:8443" || c.logLevel.String() != "WARN" || c.logFormat != "json" {
+		t.Errorf("%+v", c)
+	}
+	if got := c.keys(); len(got) != 2 || got[0] != ownKey {
+		t.Errorf("keys are %d", len(got))
+	}
+	if !slices.Equal(c.certNames, []string{"chat.example.com", "10.0.0.1", "*.example.org"}) {
+		t.Errorf("names: %v", c.certNames)
+	}
+	if !slices.Equal(c.trustedProxies, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}) {
+		t.Errorf("proxies: %v", c.trustedProxies)
+	}
+	if !slices.Equal(c.corsOrigins, []string{"https://a.example.com", "http://localhost:3000"}) {
+		t.Errorf("origins: %v", c.corsOrigins)
+	}
+}
+
+// The README has the table of settings between two markers.
+func TestSettingsInReadme(t *testing.T) {
+	t.Parallel()
+	want := settingsTable()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatalf("%v; its table of settings shall be:\n%s", err, want)
+	}
+	_, rest, begun := strings.Cut(string(readme), "<!-- settings:begin -->\n")
+	got, _, ended := strings.Cut(rest, "<!-- settings:end -->")
+	if !begun || !ended || strings.TrimSpace(got) != strings.TrimSpace(want) {
+		t.Errorf("the table of settings in README.md is not that of the program; put this between the markers:\n%s", want)
+	}
+}

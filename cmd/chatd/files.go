@@ -1,0 +1,84 @@
+package main
+
+import (
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// privateFolder returns the config folder, made if need be. One that is new or empty is made private; one that holds
+// other things keeps its mode, which may be there for a reason, and the keys in it are private files.
+func (c *config) privateFolder() (string, error) {
+	dir, err := c.folder()
+	if err != nil {
+		return "", err
+	}
+	if err := makePrivate(dir); err != nil {
+		return "", fmt.Errorf("config folder (--config-dir): %w", err)
+	}
+	return dir, nil
+}
+
+func makePrivate(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) > 0 {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
+}
+
+// keep returns the content of a file; one that is not there yet is created. Of several processes that do so at
+// the same time one wins, and all get its content.
+func keep(path string, perm fs.FileMode, create func() ([]byte, error)) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	if data, err = create(); err != nil {
+		return nil, err
+	}
+	// A link, other than a rename, does not replace what somebody else has put there.
+	if err := place(path, data, perm, os.Link); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+// replace writes a file whole or not at all.
+func replace(path string, data []byte, perm fs.FileMode) error {
+	return place(path, data, perm, os.Rename)
+}
+
+// place writes beside the path and has put bring it there.
+func place(path string, data []byte, perm fs.FileMode, put func(from, to string) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Chmod(perm), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return put(f.Name(), path)
+}
+
+// pemBlock returns the first block of that kind in a file's content.
+func pemBlock(path string, data []byte, kind string) ([]byte, error) {
+	for {
+		block, rest := pem.Decode(data)
+		if block == nil {
+			return nil, fmt.Errorf("%s: no %s in PEM form", path, kind)
+		}
+		if block.Type == kind {
+			return block.Bytes, nil
+		}
+		data = rest
+	}
+}

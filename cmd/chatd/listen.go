@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// listen opens the address of a setting; an empty one opens nothing. The host localhost means 127.0.0.1 and ::1, as
+// clients differ in which they try, with one port for both.
+func listen(ctx context.Context, flag, address string) ([]net.Listener, error) {
+	if address == "" {
+		return nil, nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	var open []net.Listener
+	if host == "localhost" {
+		open, err = listenLoopback(ctx, port)
+	} else {
+		var l net.Listener
+		l, err = listenOn(ctx, address)
+		open = []net.Listener{l}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %s; --%s chooses another address", address, reasonOf(err), flag)
+	}
+	return open, nil
+}
+
+func listenOn(ctx context.Context, address string) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(ctx, "tcp", address)
+}
+
+// listenLoopback tries several times with port 0: the port that one address gets may be taken on the other.
+func listenLoopback(ctx context.Context, port string) ([]net.Listener, error) {
+	for attempt := 0; ; attempt++ {
+		four, err := listenOn(ctx, net.JoinHostPort("127.0.0.1", port))
+		if err != nil {
+			return nil, err
+		}
+		six, err := listenOn(ctx, net.JoinHostPort("::1", portOf(four)))
+		switch {
+		case err == nil:
+			return []net.Listener{four, six}, nil
+		case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+			return []net.Listener{four}, nil // a machine without IPv6
+		case port != "0" || attempt == 9:
+			return nil, errors.Join(err, four.Close())
+		}
+		if err := four.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func portOf(l net.Listener) string {
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// reasonOf leaves out which calls were made and keeps what went wrong.
+func reasonOf(err error) string {
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		return call.Err.Error()
+	}
+	return strings.TrimPrefix(err.Error(), "listen ")
+}
+
+// reachable turns an address to listen on into one to connect to from this machine.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return address
+}
+
+// isLoopback reports whether only this machine can connect to the address.
+func isLoopback(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,137 @@
+// Command chatd is a chat server that speaks the REST APIs of Azure Communication Services Chat and Identity.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+)
+
+// version is set by -ldflags "-X main.version=…" in a release.
+var version string
+
+// Exit codes of the program.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go stopOn(signals, cancel, os.Exit)
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+}
+
+// stopOn asks the program to stop at the first signal and ends it at the second.
+func stopOn(signals <-chan os.Signal, stop func(), exit func(int)) {
+	<-signals
+	stop()
+	<-signals
+	exit(exitFailure)
+}
+
+// program is what a command may use of the world around it.
+type program struct {
+	getenv         func(string) string
+	stdout, stderr io.Writer
+}
+
+// command is one thing that chatd can do.
+type command struct {
+	name, help string
+	flags      func(*flag.FlagSet, *config) // its arguments beside the settings; may be nil
+	run        func(context.Context, *program, *config) error
+}
+
+func commands() []command {
+	return []command{
+		{"dev", "run a server for development: in memory, own certificate, well-known key (the default)", nil, serve},
+		{"serve", "run a server for hosting: durable store, own keys", nil, serve},
+		{"token", "make a user, or a token for one", tokenFlags, token},
+		{"cert", "tell where the CA certificate is and how to trust it", certFlags, cert},
+		{"health", "ask the server of the same settings whether it is ready; exit code 0 or 1", nil, health},
+		{"version", "print the version", nil, printVersion},
+		{"help", "print this", nil, help},
+	}
+}
+
+// run is the whole program; it returns the exit code.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	p := &program{getenv: getenv, stdout: stdout, stderr: stderr}
+	err := p.run(ctx, args)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "chatd: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	if errors.As(err, new(usageError)) {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+func (p *program) run(ctx context.Context, args []string) error {
+	name := "dev"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	} else if len(args) > 0 && isHelp(args[0]) {
+		name, args = "help", nil
+	}
+	for _, c := range commands() {
+		if c.name != name {
+			continue
+		}
+		cfg, err := configure(&c, args, p.getenv)
+		if errors.Is(err, flag.ErrHelp) {
+			return p.printUsage(&c)
+		}
+		if err != nil {
+			return err
+		}
+		return c.run(ctx, p, cfg)
+	}
+	return usagef("there is no command %q; chatd help lists them", name)
+}
+
+func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
+
+// usageError is a mistake in how chatd was called.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// build tells what was built from the version control's point of view.
+type build struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+	Go      string `json:"go"`
+}
+
+func buildInfo() build {
+	b := build{Version: version, Commit: "unknown"}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	b.Go = info.GoVersion
+	if b.Version == "" {
+		b.Version = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			b.Commit = s.Value
+		}
+	}
+	return b
+}

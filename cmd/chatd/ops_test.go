@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func newOps(store error) *ops {
+	return &ops{registry: newRegistry(), store: func(context.Context) error { return store }}
+}
+
+func (o *ops) answer(method, path string) *httptest.ResponseRecorder {
+	api := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	w := httptest.NewRecorder()
+	o.handler(api).ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	return w
+}
+
+func TestReadyz(t *testing.T) {
+	t.Parallel()
+	if w := newOps(nil).answer("GET", "/readyz"); w.Code != http.StatusOK {
+		t.Errorf("ready: %d %s", w.Code, w.Body)
+	}
+	w := newOps(errors.New("password geheim refused")).answer("GET", "/readyz")
+	if w.Code != http.StatusServiceUnavailable || w.Body.String() != "the store does not answer\n" {
+		t.Errorf("store down: %d %s", w.Code, w.Body)
+	}
+	o := newOps(nil)
+	o.stopping.Store(true)
+	if w := o.answer("GET", "/readyz"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "stopping") {
+		t.Errorf("stopping: %d %s", w.Code, w.Body)
+	}
+	if w := o.answer("GET", "/healthz"); w.Code != http.StatusOK {
+		t.Errorf("alive while stopping: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestCAPEM(t *testing.T) {
+	t.Parallel()
+	o := newOps(nil)
+	if w := o.answer("GET", "/ca.pem"); w.Code != http.StatusNotFound {
+		t.Errorf("with a given certificate: %d %s", w.Code, w.Body)
+	}
+	o.caPEM = []byte("-----BEGIN CERTIFICATE-----")
+	if w := o.answer("GET", "/ca.pem"); w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/x-pem-file" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+}
+
+func TestOthersGoToTheAPI(t *testing.T) {
+	t.Parallel()
+	for _, call := range [][2]string{{"POST", "/healthz"}, {"GET", "/chat/threads"}, {"OPTIONS", "//identities"}, {"GET", "/"}} {
+		if w := newOps(nil).answer(call[0], call[1]); w.Code != http.StatusTeapot {
+			t.Errorf("%s %s: %d", call[0], call[1], w.Code)
+		}
+	}
+}
+
+// newPlainServer serves over plain http and returns its address.
+func newPlainServer(t *testing.T, h http.Handler) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return strings.TrimPrefix(s.URL, "http://")
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/httpapi"
+	"github.com/chatd/chatd/internal/store"
+)
+
+const (
+	drainTime  = 10 * time.Second    // for running requests when the server stops
+	startTime  = 10 * time.Second    // for the server to answer itself when it starts
+	sweepEvery = time.Minute         // looks for threads whose retention ended
+	keepFor    = 30 * 24 * time.Hour // deleted threads stay listed, as deleted, so long
+)
+
+// server is a running chatd.
+type server struct {
+	cfg   *config
+	log   *slog.Logger
+	http  *http.Server
+	ops   *ops
+	core  *core
+	tasks sync.WaitGroup
+}
+
+// core is what needs no network: the store, the keys in it and the services on them.
+type core struct {
+	db         *store.DB
+	keys       *auth.KeySet
+	identities *auth.Identities
+	chat       *chat.Service
+}
+
+func now() chat.Time { return chat.TimeOf(time.Now()) }
+
+// serve is chatd dev and chatd serve. It returns when ctx is done and all is closed.
+func serve(ctx context.Context, p *program, cfg *config) error {
+	s, err := newServer(ctx, cfg, cfg.newLogger(p))
+	if err == nil {
+		err = errors.Join(s.run(ctx, p), s.core.db.Close())
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) { // asked to stop before it was ready
+		return nil
+	}
+	return err
+}
+
+func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, error) {
+	cert, caPEM, err := openCertificate(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	registry := newRegistry()
+	core, err := openCore(ctx, cfg, store.Options{Log: log, Observe: observeStore(registry)})
+	if err != nil {
+		return nil, err
+	}
+	api, err := newAPI(ctx, cfg, core, log, registry)
+	if err != nil {
+		return nil, errors.Join(err, core.db.Close())
+	}
+	s := &server{cfg: cfg, log: log, core: core}
+	s.ops = &ops{registry: registry, store: core.db.Ready, caPEM: caPEM, jwks: core.keys.JWKS()}
+	s.http = &http.Server{
+		Handler:           s.ops.handler(api),
+		TLSConfig:         cert.config(),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// openCore opens the store and the keys that belong to it.
+func openCore(ctx context.Context, cfg *config, o store.Options) (*core, error) {
+	db, err := store.Open(ctx, cfg.store, o)
+	if err != nil {
+		return nil, err
+	}
+	keyStore := auth.KeyStore(db)
+	if cfg.store == "memory:" {
+		dir, err := cfg.privateFolder()
+		if err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+		keyStore = keyFolder(filepath.Join(dir, "signing-keys"))
+	}
+	keys, err := auth.LoadKeySet(ctx, keyStore, now())
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	identities := auth.NewIdentities(cfg.resourceID, keys, db, now)
+	return &core{db: db, keys: keys, identities: identities, chat: chat.NewService(db, now)}, nil
+}
+
+func newAPI(ctx context.Context, cfg *config, core *core, log *slog.Logger, metrics prometheus.Registerer) (http.Handler, error) {
+	var hosts []string
+	if u, err := url.Parse(cfg.publicURL); err == nil && u.Host != "" {
+		hosts = append(hosts, u.Host)
+	}
+	accessKeys, err := auth.NewAccessKeys(cfg.keys(), hosts)
+	if err != nil {
+		return nil, err
+	}
+	cursorKey, err := core.db.Secret(ctx, "cursor")
+	if err != nil {
+		return nil, err
+	}
+	return httpapi.New(httpapi.Config{
+		Chat:           core.chat,
+		Identities:     core.identities,
+		AccessKeys:     accessKeys,
+		EntraToken:     cfg.entraToken,
+		PublicURL:      cfg.publicURL,
+		TrustedProxies: cfg.trustedProxies,
+		CORSOrigins:    cfg.corsOrigins,
+		CursorKey:      cursorKey,
+		Log:            log,
+		Metrics:        metrics,
+		Now:            now,
+	})
+}
+
+// run listens, announces itself once it answers, and serves until ctx is done.
+func (s *server) run(ctx context.Context, p *program) error {
+	secure, err := listen(ctx, "listen", s.cfg.listen)
+	if err != nil {
+		return err
+	}
+	plain, err := listen(ctx, "http-listen", s.cfg.httpListen)
+	if err != nil {
+		closeAll(secure)
+		return err
+	}
+	failed := make(chan error, len(secure)+len(plain))
+	for _, l := range secure {
+		go func() { failed <- s.http.ServeTLS(l, "", "") }()
+	}
+	for _, l := range plain {
+		go func() { failed <- s.http.Serve(l) }()
+	}
+	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.tasks.Go(func() { s.sweep(tasks) })
+
+	err = s.begin(ctx, p, secure, plain)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-failed:
+		}
+	}
+	s.drain()
+	cancel()
+	s.tasks.Wait()
+	return err
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		_ = l.Close() // nothing was accepted
+	}
+}
+
+// begin waits until the server answers over its own listener, and says so.
+func (s *server) begin(ctx context.Context, p *program, secure, plain []net.Listener) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	client, err := s.cfg.clientTLS()
+	if err != nil {
+		return err
+	}
+	if err := probe(ctx, "https", reachable(secure[0].Addr().String()), client); err != nil {
+		return fmt.Errorf("the server does not answer itself: %w", err)
+	}
+	r := ready{endpoint: s.cfg.endpointAt(secure[0]), cfg: s.cfg}
+	if len(plain) > 0 {
+		r.plain = "http://" + net.JoinHostPort(hostOf(s.cfg.httpListen), portOf(plain[0]))
+	}
+	if s.cfg.command == "serve" {
+		s.log.Info("ready", "endpoint", r.endpoint, "http", r.plain, "version", buildInfo().Version)
+		return nil
+	}
+	s.warn()
+	return r.announce(ctx, p, s.core.identities)
+}
+
+// warn tells when somebody else could use the key that everybody knows.
+func (s *server) warn() {
+	public := !isLoopback(s.cfg.listen) || s.cfg.httpListen != "" && !isLoopback(s.cfg.httpListen)
+	if s.cfg.accessKey == wellKnownKey && public {
+		s.log.Warn("other machines can connect, and the development access key is known to everybody")
+	}
+}
+
+// drain stops taking requests and waits for those that run.
+func (s *server) drain() {
+	s.ops.stopping.Store(true)
+	s.log.Debug("stopping")
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.log.Warn("requests were cut off", "after", drainTime, "error", err)
+		_ = s.http.Close() // what it could say was said
+	}
+}
+
+// sweep carries out what the retention of threads demands.
+func (s *server) sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := s.core.chat.Sweep(ctx, keepFor); err != nil && ctx.Err() == nil {
+			s.log.Error("retention sweep failed", "error", err)
+		}
+	}
+}

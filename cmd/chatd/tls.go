@@ -1,0 +1,127 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// certificate is the one that the server shows. It is looked after while the server runs: an own one is renewed, a
+// given one read again.
+type certificate struct {
+	load  func(now time.Time) (*tls.Certificate, error)
+	every time.Duration // how long a look at it holds
+	now   func() time.Time
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	current *tls.Certificate
+	looked  time.Time
+}
+
+// start loads the certificate for the first time.
+func (c *certificate) start() (err error) {
+	c.looked = c.now()
+	c.current, err = c.load(c.looked)
+	return err
+}
+
+// get is the tls.Config.GetCertificate of the server. While a new one cannot be had, the old one goes on.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if now.Sub(c.looked) < c.every {
+		return c.current, nil
+	}
+	c.looked = now
+	fresh, err := c.load(now)
+	if err != nil {
+		c.log.Error("certificate could not be renewed, the old one stays", "error", err)
+		return c.current, nil
+	}
+	c.current = fresh
+	return fresh, nil
+}
+
+func (c *certificate) config() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+}
+
+// openCertificate returns the certificate that the configuration asks for, and the PEM of the CA when it is an own one.
+func openCertificate(cfg *config, log *slog.Logger) (*certificate, []byte, error) {
+	c := &certificate{now: time.Now, log: log}
+	if cfg.tlsCert != "" {
+		c.every = time.Minute
+		c.load = func(time.Time) (*tls.Certificate, error) { return loadPair(cfg) }
+		return c, nil, c.start()
+	}
+	dir, err := cfg.privateFolder()
+	if err != nil {
+		return nil, nil, err
+	}
+	ca, err := openAuthority(dir, c.now())
+	if err != nil {
+		return nil, nil, err
+	}
+	c.every = time.Hour
+	c.load = func(now time.Time) (*tls.Certificate, error) { return ca.leaf(cfg.certNames, now) }
+	return c, ca.pem, c.start()
+}
+
+func loadPair(cfg *config) (*tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(cfg.tlsCert, cfg.tlsKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert and --tls-key: %w", err)
+	}
+	return &pair, nil
+}
+
+// clientTLS is how a client on this machine verifies the server of this configuration: by the development CA, or by
+// the very certificate that was given, under a name that is in it.
+func (c *config) clientTLS() (*tls.Config, error) {
+	path, name := c.tlsCert, ""
+	if path == "" {
+		dir, err := c.folder()
+		if err != nil {
+			return nil, err
+		}
+		path, name = filepath.Join(dir, caFile), "localhost"
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	der, err := pemBlock(path, data, certificateBlock)
+	if err != nil {
+		return nil, err
+	}
+	first, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if name == "" {
+		name = nameIn(first)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(data)
+	return &tls.Config{RootCAs: roots, ServerName: name}, nil
+}
+
+// nameIn is a host name that the certificate is good for.
+func nameIn(cert *x509.Certificate) string {
+	switch {
+	case len(cert.DNSNames) > 0:
+		return strings.Replace(cert.DNSNames[0], "*", "any", 1)
+	case len(cert.IPAddresses) > 0:
+		return cert.IPAddresses[0].String()
+	default:
+		return "localhost"
+	}
+}

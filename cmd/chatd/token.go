@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store"
+)
+
+func tokenFlags(f *flag.FlagSet, c *config) {
+	f.StringVar(&c.user, "user", "", "id of the user; without it a user is made")
+	f.StringVar(&c.scopes, "scope", "chat", "scopes, comma-separated: chat, chat.join, chat.join.limited, voip, voip.join")
+	f.IntVar(&c.minutes, "minutes", 1440, "how long the token lives, 60 to 1440")
+	f.StringVar(&c.endpoint, "endpoint", "", "https://host[:port] of a running server to ask; without it the keys of this configuration are used")
+}
+
+// issued is a token as chatd token prints it.
+type issued struct {
+	user, token string
+	expires     time.Time
+}
+
+// token makes a token, and a user for it unless one is named.
+func token(ctx context.Context, p *program, cfg *config) error {
+	scopes, err := auth.ParseScopes(list(cfg.scopes))
+	if err != nil {
+		return usagef("--scope is %q: %w", cfg.scopes, err)
+	}
+	lifetime, err := auth.Lifetime(&cfg.minutes)
+	if err != nil {
+		return usagef("--minutes is %d: want 60 to 1440", cfg.minutes)
+	}
+	if setURL(&cfg.endpoint, cfg.endpoint) != nil {
+		return usagef("--endpoint is %q: want https://host[:port]", cfg.endpoint)
+	}
+	var out issued
+	if cfg.endpoint != "" {
+		out, err = cfg.askForToken(ctx, scopes)
+	} else {
+		out, err = cfg.mintToken(ctx, scopes, lifetime)
+	}
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	writeRows(&b, [][2]string{{"User", out.user}, {"Token", out.token}, {"Expires", out.expires.Format(time.RFC3339)}})
+	_, err = io.WriteString(p.stdout, b.String())
+	return err
+}
+
+// mintToken signs with the keys of the configuration; no server need run. A named user whom the store does not know
+// is added, as a server does with the bearer of a genuine token.
+func (c *config) mintToken(ctx context.Context, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
+	core, err := openCore(ctx, c, store.Options{})
+	if err != nil {
+		return issued{}, err
+	}
+	out, err := core.mint(ctx, c, scopes, lifetime)
+	return out, errors.Join(err, core.db.Close())
+}
+
+func (s *core) mint(ctx context.Context, c *config, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
+	user := chat.Identity(c.user)
+	var err error
+	switch {
+	case user == "":
+		user, err = s.identities.Create(ctx)
+	case !user.BelongsTo(c.resourceID):
+		err = usagef("--user is %q: want a user of the resource, 8:acs:%s_…", user, c.resourceID)
+	default:
+		err = s.db.AddUser(ctx, auth.User{Identity: user, CreatedOn: now()})
+	}
+	if err != nil {
+		return issued{}, err
+	}
+	token, err := s.identities.Issue(ctx, user, scopes, lifetime)
+	return issued{string(user), token.Value, token.ExpiresOn}, err
+}
+
+const identityVersion = "?api-version=2023-10-01"
+
+// askForToken has a running server make the token, by its Identity API.
+func (c *config) askForToken(ctx context.Context, scopes []auth.Scope) (issued, error) {
+	var answer struct {
+		Identity struct {
+			ID string `json:"id"`
+		} `json:"identity"`
+		AccessToken accessToken `json:"accessToken"`
+	}
+	if c.user != "" {
+		path := "/identities/" + url.PathEscape(c.user) + "/:issueAccessToken"
+		err := c.ask(ctx, path, map[string]any{"scopes": scopes, "expiresInMinutes": c.minutes}, &answer.AccessToken)
+		return issued{c.user, answer.AccessToken.Token, answer.AccessToken.ExpiresOn}, err
+	}
+	err := c.ask(ctx, "/identities", map[string]any{"createTokenWithScopes": scopes, "expiresInMinutes": c.minutes}, &answer)
+	return issued{answer.Identity.ID, answer.AccessToken.Token, answer.AccessToken.ExpiresOn}, err
+}
+
+type accessToken struct {
+	Token     string    `json:"token"`
+	ExpiresOn time.Time `json:"expiresOn"`
+}
+
+// ask posts to the Identity API with the signature of the access key.
+func (c *config) ask(ctx context.Context, path string, in, out any) error {
+	client, err := c.identityClient()
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint+path+identityVersion, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if err := auth.Sign(request, body, c.accessKey, time.Now()); err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= http.StatusBadRequest {
+		return refusal(response)
+	}
+	return json.NewDecoder(response.Body).Decode(out)
+}
+
+// identityClient trusts what the machine trusts, and the development CA where there is one.
+func (c *config) identityClient() (*http.Client, error) {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	path, err := c.caPath()
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	roots.AppendCertsFromPEM(data)
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}
+	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
+}
+
+// refusal tells what the server said.
+func refusal(response *http.Response) error {
+	var body struct {
+		Error struct{ Code, Message string } `json:"error"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&body); err != nil || body.Error.Message == "" {
+		return fmt.Errorf("the server refused: %s", response.Status)
+	}
+	return fmt.Errorf("the server refused: %s: %s (%s)", response.Status, body.Error.Message, body.Error.Code)
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/chatd/chatd/internal/auth"
+)
+
+// The setters read one value each. Their errors say what is wanted; the caller names the flag and the value.
+
+func setAddress(to *string, v string) error {
+	_, port, err := net.SplitHostPort(v)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return errors.New("host:port, or :port for all addresses of the machine")
+	}
+	*to = v
+	return nil
+}
+
+func setOptionalAddress(to *string, v string) error {
+	if v == "" {
+		*to = ""
+		return nil
+	}
+	return setAddress(to, v)
+}
+
+func setStore(c *config, v string) error {
+	scheme, rest, found := strings.Cut(v, ":")
+	switch {
+	case v == "memory:" && c.command == "serve":
+		return errors.New("a store that outlives the process, sqlite:PATH or postgres://…; memory: is for chatd dev")
+	case v == "memory:", found && rest != "" && slices.Contains([]string{"sqlite", "postgres", "postgresql"}, scheme):
+		c.store = v
+		return nil
+	default:
+		return errors.New("memory:, sqlite:PATH or postgres://…")
+	}
+}
+
+func setKey(c *config, to *string, v string) error {
+	if c.command == "serve" && v == wellKnownKey {
+		return errors.New("a key of your own, not the well-known development key; openssl rand -base64 64 | tr -d '\\n' makes one")
+	}
+	if _, err := auth.NewAccessKeys([]string{v}, nil); err != nil {
+		return errors.New("base64 of at least 16 bytes; openssl rand -base64 64 | tr -d '\\n' makes one")
+	}
+	*to = v
+	return nil
+}
+
+var guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+func setResource(c *config, v string) error {
+	c.resourceID = strings.ToLower(v)
+	if !guid.MatchString(c.resourceID) {
+		return errors.New("a GUID such as " + wellKnownResource)
+	}
+	return nil
+}
+
+var hostName = regexp.MustCompile(`^(\*\.)?[a-zA-Z0-9_-]{1,63}(\.[a-zA-Z0-9_-]{1,63})*$`)
+
+func setCertNames(c *config, v string) error {
+	c.certNames = list(v)
+	for _, name := range c.certNames {
+		if _, err := netip.ParseAddr(name); err != nil && !hostName.MatchString(name) {
+			return errors.New("host names and IP addresses, comma-separated")
+		}
+	}
+	return nil
+}
+
+// setURL takes what a URL begins with: scheme, host and perhaps a port.
+func setURL(to *string, v string) error {
+	u, err := url.Parse(strings.TrimRight(v, "/"))
+	switch {
+	case v == "":
+	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.Scheme+"://"+u.Host != u.String():
+		return errors.New("https://host[:port]")
+	}
+	*to = strings.TrimRight(v, "/")
+	return nil
+}
+
+func setProxies(c *config, v string) error {
+	c.trustedProxies = nil
+	for _, item := range list(v) {
+		prefix, err := netip.ParsePrefix(item)
+		if err != nil {
+			addr, err := netip.ParseAddr(item)
+			if err != nil {
+				return errors.New("addresses such as 10.0.0.7 and networks such as 10.0.0.0/8, comma-separated")
+			}
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		c.trustedProxies = append(c.trustedProxies, prefix)
+	}
+	return nil
+}
+
+func setOrigins(c *config, v string) error {
+	c.corsOrigins = list(v)
+	for _, origin := range c.corsOrigins {
+		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
+			return errors.New("* or origins such as https://app.example.com, comma-separated")
+		}
+	}
+	return nil
+}
+
+func setLogLevel(c *config, v string) error {
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, v) {
+		return errors.New("debug, info, warn or error")
+	}
+	return c.logLevel.UnmarshalText([]byte(v))
+}
+
+func setLogFormat(c *config, v string) error {
+	if v != "text" && v != "json" {
+		return errors.New("text or json")
+	}
+	c.logFormat = v
+	return nil
+}
+
+// list splits at commas; empty items count for nothing.
+func list(v string) []string {
+	var out []string
+	for item := range strings.SplitSeq(v, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// check looks at what no single setting can tell.
+func (c *config) check() error {
+	if (c.tlsCert == "") != (c.tlsKey == "") {
+		return usagef("--tls-cert and --tls-key belong together: give both or neither")
+	}
+	return nil
+}
+
+// folder is the absolute path of the config folder, which need not exist.
+func (c *config) folder() (string, error) {
+	if c.configDir != "" {
+		return filepath.Abs(c.configDir)
+	}
+	base, err := os.UserConfigDir()
+	if err != nil {
+		return "", usagef("--config-dir (or CHATD_CONFIG_DIR): there is no config folder of the user (%w), name one", err)
+	}
+	return filepath.Join(base, "chatd"), nil
+}
+
+// keys are the access keys that count.
+func (c *config) keys() []string {
+	return slices.DeleteFunc([]string{c.accessKey, c.accessKeySecondary}, func(k string) bool { return k == "" })
+}
+
+func (c *config) newLogger(p *program) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.logLevel}
+	if c.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(p.stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(p.stderr, options))
+}
+
+// shown is the default as help and README tell it.
+func (s *setting) shown() string {
+	text := s.initial
+	if s.secret && text != "" {
+		text = "a well-known one"
+	}
+	if s.demanded {
+		text = cmp.Or(text, "none") + "; chatd serve: none, demanded"
+	}
+	return text
+}
