@@ -108,3 +108,18 @@ func typingEvent(t *Thread, actor Identity, name string, now Time) Event {
 		Actor: actor, ActorName: name,
 	}
 }
+
+// VisibleTo reports whether somebody of the audience may hear the event: what tells of a message is not for those whose
+// history hides the message.
+func (e *Event) VisibleTo(p *Participant) bool {
+	var id MessageID
+	switch {
+	case e.Message != nil:
+		id = e.Message.ID
+	case e.Receipt != nil:
+		id = e.Receipt.MessageID
+	default:
+		return true
+	}
+	return id >= MessageID(p.ShareFrom)
+}

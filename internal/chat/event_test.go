@@ -14,8 +14,13 @@ import (
 // The conversation is one of alice and bob with two messages so far; alice is called "alice" there.
 func TestWhatFollows(t *testing.T) {
 	t.Parallel()
-	message := func(by Identity) *Message { m := sayingOf(by); m.Metadata = map[string]string{"k": "v"}; return m }
+	message := func(by Identity) *Message {
+		m := sayingOf(by)
+		m.Content.Attachments, m.Metadata = nil, map[string]string{"k": "v"}
+		return m
+	}
 	text := func(s string) *string { return &s }
+	truth := func(b bool) *bool { return &b }
 	here := []Participant{{Identity: alice, Joined: 1}, {Identity: bob, Joined: 1}}
 	crowd := func(who Identity) *Access { a := present(who); a.Thread.Present = 21; return a }
 	expiring := func() *Access {
@@ -114,6 +119,13 @@ func TestWhatFollows(t *testing.T) {
 		{"remove somebody who is gone", func() *Access { return present(alice) }, remove(gone(bob, said), bob), none, none},
 		{"remove somebody who was never there", func() *Access { return present(alice) }, remove(stranger(), carol), none, none},
 		{
+			"alter a participant", func() *Access { return present(alice) },
+			func(a *Access) (*Change, error) {
+				return alterParticipant(a, present(bob), alice, ParticipantUpdate{Identity: bob, DisplayName: text("Rob"), Roles: []string{"a"}}, noon)
+			},
+			none, none, // none is known
+		},
+		{
 			"send a text", func() *Access { return present(alice) }, send(NewMessage{Content: "hello", SenderName: "alice"}),
 			[]string{"#3 text: hello"},
 			[]string{"chatMessageReceived to roster 1 by alice: #3 text: hello"},
@@ -125,6 +137,12 @@ func TestWhatFollows(t *testing.T) {
 			[]string{"chatMessageReceived to roster 1 by alice: #3 html: <b>hello</b> map[k:v]"},
 		},
 		{
+			"send an attachment", func() *Access { return present(alice) },
+			send(NewMessage{SenderName: "alice", Attachments: []Attachment{{ID: "1", Type: AttachedImage}}}),
+			[]string{"#3 text: and 1 image"},
+			[]string{"chatMessageReceived to roster 1 by alice: #3 text: and 1 image"},
+		},
+		{
 			"edit a message", func() *Access { return present(alice) }, edit(message(alice), MessageUpdate{Content: text("good bye")}),
 			[]string{"#3 text: good bye map[k:v], edited"},
 			[]string{"chatMessageEdited to roster 1 by alice: #3 text: good bye map[k:v], edited"},
@@ -134,6 +152,12 @@ func TestWhatFollows(t *testing.T) {
 			edit(message(alice), MessageUpdate{Metadata: map[string]string{"k": "", "l": "w"}}),
 			[]string{"#3 text: hello map[l:w], edited"},
 			[]string{"chatMessageEdited to roster 1 by alice: #3 text: hello map[l:w], edited"},
+		},
+		{
+			"edit the attachments of a message", func() *Access { return present(alice) },
+			edit(message(alice), MessageUpdate{Attachments: []Attachment{{ID: "1", Type: AttachedFile}}}),
+			[]string{"#3 text: hello and 1 file map[k:v], edited"},
+			[]string{"chatMessageEdited to roster 1 by alice: #3 text: hello and 1 file map[k:v], edited"},
 		},
 		{"edit nothing", func() *Access { return present(alice) }, edit(message(alice), MessageUpdate{}), none, none},
 		{
@@ -158,6 +182,12 @@ func TestWhatFollows(t *testing.T) {
 			none,
 			[]string{"chatThreadPropertiesUpdated to roster 1 by alice: lunch map[] {threadCreationDate 30}"},
 		},
+		{
+			"change the messaging policy", func() *Access { return present(alice) }, change(ThreadUpdate{TextOnly: truth(true)}),
+			none,
+			[]string{"chatThreadPropertiesUpdated to roster 1 by alice: lunch map[] { 0} text only"},
+		},
+		{"change the messaging policy to what it is", func() *Access { return present(alice) }, change(ThreadUpdate{TextOnly: truth(false)}), none, none},
 		{
 			"change all properties", func() *Access { return present(alice) },
 			change(ThreadUpdate{Topic: text("dinner"), Metadata: map[string]string{"k": "v"}, Retention: &Retention{Kind: RetentionNone}}),
@@ -268,6 +298,9 @@ func tellMessage(m *Message) string {
 			b.WriteString(" " + part)
 		}
 	}
+	for _, a := range m.Content.Attachments {
+		b.WriteString(" and " + a.ID + " " + a.Type)
+	}
 	if m.Metadata != nil {
 		fmt.Fprintf(&b, " %v", m.Metadata)
 	}
@@ -295,8 +328,11 @@ func tellEvents(events []Event) []string {
 	var out []string
 	for _, e := range events {
 		var what []string
-		if e.Properties != nil {
-			what = append(what, fmt.Sprintf("%s %v %v", e.Properties.Topic, e.Properties.Metadata, e.Properties.Retention))
+		if p := e.Properties; p != nil {
+			what = append(what, fmt.Sprintf("%s %v %v", p.Topic, p.Metadata, p.Retention))
+			if p.TextOnly {
+				what[0] += " text only"
+			}
 		}
 		if e.Participants != nil {
 			what = append(what, tellParticipants(e.Participants))

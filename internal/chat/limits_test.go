@@ -2,6 +2,7 @@ package chat
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,14 @@ func TestLimits(t *testing.T) {
 		_, _, err := addParticipants(a, here, alice, in, known, noon)
 		return err
 	}
+	alter := func(in ParticipantUpdate) error {
+		in.Identity = bob
+		_, err := alterParticipant(present(alice), present(bob), alice, in, noon)
+		return err
+	}
+	attached := func(n int, address string) []Attachment {
+		return slices.Repeat([]Attachment{{ID: "1", Type: AttachedFile, URL: address}}, n)
+	}
 	one := func(p NewParticipant) []NewParticipant {
 		p.Identity = bob
 		return []NewParticipant{p}
@@ -85,6 +94,20 @@ func TestLimits(t *testing.T) {
 		{"sender's name", 1024, func(n int) error { return send(NewMessage{SenderName: filler(n)}) }, Invalid, ""},
 		{"metadata of a message", 1024, func(n int) error { return send(NewMessage{Metadata: metadata(n)}) }, Invalid, ""},
 		{"metadata of a message, merged", 1024, func(n int) error { return edit(MessageUpdate{Metadata: merged(n)}) }, Invalid, ""},
+		{"role ids", 1024, func(n int) error { return add(2, one(NewParticipant{Roles: []string{"a", filler(n - 1)}})) }, Invalid, ""},
+		{"role ids of a new thread's", 1024, func(n int) error {
+			return create(NewThread{Participants: one(NewParticipant{Roles: []string{filler(n)}})})
+		}, Invalid, ""},
+		{"role ids, altered", 1024, func(n int) error { return alter(ParticipantUpdate{Roles: []string{filler(n)}}) }, Invalid, ""},
+		{"display name, altered", 1024, func(n int) error { name := filler(n); return alter(ParticipantUpdate{DisplayName: &name}) }, Invalid, ""},
+		{"attachments", 10, func(n int) error { return send(NewMessage{Attachments: attached(n, "")}) }, Invalid, ""},
+		{"attachments, edited", 10, func(n int) error { return edit(MessageUpdate{Attachments: attached(n, "")}) }, Invalid, ""},
+		{"address of an attachment", 4096, func(n int) error { return send(NewMessage{Attachments: attached(1, filler(n-1))}) }, Invalid, ""},
+		{"bytes of an image", 10 << 20, func(n int) error {
+			_, err := newImage(alice, "", []byte("\x89PNG\x0d\x0a\x1a\x0a"+filler(n-8)), noon)
+			return err
+		}, TooLarge, ""},
+		{"name of an image", 1024, func(n int) error { _, err := newImage(alice, filler(n), []byte(png), noon); return err }, Invalid, ""},
 		{"days of retention", 90, func(n int) error { return create(NewThread{Retention: Retention{RetentionCreationDate, n}}) }, Invalid, ""},
 	} {
 		t.Run(c.what, func(t *testing.T) {

@@ -20,6 +20,10 @@ func TestPost(t *testing.T) {
 			"everything", NewMessage{Type: HTML, Content: "<i>hello</i>", SenderName: "Alice", Metadata: map[string]string{"k": "v"}},
 			Message{Type: HTML, Content: Content{Text: "<i>hello</i>"}, Sender: alice, SenderName: "Alice", Metadata: map[string]string{"k": "v"}},
 		},
+		{
+			"an attachment alone, of high priority", NewMessage{High: true, Attachments: []Attachment{{ID: "1", Type: AttachedImage}}},
+			Message{Type: Text, Content: Content{Attachments: []Attachment{{ID: "1", Type: AttachedImage}}}, Sender: alice, High: true},
+		},
 		{"text as it is, markup and white space too", NewMessage{Content: " <b> \n\t'\"\\ 😀"}, Message{
 			Type: Text, Content: Content{Text: " <b> \n\t'\"\\ 😀"}, Sender: alice,
 		}},
@@ -45,6 +49,9 @@ func TestPostRefuses(t *testing.T) {
 		{"a system message", NewMessage{Type: TopicUpdated, Content: "hello"}},
 		{"a type in other letters", NewMessage{Type: "Text", Content: "hello"}},
 		{"an unknown type", NewMessage{Type: "richtext/html", Content: "hello"}},
+		{"an attachment without id", NewMessage{Content: "hello", Attachments: []Attachment{{Type: AttachedFile}}}},
+		{"an attachment of no type", NewMessage{Content: "hello", Attachments: []Attachment{{ID: "1"}}}},
+		{"an attachment of an unknown type", NewMessage{Content: "hello", Attachments: []Attachment{{ID: "1", Type: AttachedFile}, {ID: "2", Type: "film"}}}},
 	} {
 		_, err := post(present(alice), alice, c.in, noon)
 		if KindOf(err) != Invalid {
@@ -55,6 +62,25 @@ func TestPostRefuses(t *testing.T) {
 		_, err := post(a, alice, NewMessage{Content: "hello"}, noon)
 		refused(t, err, Forbidden, "", errNotMember(alice, a.Thread.ID).Message)
 	}
+}
+
+// A thread may take nothing but text (messaging policy of the 2025 previews).
+func TestTextOnly(t *testing.T) {
+	t.Parallel()
+	a := present(alice)
+	a.Thread.TextOnly = true
+	attached := []Attachment{{ID: "1", Type: AttachedFile}}
+	_, err := post(a, alice, NewMessage{Content: "hello"}, noon)
+	accepted(t, err)
+	for what, in := range map[string]NewMessage{
+		"HTML": {Type: HTML, Content: "hello"}, "an attachment": {Content: "hello", Attachments: attached},
+	} {
+		if _, err := post(a, alice, in, noon); KindOf(err) != Forbidden {
+			t.Errorf("%s: %v, want it forbidden", what, err)
+		}
+	}
+	_, err = updateMessage(a, alice, sayingOf(alice), MessageUpdate{Attachments: attached}, noon)
+	refused(t, err, Forbidden, "", "")
 }
 
 // The place that the store gives is all that is added.
@@ -88,8 +114,8 @@ const said = MessageID(noon - 10_000)
 
 func sayingOf(who Identity) *Message {
 	return &Message{
-		ID: said, Seq: 3, Version: int64(said), Type: Text, Content: Content{Text: "hello"}, Sender: who, SenderName: name(who),
-		Metadata: map[string]string{"a": "1", "b": "2"},
+		ID: said, Seq: 3, Version: int64(said), Type: Text, Sender: who, SenderName: name(who), Metadata: map[string]string{"a": "1", "b": "2"},
+		Content: Content{Text: "hello", Attachments: []Attachment{{ID: "1", Type: AttachedImage}}},
 	}
 }
 
@@ -111,8 +137,12 @@ func TestUpdateMessage(t *testing.T) {
 			m.Metadata = map[string]string{"b": "3"}
 		}},
 		{"all metadata away", MessageUpdate{Metadata: map[string]string{"a": "", "b": ""}}, func(m *Message) { m.Metadata = nil }},
-		{"both", MessageUpdate{Content: &text, Metadata: map[string]string{"a": ""}}, func(m *Message) {
-			m.Content.Text, m.Metadata = text, map[string]string{"b": "2"}
+		{"the attachments", MessageUpdate{Attachments: []Attachment{{ID: "2", Type: AttachedFile}}}, func(m *Message) {
+			m.Content.Attachments = []Attachment{{ID: "2", Type: AttachedFile}}
+		}},
+		{"the attachments away", MessageUpdate{Attachments: []Attachment{}}, func(m *Message) { m.Content.Attachments = []Attachment{} }},
+		{"all", MessageUpdate{Content: &text, Metadata: map[string]string{"a": ""}, Attachments: []Attachment{}}, func(m *Message) {
+			m.Content, m.Metadata = Content{Text: text, Attachments: []Attachment{}}, map[string]string{"b": "2"}
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

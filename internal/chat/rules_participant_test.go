@@ -104,3 +104,48 @@ func TestRemoveParticipantRefuses(t *testing.T) {
 	_, err = removeParticipant(stranger(), present(bob), alice, bob, noon)
 	refused(t, err, Forbidden, "", errNotMember(alice, conversation().ID).Message)
 }
+
+func TestAlterParticipant(t *testing.T) {
+	t.Parallel()
+	rob := "Rob"
+	for _, c := range []struct {
+		name  string
+		in    ParticipantUpdate
+		apply func(*Participant)
+	}{
+		{"nothing", ParticipantUpdate{}, func(*Participant) {}},
+		{"the name", ParticipantUpdate{DisplayName: &rob}, func(p *Participant) { p.DisplayName = "Rob" }},
+		{"the roles", ParticipantUpdate{Roles: []string{"b"}}, func(p *Participant) { p.Roles = []string{"b"} }},
+		{"the roles away", ParticipantUpdate{Roles: []string{}}, func(p *Participant) { p.Roles = []string{} }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			target := present(bob)
+			target.Stay.Roles, target.Stay.ShareFrom = []string{"a"}, 5
+			want := *target.Stay
+			c.apply(&want)
+			c.in.Identity = bob
+			got, err := alterParticipant(present(alice), target, alice, c.in, noon)
+			accepted(t, err)
+			if diff := cmp.Diff([]Participant{want}, got.Alter); diff != "" {
+				t.Errorf("stay (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(conversation(), got.Thread); diff != "" {
+				t.Errorf("the thread changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAlterParticipantRefuses(t *testing.T) {
+	t.Parallel()
+	in := func(who Identity) ParticipantUpdate { return ParticipantUpdate{Identity: who} }
+	_, err := alterParticipant(present(alice), stranger(), alice, in("8:acs:fakeid"), noon)
+	refused(t, err, Invalid, "", "Identifier format is invalid (8:acs:fakeid).")
+	_, err = alterParticipant(gone(alice, 5), present(bob), alice, in(bob), noon)
+	refused(t, err, Forbidden, "", errNotMember(alice, conversation().ID).Message)
+	for _, target := range []*Access{stranger(), gone(bob, 5)} {
+		_, err = alterParticipant(present(alice), target, alice, in(bob), noon)
+		refused(t, err, NotFound, "", "")
+	}
+}

@@ -9,8 +9,10 @@ import (
 func TestCreateThread(t *testing.T) {
 	t.Parallel()
 	in := NewThread{
-		Topic: "lunch", Metadata: map[string]string{"k": "v"}, Retention: Retention{RetentionCreationDate, 30}, Token: "token",
-		Participants: []NewParticipant{{Identity: bob, DisplayName: "Bob", ShareFrom: noon - 5, Metadata: map[string]string{"role": "guest"}}},
+		Topic: "lunch", Metadata: map[string]string{"k": "v"}, Retention: Retention{RetentionCreationDate, 30}, TextOnly: true, Token: "token",
+		Participants: []NewParticipant{
+			{Identity: bob, DisplayName: "Bob", ShareFrom: noon - 5, Metadata: map[string]string{"role": "guest"}, Roles: []string{"a", "b"}},
+		},
 	}
 	c, invalid, err := createThread(alice, in, everyone(bob), noon)
 	accepted(t, err)
@@ -19,14 +21,14 @@ func TestCreateThread(t *testing.T) {
 	}
 	want := Thread{
 		ID: threadIDFor(alice, "token"), Topic: "lunch", CreatedBy: alice, CreatedOn: noon, Metadata: map[string]string{"k": "v"},
-		Retention: Retention{RetentionCreationDate, 30}, Seq: 2, LastID: MessageID(noon) + 1, LastOn: noon + 1, Roster: 1, Present: 2,
+		Retention: Retention{RetentionCreationDate, 30}, TextOnly: true, Seq: 2, LastID: MessageID(noon) + 1, LastOn: noon + 1, Roster: 1, Present: 2,
 	}
 	if diff := cmp.Diff(want, c.Thread); diff != "" {
 		t.Errorf("thread (-want +got):\n%s", diff)
 	}
 	join := []Participant{
 		{Identity: alice, Joined: 1},
-		{Identity: bob, DisplayName: "Bob", ShareFrom: noon - 5, Metadata: map[string]string{"role": "guest"}, Joined: 1},
+		{Identity: bob, DisplayName: "Bob", ShareFrom: noon - 5, Metadata: map[string]string{"role": "guest"}, Roles: []string{"a", "b"}, Joined: 1},
 	}
 	if diff := cmp.Diff(join, c.Join); diff != "" {
 		t.Errorf("participants (-want +got):\n%s", diff)
@@ -128,7 +130,7 @@ func TestCreateThreadWithoutToken(t *testing.T) {
 
 func TestUpdateThread(t *testing.T) {
 	t.Parallel()
-	dinner, lunch := "dinner", "lunch"
+	dinner, lunch, yes := "dinner", "lunch", true
 	month := Retention{RetentionCreationDate, 30}
 	for _, c := range []struct {
 		name  string
@@ -151,6 +153,7 @@ func TestUpdateThread(t *testing.T) {
 		{"a key of metadata away that is not there", ThreadUpdate{Metadata: map[string]string{"b": ""}}, nil},
 		{"empty metadata", ThreadUpdate{Metadata: map[string]string{}}, nil},
 		{"the retention", ThreadUpdate{Retention: &month}, func(t *Thread) { t.Retention = month }},
+		{"the messaging policy", ThreadUpdate{TextOnly: &yes}, func(t *Thread) { t.TextOnly = true }},
 		{"the retention as it is", ThreadUpdate{Retention: &Retention{}}, nil},
 		{"the metadata beside the topic as it is", ThreadUpdate{Topic: &lunch, Metadata: map[string]string{"b": "2"}}, func(t *Thread) {
 			t.Metadata = map[string]string{"a": "1", "b": "2"}

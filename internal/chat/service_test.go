@@ -87,13 +87,14 @@ func (b *bundle) must(err error) {
 	}
 }
 
-// call is an operation on its way: on a message of the actor's own, and about somebody else.
+// call is an operation on its way: on a message and an image of the actor's own, and about somebody else.
 type call struct {
 	*chat.Service
 	ctx    context.Context
 	actor  chat.Identity
 	thread chat.ThreadID
 	own    chat.MessageID
+	image  string
 	other  chat.Identity
 }
 
@@ -136,6 +137,18 @@ var operations = []struct {
 		return err
 	}},
 	{"remove participant", false, func(c call) error { return c.RemoveParticipant(c.ctx, c.actor, c.thread, c.other) }},
+	{"update participant", false, func(c call) error {
+		return c.UpdateParticipant(c.ctx, c.actor, c.thread, chat.ParticipantUpdate{Identity: c.actor, Roles: []string{"a"}})
+	}},
+	{"upload image", false, func(c call) error {
+		_, err := c.UploadImage(c.ctx, c.actor, c.thread, "a.gif", []byte("GIF89a"))
+		return err
+	}},
+	{"get image", true, func(c call) error {
+		_, err := c.GetImage(c.ctx, c.actor, c.thread, c.image)
+		return err
+	}},
+	{"delete image", false, func(c call) error { return c.DeleteImage(c.ctx, c.actor, c.thread, c.image) }},
 	{"send receipt", false, func(c call) error { return c.SendReadReceipt(c.ctx, c.actor, c.thread, c.own) }},
 	{"list receipts", false, func(c call) error {
 		_, err := c.ListReadReceipts(c.ctx, c.actor, c.thread, 0, 10)
@@ -157,12 +170,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 			open, deleted := b.thread(alice, bob), b.thread(alice, bob)
 			own := b.say(alice, open, "hello")
 			bobs := b.say(bob, open, "hello")
+			image, err := b.UploadImage(ctx, alice, open, "a.gif", []byte("GIF89a"))
+			b.must(err)
 			b.must(b.RemoveParticipant(ctx, alice, open, bob))
 			inDeleted := b.say(alice, deleted, "hello")
 			b.must(b.DeleteThread(ctx, alice, deleted))
 
 			try := func(actor chat.Identity, id chat.ThreadID, own chat.MessageID) error {
-				return op.do(call{b.Service, ctx, actor, id, own, carol})
+				return op.do(call{b.Service, ctx, actor, id, own, image.ID, carol})
 			}
 			check := func(who string, err error, want chat.ErrorKind, text string) {
 				t.Helper()
@@ -214,6 +229,43 @@ func TestUnknownMessage(t *testing.T) {
 			if !errors.As(err, &e) || e.Kind != chat.NotFound || e.Message != "" {
 				t.Errorf("%s a message that is %s: %v, want not found and no text", op, what, err)
 			}
+		}
+	}
+}
+
+func TestImages(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	alice, bob := b.user(1), b.user(2)
+	thread, other := b.thread(alice, bob), b.thread(alice, bob)
+	put, err := b.UploadImage(ctx, alice, thread, "a.gif", []byte("GIF89a"))
+	b.must(err)
+	got, err := b.GetImage(ctx, bob, thread, put.ID)
+	b.must(err)
+	if diff := cmp.Diff(put, got); diff != "" {
+		t.Errorf("image (-want +got):\n%s", diff)
+	}
+	yes := true
+	b.must(b.UpdateThread(ctx, alice, other, chat.ThreadUpdate{TextOnly: &yes}))
+	_, elsewhere := b.GetImage(ctx, alice, other, put.ID)
+	_, textOnly := b.UploadImage(ctx, alice, other, "a.gif", []byte("GIF89a"))
+	notOwn := b.DeleteImage(ctx, bob, thread, put.ID)
+	b.must(b.DeleteImage(ctx, alice, thread, put.ID))
+	_, deleted := b.GetImage(ctx, alice, thread, put.ID)
+	for _, c := range []struct {
+		what string
+		err  error
+		want chat.ErrorKind
+	}{
+		{"an image of another thread", elsewhere, chat.NotFound},
+		{"an image into a thread of text only", textOnly, chat.Forbidden},
+		{"deleting an image of somebody else", notOwn, chat.Forbidden},
+		{"an image that was deleted", deleted, chat.NotFound},
+		{"deleting it again", b.DeleteImage(ctx, alice, thread, put.ID), chat.NotFound},
+	} {
+		if c.err == nil || chat.KindOf(c.err) != c.want {
+			t.Errorf("%s: %v, want it refused with kind %d", c.what, c.err, c.want)
 		}
 	}
 }

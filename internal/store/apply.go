@@ -10,7 +10,7 @@ import (
 // Create stores a new thread. See chat.Store.
 func (db *DB) Create(ctx context.Context, c *chat.Change, answer chat.Creation) (chat.Creation, error) {
 	out := answer
-	err := db.write(ctx, "create", func(tx conn) error {
+	err := db.publish(ctx, "create", func(tx conn) error {
 		first, err := creationOf(ctx, tx, c.Thread.ID)
 		if err == nil {
 			out = first
@@ -58,7 +58,7 @@ func insertThread(ctx context.Context, tx conn, c *chat.Change, answer chat.Crea
 // by the statement that moves the thread: its roster version must be the same still.
 func (db *DB) Post(ctx context.Context, p *chat.Post) (chat.Message, error) {
 	var out chat.Message
-	err := db.write(ctx, "post", func(tx conn) error {
+	err := db.publish(ctx, "post", func(tx conn) error {
 		var seq, id int64
 		err := tx.one(ctx, []any{&seq, &id}, `UPDATE threads SET seq = seq + 1,
 			last_id = CASE WHEN last_id >= $1 THEN last_id + 1 ELSE $1 END,
@@ -83,7 +83,7 @@ func (db *DB) Post(ctx context.Context, p *chat.Post) (chat.Message, error) {
 
 // Update applies what decide makes of the thread. See chat.Store.
 func (db *DB) Update(ctx context.Context, id chat.ThreadID, decide func(chat.View) (*chat.Change, error)) error {
-	return db.write(ctx, "update", func(tx conn) error {
+	return db.publish(ctx, "update", func(tx conn) error {
 		v, err := openView(ctx, tx, id)
 		if err != nil {
 			return err
@@ -180,7 +180,7 @@ func replaceMessage(ctx context.Context, tx conn, key int64, m *chat.Message) er
 
 // Note journals an event that changes nothing. See chat.Store.
 func (db *DB) Note(ctx context.Context, e chat.Event) error {
-	return db.write(ctx, "note", func(tx conn) error { return insertEvents(ctx, tx, e.Key, []chat.Event{e}) })
+	return db.publish(ctx, "note", func(tx conn) error { return insertEvents(ctx, tx, e.Key, []chat.Event{e}) })
 }
 
 // Purge removes what nobody can read any more. See chat.Store.

@@ -138,7 +138,9 @@ func TestFailureOfTransactionIsAlone(t *testing.T) {
 			func(c conn) error { runs++; return insertN(2)(c) },
 			func(c conn) error { return errors.Join(insertN(10)(c), insert("ROLLBACK")(c)) },
 			insertN(3),
-			func(c conn) error { return errors.Join(insertN(11)(c), insert("ROLLBACK")(c), errors.New("the disk is gone")) },
+			func(c conn) error {
+				return errors.Join(insertN(11)(c), insert("ROLLBACK")(c), errors.New("the disk is gone"))
+			},
 			insertN(1),
 		)
 		outcomes(t, errs, 2, 4, 5)

@@ -109,3 +109,45 @@ func scanEvent(r row) (chat.Event, error) {
 	}
 	return e, nil
 }
+
+// Head returns the newest position of the journal, 0 when it is empty.
+func (db *DB) Head(ctx context.Context) (int64, error) {
+	var head int64
+	err := db.read("head", func(c conn) error {
+		return c.one(ctx, []any{&head}, "SELECT coalesce(max(pos), 0) FROM journal")
+	})
+	return head, err
+}
+
+// Oldest returns the oldest position that the journal still has, 0 when it is empty.
+func (db *DB) Oldest(ctx context.Context) (int64, error) {
+	var oldest int64
+	err := db.read("oldest", func(c conn) error {
+		return c.one(ctx, []any{&oldest}, "SELECT coalesce(min(pos), 0) FROM journal")
+	})
+	return oldest, err
+}
+
+// Audience returns who took part in a thread at a roster version. That never changes, so it may be kept for ever.
+func (db *DB) Audience(ctx context.Context, thread, roster int64) ([]chat.Participant, error) {
+	var out []chat.Participant
+	err := db.read("audience", func(c conn) error {
+		return c.each(ctx, func(r row) error {
+			p, err := scanParticipant(r)
+			out = append(out, p)
+			return err
+		}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND joined <= $2 AND (gone = 0 OR gone > $2)", thread, roster)
+	})
+	return out, err
+}
+
+// Changed returns a channel that holds a token after commits that wrote events. It is for one reader.
+func (db *DB) Changed() <-chan struct{} { return db.changed }
+
+// wake tells the reader of the journal that there is more.
+func (db *DB) wake() {
+	select {
+	case db.changed <- struct{}{}:
+	default:
+	}
+}

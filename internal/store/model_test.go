@@ -18,6 +18,7 @@ import (
 // compares all that can be seen: answers and refusals, messages, participants, receipts, threads and events.
 func TestModel(t *testing.T) {
 	t.Parallel()
+	heard := map[chat.EventKind]int{}
 	rapid.Check(t, func(rt *rapid.T) {
 		db, err := store.Open(context.Background(), "memory:", store.Options{})
 		if err != nil {
@@ -42,28 +43,41 @@ func TestModel(t *testing.T) {
 			}
 		}
 		rt.Repeat(map[string]func(*rapid.T){
-			"":                   m.check,
-			"create":             m.createThread,
-			"create with token":  m.createThread, // twice, since all else needs threads
-			"change":             m.changeThread,
-			"delete thread":      m.removeThread,
-			"sweep":              m.sweepAll,
-			"add":                m.addSomebody,
-			"remove":             m.removeSomebody,
-			"send":               m.sendText,
-			"send more":          m.sendText,
-			"edit":               m.editMessage,
-			"erase":              m.eraseMessage,
-			"read":               m.readMessage,
-			"type":               m.typeText,
-			"list messages":      m.listMessages,
-			"get message":        m.getMessage,
-			"list threads":       m.listThreads,
-			"list participants":  m.listParticipants,
-			"list read receipts": m.listReceipts,
-			"get thread":         m.getThread,
+			"":                      m.check, // the others by name: the first are drawn most
+			"a: create":             m.createThread,
+			"b: send":               m.sendText,
+			"c: add":                m.addSomebody,
+			"d: edit":               m.editMessage,
+			"e: remove":             m.removeSomebody,
+			"f: list messages":      m.listMessages,
+			"g: read":               m.readMessage,
+			"h: erase":              m.eraseMessage,
+			"i: change":             m.changeThread,
+			"j: list threads":       m.listThreads,
+			"k: list participants":  m.listParticipants,
+			"l: list read receipts": m.listReceipts,
+			"m: get message":        m.getMessage,
+			"n: alter":              m.alterSomebody,
+			"o: type":               m.typeText,
+			"p: get thread":         m.getThread,
+			"q: delete thread":      m.removeThread,
+			"r: sweep":              m.sweepAll,
 		})
+		for _, e := range m.heard {
+			heard[e.Kind]++
+		}
 	})
+	if t.Failed() {
+		return
+	}
+	for _, kind := range []chat.EventKind{
+		chat.MessageReceived, chat.MessageEdited, chat.MessageDeleted, chat.TypingReceived, chat.ReadReceiptReceived,
+		chat.ThreadCreated, chat.ThreadPropertiesUpdated, chat.ThreadDeleted, chat.ParticipantsAdded, chat.ParticipantsRemoved,
+	} {
+		if heard[kind] == 0 {
+			t.Errorf("%s was never heard: the machine does not do all it should: %v", kind, heard)
+		}
+	}
 }
 
 type machine struct {
@@ -73,6 +87,7 @@ type machine struct {
 	world
 	everybody []chat.Identity // users, and somebody who is none
 	position  int64           // of the last event seen
+	heard     []chat.Event
 }
 
 // tick lets time pass before an operation: mostly none or little; the clock may step back too.
@@ -93,31 +108,44 @@ func (m *machine) somebody(rt *rapid.T) chat.Identity {
 	return m.everybody[n%len(m.everybody)]
 }
 
-// thread is one that is there or was, seldom one that never was.
-func (m *machine) thread(rt *rapid.T) chat.ThreadID {
-	if len(m.rooms) == 0 {
-		rt.Skip("no threads yet")
+// Draws prefer what is small and stands first, so that is what is to happen most of the time.
+
+// place draws a thread and who acts in it: mostly a thread that is there and somebody who is in it, for all else is
+// refused.
+func (m *machine) place(rt *rapid.T) (chat.Identity, chat.ThreadID) {
+	n := rapid.IntRange(0, 9).Draw(rt, "thread")
+	if n == 9 || len(m.rooms) == 0 {
+		return m.user(rt), "19:nowhere@thread.v2"
 	}
-	n := rapid.IntRange(-1, 3*len(m.rooms)-1).Draw(rt, "thread")
-	if n < 0 {
-		return "19:nowhere@thread.v2"
+	r := m.rooms[len(m.rooms)-1-n%min(len(m.rooms), 3)] // one of the youngest, to get on with them
+	if here := r.present(); len(here) > 0 && rapid.IntRange(0, 4).Draw(rt, "stranger") < 4 {
+		return rapid.SampledFrom(here).Draw(rt, "actor").Identity, r.ID
 	}
-	return m.rooms[n%len(m.rooms)].ID
+	return m.user(rt), r.ID
 }
 
-// message is the id of a message of the thread, or one beside it.
-func (m *machine) message(rt *rapid.T, id chat.ThreadID) chat.MessageID {
+// message draws the id of a message of the thread, one of the actor's own above all, or one beside them.
+func (m *machine) message(rt *rapid.T, actor chat.Identity, id chat.ThreadID) chat.MessageID {
+	var own, all []chat.MessageID
 	for _, r := range m.rooms {
 		if r.ID != id {
 			continue
 		}
-		ids := []chat.MessageID{0, r.LastID + 1}
 		for _, x := range r.messages {
-			ids = append(ids, x.ID)
+			all = append(all, x.ID)
+			if x.Sender == actor {
+				own = append(own, x.ID)
+			}
 		}
-		return rapid.SampledFrom(ids).Draw(rt, "message")
 	}
-	return chat.MessageID(m.now)
+	switch n := rapid.IntRange(0, 9).Draw(rt, "whose message"); {
+	case n < 6 && len(own) > 0:
+		return rapid.SampledFrom(own).Draw(rt, "own message")
+	case n < 9 && len(all) > 0:
+		return rapid.SampledFrom(all).Draw(rt, "message")
+	default:
+		return chat.MessageID(m.now)
+	}
 }
 
 // since is a moment around the messages of the thread, or the beginning of time.
@@ -132,7 +160,7 @@ func (m *machine) metadata(rt *rapid.T) map[string]string {
 	if rapid.Bool().Draw(rt, "no metadata") {
 		return nil
 	}
-	return rapid.MapOfN(rapid.SampledFrom([]string{"a", "b"}), rapid.SampledFrom([]string{"", "1", "2"}), 0, 2).Draw(rt, "metadata")
+	return rapid.MapOfN(rapid.SampledFrom([]string{"a", "b"}), rapid.SampledFrom([]string{"1", "2", ""}), 0, 2).Draw(rt, "metadata")
 }
 
 func (m *machine) participants(rt *rapid.T) []chat.NewParticipant {
@@ -140,9 +168,17 @@ func (m *machine) participants(rt *rapid.T) []chat.NewParticipant {
 	for i := range out {
 		out[i] = chat.NewParticipant{
 			Identity: m.somebody(rt), DisplayName: m.name(rt), ShareFrom: m.since(rt), Metadata: m.metadata(rt),
+			Roles: rapid.SampledFrom(roles[1:]).Draw(rt, "roles"),
 		}
 	}
 	return out
+}
+
+func (m *machine) attachments(rt *rapid.T) []chat.Attachment {
+	if rapid.IntRange(0, 3).Draw(rt, "attachments") < 3 {
+		return nil
+	}
+	return files
 }
 
 func (m *machine) name(rt *rapid.T) string {
@@ -150,8 +186,11 @@ func (m *machine) name(rt *rapid.T) string {
 }
 
 var (
-	topics     = []string{"", "lunch", "lunch", "dinner"}
-	texts      = []string{"", "hello", "hello", "it's <b>\"late\"</b>\n😀"}
+	topics     = []string{"lunch", "dinner", ""}
+	texts      = []string{"hello", "it's <b>\"late\"</b>\n😀", ""}
+	truths     = []bool{false, true}
+	roles      = [][]string{{}, nil, {"a"}, {"b", "a"}}
+	files      = []chat.Attachment{{ID: "1", Type: chat.AttachedFile, Name: "a.txt", URL: "https://example.com/a.txt"}}
 	retentions = []chat.Retention{{}, {Kind: chat.RetentionNone}, {Kind: chat.RetentionCreationDate, Days: 30}}
 )
 
@@ -195,7 +234,7 @@ func (m *machine) check(rt *rapid.T) {
 		got[i].Position, got[i].Key = 0, 0
 	}
 	same(rt, "events", m.events, got)
-	m.events = nil
+	m.heard, m.events = append(m.heard, got...), nil
 	for _, r := range m.rooms {
 		a, err := m.db.Access(m.ctx, r.ID, "")
 		if err != nil {
@@ -212,9 +251,13 @@ func (m *machine) check(rt *rapid.T) {
 func (m *machine) createThread(rt *rapid.T) {
 	m.tick(rt)
 	creator := m.user(rt)
+	if len(m.rooms) > 2 && rapid.IntRange(0, 3).Draw(rt, "really") < 3 {
+		return // there is enough to talk in
+	}
 	in := chat.NewThread{
 		Topic: rapid.SampledFrom(topics).Draw(rt, "topic"), Participants: m.participants(rt), Metadata: m.metadata(rt),
 		Retention: rapid.SampledFrom(retentions).Draw(rt, "retention"), Token: rapid.SampledFrom([]string{"", "x", "y"}).Draw(rt, "token"),
+		TextOnly: rapid.IntRange(0, 5).Draw(rt, "text only") == 5,
 	}
 	got, err := m.CreateThread(m.ctx, creator, in)
 	want, no := m.create(creator, in, got.Thread.ID)
@@ -222,30 +265,32 @@ func (m *machine) createThread(rt *rapid.T) {
 	told := got.Thread // no more is promised of a repetition than what clients are told
 	same(rt, "creation", want, chat.Creation{Invalid: got.Invalid, Thread: chat.Thread{
 		ID: told.ID, Topic: told.Topic, CreatedBy: told.CreatedBy, CreatedOn: told.CreatedOn, Metadata: told.Metadata, Retention: told.Retention,
+		TextOnly: told.TextOnly,
 	}})
 }
 
 func (m *machine) changeThread(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.user(rt), m.thread(rt)
+	actor, id := m.place(rt)
 	in := chat.ThreadUpdate{
 		Topic: optional(rt, "topic", topics), Metadata: m.metadata(rt), Retention: optional(rt, "retention", retentions),
+		TextOnly: optional(rt, "text only", truths),
 	}
 	agree(rt, m.UpdateThread(m.ctx, actor, id, in), m.change(actor, id, in))
 }
 
 func (m *machine) removeThread(rt *rapid.T) {
-	if rapid.IntRange(0, 3).Draw(rt, "really") > 0 {
-		rt.Skip("threads are to live a while")
+	if rapid.IntRange(0, 9).Draw(rt, "really") < 9 {
+		return // threads are to live a while
 	}
 	m.tick(rt)
-	actor, id := m.user(rt), m.thread(rt)
+	actor, id := m.place(rt)
 	agree(rt, m.DeleteThread(m.ctx, actor, id), m.deleteThread(actor, id))
 }
 
 func (m *machine) sweepAll(rt *rapid.T) {
-	if rapid.IntRange(0, 3).Draw(rt, "really") > 0 {
-		rt.Skip("threads are to live a while")
+	if rapid.IntRange(0, 9).Draw(rt, "really") < 9 {
+		return // threads are to live a while
 	}
 	m.now += rapid.SampledFrom([]chat.Time{0, day, 30 * day}).Draw(rt, "days later")
 	keep := rapid.SampledFrom([]chat.Time{0, day, 40 * day}).Draw(rt, "keep")
@@ -256,7 +301,9 @@ func (m *machine) sweepAll(rt *rapid.T) {
 	events := m.events[expired:]
 	if got, err := m.db.After(m.ctx, m.position, 1000); err == nil {
 		slices.SortStableFunc(events, func(a, b chat.Event) int {
-			at := func(e chat.Event) int { return slices.IndexFunc(got, func(g chat.Event) bool { return g.ThreadID == e.ThreadID }) }
+			at := func(e chat.Event) int {
+				return slices.IndexFunc(got, func(g chat.Event) bool { return g.ThreadID == e.ThreadID })
+			}
 			return at(a) - at(b)
 		})
 	}
@@ -264,7 +311,8 @@ func (m *machine) sweepAll(rt *rapid.T) {
 
 func (m *machine) addSomebody(rt *rapid.T) {
 	m.tick(rt)
-	actor, id, in := m.user(rt), m.thread(rt), m.participants(rt)
+	actor, id := m.place(rt)
+	in := m.participants(rt)
 	got, err := m.AddParticipants(m.ctx, actor, id, in)
 	want, no := m.add(actor, id, in)
 	agree(rt, err, no)
@@ -273,16 +321,26 @@ func (m *machine) addSomebody(rt *rapid.T) {
 
 func (m *machine) removeSomebody(rt *rapid.T) {
 	m.tick(rt)
-	actor, id, who := m.user(rt), m.thread(rt), m.somebody(rt)
+	actor, id := m.place(rt)
+	who := m.somebody(rt)
 	agree(rt, m.RemoveParticipant(m.ctx, actor, id, who), m.remove(actor, id, who))
+}
+
+func (m *machine) alterSomebody(rt *rapid.T) {
+	actor, id := m.place(rt)
+	in := chat.ParticipantUpdate{
+		Identity: m.somebody(rt), DisplayName: optional(rt, "name", []string{"", "Cy"}), Roles: rapid.SampledFrom(roles[1:]).Draw(rt, "roles"),
+	}
+	agree(rt, m.UpdateParticipant(m.ctx, actor, id, in), m.alter(actor, id, in))
 }
 
 func (m *machine) sendText(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.user(rt), m.thread(rt)
+	actor, id := m.place(rt)
 	in := chat.NewMessage{
 		Type:    rapid.SampledFrom([]chat.MessageType{"", chat.Text, chat.HTML}).Draw(rt, "type"),
 		Content: rapid.SampledFrom(texts).Draw(rt, "text"), SenderName: m.name(rt), Metadata: m.metadata(rt),
+		High: rapid.Bool().Draw(rt, "high"), Attachments: m.attachments(rt),
 	}
 	got, err := m.SendMessage(m.ctx, actor, id, in)
 	want, no := m.send(actor, id, in)
@@ -292,34 +350,35 @@ func (m *machine) sendText(rt *rapid.T) {
 
 func (m *machine) editMessage(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.user(rt), m.thread(rt)
-	message := m.message(rt, id)
-	in := chat.MessageUpdate{Content: optional(rt, "text", texts), Metadata: m.metadata(rt)}
+	actor, id := m.place(rt)
+	message := m.message(rt, actor, id)
+	in := chat.MessageUpdate{Content: optional(rt, "text", texts), Metadata: m.metadata(rt), Attachments: m.attachments(rt)}
 	agree(rt, m.UpdateMessage(m.ctx, actor, id, message, in), m.edit(actor, id, message, in))
 }
 
 func (m *machine) eraseMessage(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.user(rt), m.thread(rt)
-	message := m.message(rt, id)
+	actor, id := m.place(rt)
+	message := m.message(rt, actor, id)
 	agree(rt, m.DeleteMessage(m.ctx, actor, id, message), m.erase(actor, id, message))
 }
 
 func (m *machine) readMessage(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.user(rt), m.thread(rt)
-	message := m.message(rt, id)
+	actor, id := m.place(rt)
+	message := m.message(rt, actor, id)
 	agree(rt, m.SendReadReceipt(m.ctx, actor, id, message), m.read(actor, id, message))
 }
 
 func (m *machine) typeText(rt *rapid.T) {
 	m.tick(rt)
-	actor, id, name := m.user(rt), m.thread(rt), m.name(rt)
+	actor, id := m.place(rt)
+	name := m.name(rt)
 	agree(rt, m.SendTyping(m.ctx, actor, id, name), m.typing(actor, id, name))
 }
 
 func (m *machine) getThread(rt *rapid.T) {
-	actor, id := m.user(rt), m.thread(rt)
+	actor, id := m.place(rt)
 	got, err := m.GetThread(m.ctx, actor, id)
 	r, no := m.room(id, actor, false)
 	agree(rt, err, no)
@@ -329,8 +388,8 @@ func (m *machine) getThread(rt *rapid.T) {
 }
 
 func (m *machine) getMessage(rt *rapid.T) {
-	actor, id := m.user(rt), m.thread(rt)
-	message := m.message(rt, id)
+	actor, id := m.place(rt)
+	message := m.message(rt, actor, id)
 	got, err := m.GetMessage(m.ctx, actor, id, message)
 	r, no := m.room(id, actor, false)
 	if no == accepted && (r.message(message) == nil || !r.visible(actor, message)) {
@@ -361,7 +420,8 @@ func pages[T any](rt *rapid.T, size int, next func(read []T) ([]T, error)) ([]T,
 }
 
 func (m *machine) listMessages(rt *rapid.T) {
-	actor, id, since := m.user(rt), m.thread(rt), m.since(rt)
+	actor, id := m.place(rt)
+	since := m.since(rt)
 	size := rapid.IntRange(1, 8).Draw(rt, "page size")
 	got, err := pages(rt, size, func(read []chat.Message) ([]chat.Message, error) {
 		var before chat.MessageID
@@ -393,7 +453,7 @@ func (m *machine) listThreads(rt *rapid.T) {
 }
 
 func (m *machine) listParticipants(rt *rapid.T) {
-	actor, id := m.user(rt), m.thread(rt)
+	actor, id := m.place(rt)
 	size := rapid.IntRange(1, 4).Draw(rt, "page size")
 	got, err := pages(rt, size, func(read []chat.Participant) ([]chat.Participant, error) {
 		return m.ListParticipants(m.ctx, actor, id, len(read), size)
@@ -406,7 +466,7 @@ func (m *machine) listParticipants(rt *rapid.T) {
 }
 
 func (m *machine) listReceipts(rt *rapid.T) {
-	actor, id := m.user(rt), m.thread(rt)
+	actor, id := m.place(rt)
 	size := rapid.IntRange(1, 4).Draw(rt, "page size")
 	got, err := pages(rt, size, func(read []chat.ReadReceipt) ([]chat.ReadReceipt, error) {
 		return m.ListReadReceipts(m.ctx, actor, id, len(read), size)

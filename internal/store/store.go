@@ -23,6 +23,7 @@ type Options struct {
 type DB struct {
 	engine  engine
 	observe func(string, time.Duration)
+	changed chan struct{} // see Changed
 }
 
 // Open opens the store that the URL names and brings its schema up to date: "memory:" lives as long as the process,
@@ -41,7 +42,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if err := migrate(ctx, e, time.Now()); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
-	return &DB{engine: e, observe: o.Observe}, nil
+	return &DB{engine: e, observe: o.Observe, changed: make(chan struct{}, 1)}, nil
 }
 
 func openEngine(ctx context.Context, raw string, log *slog.Logger) (engine, error) {
@@ -85,6 +86,15 @@ func (db *DB) write(ctx context.Context, operation string, do func(conn) error) 
 	err := db.engine.write(ctx, do)
 	db.observe(operation, time.Since(start))
 	return translate(err)
+}
+
+// publish is a write that journals events: when it is done, the reader of the journal is woken.
+func (db *DB) publish(ctx context.Context, operation string, do func(conn) error) error {
+	err := db.write(ctx, operation, do)
+	if err == nil {
+		db.wake()
+	}
+	return err
 }
 
 // read runs reads outside a transaction, likewise.

@@ -115,7 +115,7 @@ func (w *world) tell(r *room, e chat.Event, actor chat.Identity, name string) {
 }
 
 func (r *room) properties() *chat.Properties {
-	return &chat.Properties{Topic: r.Topic, Metadata: r.Metadata, Retention: r.Retention}
+	return &chat.Properties{Topic: r.Topic, Metadata: r.Metadata, Retention: r.Retention, TextOnly: r.TextOnly}
 }
 
 // admit sorts those to be added; those who are there or were named before are passed over.
@@ -128,7 +128,8 @@ func (w *world) admit(r *room, in []chat.NewParticipant) (join []chat.Participan
 		named[p.Identity] = true
 		if slices.Contains(w.users, p.Identity) {
 			join = append(join, chat.Participant{
-				Identity: p.Identity, DisplayName: p.DisplayName, ShareFrom: p.ShareFrom, Metadata: lay(nil, p.Metadata), Joined: r.Roster + 1,
+				Identity: p.Identity, DisplayName: p.DisplayName, ShareFrom: p.ShareFrom, Metadata: lay(nil, p.Metadata), Roles: p.Roles,
+				Joined: r.Roster + 1,
 			})
 		} else {
 			invalid = append(invalid, chat.InvalidParticipant{Identity: p.Identity, Code: "403", Message: "Permissions check failed"})
@@ -167,6 +168,7 @@ func (w *world) create(creator chat.Identity, in chat.NewThread, id chat.ThreadI
 	}
 	r := &room{Thread: chat.Thread{
 		ID: id, Topic: in.Topic, CreatedBy: creator, CreatedOn: w.now, Metadata: lay(nil, in.Metadata), Retention: in.Retention,
+		TextOnly: in.TextOnly,
 	}}
 	told := r.Thread
 	own := chat.NewParticipant{Identity: creator} // comes first, as they described themselves, if they did
@@ -199,11 +201,15 @@ func (w *world) change(actor chat.Identity, id chat.ThreadID, in chat.ThreadUpda
 	if in.Retention != nil {
 		r.Retention = *in.Retention
 	}
+	if in.TextOnly != nil {
+		r.TextOnly = *in.TextOnly
+	}
 	if in.Topic != nil && *in.Topic != r.Topic {
 		r.Topic = *in.Topic
 		w.say(r, chat.Message{Type: chat.TopicUpdated, Content: chat.Content{Topic: r.Topic, Initiator: actor}})
 	}
-	if after := r.properties(); after.Topic != before.Topic || !maps.Equal(after.Metadata, before.Metadata) || after.Retention != before.Retention {
+	if after := r.properties(); after.Topic != before.Topic || !maps.Equal(after.Metadata, before.Metadata) ||
+		after.Retention != before.Retention || after.TextOnly != before.TextOnly {
 		w.tell(r, chat.Event{Kind: chat.ThreadPropertiesUpdated, Properties: after}, actor, r.stay(actor).DisplayName)
 	}
 	return accepted
@@ -275,16 +281,42 @@ func (w *world) remove(actor chat.Identity, id chat.ThreadID, who chat.Identity)
 	return accepted
 }
 
+func (w *world) alter(actor chat.Identity, id chat.ThreadID, in chat.ParticipantUpdate) refusal {
+	r, no := w.room(id, actor, true)
+	switch {
+	case no == chat.NotFound:
+		return no
+	case in.Identity == malformed:
+		return chat.Invalid
+	case no != accepted:
+		return no
+	case !r.here(in.Identity):
+		return chat.NotFound
+	}
+	stay := r.stay(in.Identity)
+	if in.DisplayName != nil {
+		stay.DisplayName = *in.DisplayName
+	}
+	if in.Roles != nil {
+		stay.Roles = in.Roles
+	}
+	return accepted
+}
+
 func (w *world) send(actor chat.Identity, id chat.ThreadID, in chat.NewMessage) (chat.Message, refusal) {
 	r, no := w.room(id, actor, true)
 	if no != accepted {
 		return chat.Message{}, no
 	}
-	if in.Content == "" {
+	switch {
+	case in.Content == "" && len(in.Attachments) == 0:
 		return chat.Message{}, chat.Invalid
+	case r.TextOnly && (in.Type == chat.HTML || len(in.Attachments) > 0):
+		return chat.Message{}, chat.Forbidden
 	}
 	m := w.say(r, chat.Message{
-		Type: cmp.Or(in.Type, chat.Text), Content: chat.Content{Text: in.Content}, Sender: actor, SenderName: in.SenderName, Metadata: lay(nil, in.Metadata),
+		Type: cmp.Or(in.Type, chat.Text), Content: chat.Content{Text: in.Content, Attachments: in.Attachments}, Sender: actor, SenderName: in.SenderName,
+		Metadata: lay(nil, in.Metadata), High: in.High,
 	})
 	w.tell(r, chat.Event{Kind: chat.MessageReceived, Version: m.Version, Message: &m}, actor, in.SenderName)
 	return m, accepted
@@ -313,10 +345,15 @@ func (w *world) edit(actor chat.Identity, id chat.ThreadID, message chat.Message
 		return no
 	case m.DeletedOn != 0:
 		return chat.NotFound
-	case in.Content == nil && in.Metadata == nil:
+	case in.Content == nil && in.Metadata == nil && in.Attachments == nil:
 		return accepted
 	case in.Content != nil && *in.Content == "":
 		return chat.Invalid
+	case in.Attachments != nil && r.TextOnly:
+		return chat.Forbidden
+	}
+	if in.Attachments != nil {
+		m.Content.Attachments = in.Attachments
 	}
 	if in.Content != nil {
 		m.Content.Text = *in.Content

@@ -10,6 +10,7 @@ var creation = []test{
 	{"answers its repetition as the first time", func(b *bundle) {
 		first := newThread(lunch, noon, alice, bob)
 		first.Thread.Metadata = map[string]string{"k": "v"}
+		first.Thread.TextOnly = true
 		first.Thread.Retention = chat.Retention{Kind: chat.RetentionCreationDate, Days: 30}
 		answer := chat.Creation{Thread: first.Thread, Invalid: []chat.InvalidParticipant{{Identity: carol, Code: "403", Message: "Permissions 'check' failed"}}}
 		got, err := b.db.Create(b.Context(), first, answer)
@@ -99,6 +100,7 @@ func told(c chat.Creation) chat.Creation {
 	t := c.Thread
 	c.Thread = chat.Thread{
 		ID: t.ID, Topic: t.Topic, CreatedBy: t.CreatedBy, CreatedOn: t.CreatedOn, Metadata: t.Metadata, Retention: t.Retention,
+		TextOnly: t.TextOnly,
 	}
 	return c
 }

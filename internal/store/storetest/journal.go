@@ -12,15 +12,16 @@ var journal = []test{
 		thread := b.create(lunch, alice, bob)
 		start := len(b.journal())
 		message := chat.Message{
-			ID: 4711, Seq: 17, Version: 4712, Type: chat.HTML, Content: chat.Content{Text: "<b>hello</b>"}, Sender: alice, SenderName: "Alice",
-			Metadata: map[string]string{"k": "v"}, EditedOn: noon + 1,
+			ID: 4711, Seq: 17, Version: 4712, Type: chat.HTML, Content: chat.Content{Text: "<b>hello</b>", Attachments: attachments},
+			Sender: alice, SenderName: "Alice", Metadata: map[string]string{"k": "v"}, High: true, EditedOn: noon + 1,
 		}
 		tombstone := chat.Message{ID: 4711, Seq: 17, Version: 4713, Type: chat.Text, Sender: alice, SenderName: "Alice", DeletedOn: noon + 2}
 		properties := &chat.Properties{
 			Topic: "lunch", Metadata: map[string]string{"k": "v"}, Retention: chat.Retention{Kind: chat.RetentionCreationDate, Days: 30},
+			TextOnly: true,
 		}
 		stays := []chat.Participant{
-			{Identity: alice, DisplayName: "Alice", ShareFrom: noon, Metadata: map[string]string{"k": "v"}, Joined: 1, Left: 2, Until: 4711},
+			{Identity: alice, DisplayName: "Alice", ShareFrom: noon, Metadata: map[string]string{"k": "v"}, Roles: []string{"a"}, Joined: 1, Left: 2, Until: 4711},
 			{Identity: bob, Joined: 1},
 		}
 		want := []chat.Event{

@@ -34,7 +34,7 @@ var operations = []operation{
 	}},
 	{"purge", func(ctx context.Context, db *store.DB, _ chat.Thread) error { return db.Purge(ctx, noon) }},
 	{"add user", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
-		return db.AddUser(ctx, auth.User{Identity: carol, CreatedOn: noon})
+		return db.AddUser(ctx, auth.User{Identity: carol, CreatedOn: noon, CustomID: "carol"})
 	}},
 	{"revoke user", func(ctx context.Context, db *store.DB, _ chat.Thread) error { return db.RevokeUser(ctx, alice, noon) }},
 	{"delete user", func(ctx context.Context, db *store.DB, _ chat.Thread) error { return db.DeleteUser(ctx, bob, noon) }},
@@ -45,6 +45,15 @@ var operations = []operation{
 		_, err := db.Secret(ctx, "a")
 		return err
 	}},
+	{"note token", func(ctx context.Context, db *store.DB, _ chat.Thread) error { return db.NoteToken(ctx, alice, noon) }},
+	{"add image", func(ctx context.Context, db *store.DB, t chat.Thread) error {
+		return db.AddImage(ctx, t.Key, &chat.Image{ID: "a", Bytes: []byte("a")})
+	}},
+	{"image", func(ctx context.Context, db *store.DB, t chat.Thread) error {
+		_, err := db.Image(ctx, t.Key, "a")
+		return err
+	}},
+	{"delete image", func(ctx context.Context, db *store.DB, t chat.Thread) error { return db.DeleteImage(ctx, t.Key, "a") }},
 	{"access", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
 		_, err := db.Access(ctx, lunch, alice)
 		return err
@@ -83,6 +92,10 @@ var operations = []operation{
 	}},
 	{"user", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
 		_, err := db.User(ctx, alice)
+		return err
+	}},
+	{"custom user", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		_, err := db.CustomUser(ctx, "carol")
 		return err
 	}},
 	{"signing keys", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
@@ -190,6 +203,8 @@ var lifecycle = []test{
 		b.must(b.db.AddSigningKey(b.Context(), auth.SigningKey{ID: "a", PKCS8: []byte("a"), CreatedOn: noon}))
 		thread := b.create(lunch, alice, bob)
 		b.post(textPost(thread, alice, "hello", noon+100))
+		image := &chat.Image{ID: "a", Bytes: []byte("a")}
+		b.must(b.db.AddImage(b.Context(), thread.Key, image))
 		b.remove(lunch, bob)
 		secret, err := b.db.Secret(b.Context(), "a")
 		b.must(err)
@@ -198,6 +213,9 @@ var lifecycle = []test{
 		b.open()
 		b.equal("what is stored", before, b.snapshot(lunch))
 		b.equal("stay of bob", gone, b.access(lunch, bob))
+		kept, err := b.db.Image(b.Context(), thread.Key, "a")
+		b.must(err)
+		b.equal("image", image, kept)
 		again, err := b.db.Secret(b.Context(), "a")
 		b.must(err)
 		b.equal("secret", secret, again)

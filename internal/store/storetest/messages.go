@@ -12,7 +12,8 @@ var messages = []test{
 	{"are read as they were posted", func(b *bundle) {
 		thread := b.create(lunch, alice)
 		p := &chat.Post{Thread: thread, At: noon + 100, Message: chat.Message{
-			Type: chat.HTML, Content: chat.Content{Text: "<b>hello</b>"}, Sender: alice, SenderName: "Alice", Metadata: map[string]string{"k": "v"},
+			Type: chat.HTML, Sender: alice, SenderName: "Alice", Metadata: map[string]string{"k": "v"}, High: true,
+			Content: chat.Content{Text: "<b>hello</b>", Attachments: attachments},
 		}}
 		want := p.Message
 		want.ID, want.Seq, want.Version = chat.MessageID(noon+100), 3, int64(noon+100)
@@ -29,6 +30,7 @@ var messages = []test{
 		for _, text := range odd {
 			p := textPost(thread, alice, text, noon+100)
 			p.Message.SenderName, p.Message.Metadata = text, map[string]string{text: text}
+			p.Message.Content.Attachments = []chat.Attachment{{ID: text, Type: chat.AttachedFile, Name: text, URL: text, PreviewURL: text}}
 			want = append(want, b.post(p))
 		}
 		b.update(lunch, func(c *chat.Change) {
@@ -112,9 +114,9 @@ var messages = []test{
 			b.equal("message", &m, got)
 			b.equal("listed", []chat.Message{m, other}, b.all(thread)[2:])
 		}
-		m.Version, m.Content.Text, m.Metadata, m.EditedOn = int64(noon+300), "good bye", map[string]string{"k": "v"}, noon+300
+		m.Version, m.Content, m.Metadata, m.EditedOn = int64(noon+300), chat.Content{Text: "good bye", Attachments: attachments}, map[string]string{"k": "v"}, noon+300
 		replace(m)
-		m.Version, m.Content.Text, m.Metadata, m.DeletedOn = int64(noon+400), "", nil, noon+400
+		m.Version, m.Content, m.Metadata, m.DeletedOn = int64(noon+400), chat.Content{}, nil, noon+400
 		replace(m)
 		b.equal("the thread", before, b.thread(lunch))
 	}},
@@ -142,6 +144,11 @@ var messages = []test{
 		b.must(err)
 		b.equal("messages of no thread", 0, len(none))
 	}},
+}
+
+var attachments = []chat.Attachment{
+	{ID: "0-cd-d1-00112233445566778899aabbccddeeff", Type: chat.AttachedImage, Name: "a.png"},
+	{ID: "1", Type: chat.AttachedFile, Name: "b.pdf", URL: "https://example.com/b.pdf", PreviewURL: "https://example.com/b.png"},
 }
 
 func listMessages(b *bundle) {

@@ -11,7 +11,7 @@ var participants = []test{
 	{"are read as they joined", func(b *bundle) {
 		want := []chat.Participant{
 			stay(alice, 1),
-			{Identity: bob, DisplayName: "Bob", ShareFrom: noon - 5, Metadata: map[string]string{"role": "guest"}, Joined: 1},
+			{Identity: bob, DisplayName: "Bob", ShareFrom: noon - 5, Metadata: map[string]string{"k": "v"}, Roles: []string{"a", "b"}, Joined: 1},
 		}
 		c := newThread(lunch, noon, alice)
 		c.Join, c.Thread.Present = want, 2
@@ -26,7 +26,7 @@ var participants = []test{
 		c := newThread(lunch, noon, alice)
 		for i, text := range odd {
 			c.Join = append(c.Join, chat.Participant{
-				Identity: user(100 + i), DisplayName: text, Metadata: map[string]string{text: text}, Joined: 1,
+				Identity: user(100 + i), DisplayName: text, Metadata: map[string]string{text: text}, Roles: []string{text, "a"}, Joined: 1,
 			})
 		}
 		b.store(c)
@@ -77,6 +77,24 @@ var participants = []test{
 		if n := b.thread(lunch).Present; n != 0 {
 			b.Errorf("%d present, want none", n)
 		}
+	}},
+	{"are altered in their present stay", func(b *bundle) {
+		before := b.create(lunch, alice, bob)
+		b.remove(lunch, alice)
+		b.join(lunch, alice)
+		alter := func(p chat.Participant) {
+			b.Helper()
+			b.update(lunch, func(c *chat.Change) { c.Alter = []chat.Participant{p} })
+			b.equal("stay", &p, b.access(lunch, p.Identity).Stay)
+		}
+		now := *b.access(lunch, alice).Stay
+		now.DisplayName, now.Roles = "Al", []string{"a"}
+		alter(now)
+		now.DisplayName, now.Roles = "", nil
+		alter(now)
+		b.equal("stay of bob", &chat.Participant{Identity: bob, Joined: 1}, b.access(lunch, bob).Stay)
+		before.Roster += 2
+		b.equal("thread", before, b.thread(lunch))
 	}},
 	{"are those of their thread", func(b *bundle) {
 		b.create(threadID(1), alice, bob)

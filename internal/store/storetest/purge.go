@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/chatd/chatd/internal/chat"
@@ -13,6 +14,7 @@ var purge = []test{
 		for i := range n {
 			thread := b.create(threadID(i), alice, bob)
 			b.post(textPost(thread, alice, "hello", noon+100))
+			b.must(b.db.AddImage(b.Context(), thread.Key, &chat.Image{ID: "a", Owner: alice, Bytes: []byte("a")}))
 			b.update(threadID(i), func(c *chat.Change) { c.Receipt = &chat.ReadReceipt{Reader: bob, MessageID: 1, ReadOn: noon} })
 			if i > 0 {
 				b.update(threadID(i), func(c *chat.Change) { c.Thread.DeletedOn = noon + chat.Time(i) })
@@ -36,6 +38,8 @@ var purge = []test{
 		b.must(err)
 		here, err := b.db.Participants(b.Context(), gone.Key, 0, 10)
 		b.must(err)
+		_, err = b.db.Image(b.Context(), gone.Key, "a")
+		b.kind("its image", err, chat.NotFound)
 		if len(rest)+len(receipts)+len(here) > 0 {
 			b.Errorf("of a purged thread there are %d messages, %d receipts, %d participants", len(rest), len(receipts), len(here))
 		}
@@ -45,6 +49,20 @@ var purge = []test{
 		b.must(err)
 		b.equal("answer of its repetition", told(chat.Creation{Thread: fresh.Thread}), told(answer))
 		b.equal("its messages", fresh.Append, b.all(b.thread(threadID(1))))
+	}},
+	{"never gives a key again", func(b *bundle) {
+		// Events and posts under way name threads by key; those of a purged one are not to meet another.
+		first := b.create(threadID(1), alice)
+		b.update(threadID(1), func(c *chat.Change) { c.Thread.DeletedOn = noon })
+		b.must(b.db.Purge(b.Context(), noon+1))
+		second := b.create(threadID(2), bob)
+		if second.Key == first.Key {
+			b.Errorf("both threads have the key %d", first.Key)
+		}
+		_, err := b.db.Post(b.Context(), textPost(first, alice, "hello", noon))
+		if !errors.Is(err, chat.ErrStale) {
+			b.Errorf("a post into the purged thread: %v, want %v", err, chat.ErrStale)
+		}
 	}},
 	{"removes events from before", func(b *bundle) {
 		thread := b.create(lunch, alice)

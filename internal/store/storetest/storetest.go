@@ -36,6 +36,7 @@ func Run(t *testing.T, e Engine) {
 		{"participants", participants},
 		{"messages", messages},
 		{"receipts", receipts},
+		{"images", images},
 		{"creation", creation},
 		{"changes", changes},
 		{"journal", journal},

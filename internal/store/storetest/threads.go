@@ -11,6 +11,7 @@ var threads = []test{
 		c := newThread(lunch, noon, alice, bob)
 		c.Thread.Metadata = map[string]string{"k": "v"}
 		c.Thread.Retention = chat.Retention{Kind: chat.RetentionCreationDate, Days: 30}
+		c.Thread.TextOnly = true
 		b.store(c)
 		got := b.thread(lunch)
 		if got.Key == 0 {
@@ -54,10 +55,11 @@ var threads = []test{
 		b.update(lunch, func(c *chat.Change) {
 			c.Thread.Topic, c.Thread.Metadata = "dinner", map[string]string{"k": "v"}
 			c.Thread.Retention = chat.Retention{Kind: chat.RetentionCreationDate, Days: 90}
+			c.Thread.TextOnly = true
 		})
 		want := before
 		want.Topic, want.Metadata = "dinner", map[string]string{"k": "v"}
-		want.Retention = chat.Retention{Kind: chat.RetentionCreationDate, Days: 90}
+		want.Retention, want.TextOnly = chat.Retention{Kind: chat.RetentionCreationDate, Days: 90}, true
 		b.equal("changed", want, b.thread(lunch))
 		b.update(lunch, func(c *chat.Change) { c.Thread = before })
 		b.equal("changed back", before, b.thread(lunch))

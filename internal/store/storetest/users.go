@@ -54,6 +54,65 @@ var users = []test{
 		b.must(b.db.AddUser(b.Context(), auth.User{Identity: alice, CreatedOn: noon + 9})) // does not bring her back
 		check()
 	}},
+	{"are found by their custom id while they live", func(b *bundle) {
+		find := func(customID string, want chat.Identity) {
+			b.Helper()
+			got, err := b.db.CustomUser(b.Context(), customID)
+			if want == "" {
+				b.kind(customID, err, chat.NotFound)
+				return
+			}
+			b.must(err)
+			b.equal(customID, want, got.Identity)
+		}
+		b.users(user(8), user(9)) // who have none, both
+		find("", "")
+		find("x", "")
+		b.must(b.db.AddUser(b.Context(), auth.User{Identity: alice, CreatedOn: noon, CustomID: "x"}))
+		b.must(b.db.AddUser(b.Context(), auth.User{Identity: bob, CreatedOn: noon, CustomID: "x"})) // is taken
+		find("x", alice)
+		_, err := b.db.User(b.Context(), bob)
+		b.kind("who was not added", err, chat.NotFound)
+		b.must(b.db.DeleteUser(b.Context(), alice, noon+5))
+		find("x", "")
+		b.must(b.db.AddUser(b.Context(), auth.User{Identity: bob, CreatedOn: noon, CustomID: "x"}))
+		find("x", bob)
+		find("X", "")
+		got, err := b.db.User(b.Context(), alice)
+		b.must(err)
+		b.equal("who had it before", auth.User{Identity: alice, CreatedOn: noon, DeletedOn: noon + 5, CustomID: "x"}, got)
+		for i, text := range odd {
+			b.must(b.db.AddUser(b.Context(), auth.User{Identity: user(100 + i), CustomID: text}))
+			find(text, user(100+i))
+		}
+	}},
+	{"of one custom id are one, however many try", func(b *bundle) {
+		together(20, func(i int) {
+			if err := b.db.AddUser(b.Context(), auth.User{Identity: user(i), CreatedOn: noon, CustomID: "x"}); err != nil {
+				b.Error(err)
+			}
+		})
+		var all []chat.Identity
+		for i := range 20 {
+			all = append(all, user(i))
+		}
+		known, err := b.db.Known(b.Context(), all)
+		b.must(err)
+		got, err := b.db.CustomUser(b.Context(), "x")
+		b.must(err)
+		b.equal("known", map[chat.Identity]bool{got.Identity: true}, known)
+	}},
+	{"note when a token was issued", func(b *bundle) {
+		b.users(alice, bob)
+		b.must(b.db.NoteToken(b.Context(), alice, noon+5))
+		b.must(b.db.NoteToken(b.Context(), alice, noon+7))
+		got, err := b.db.User(b.Context(), alice)
+		b.must(err)
+		b.equal("user", auth.User{Identity: alice, CreatedOn: noon, TokenOn: noon + 7}, got)
+		b.must(b.db.DeleteUser(b.Context(), bob, noon))
+		b.kind("a token of one who is deleted", b.db.NoteToken(b.Context(), bob, noon), chat.NotFound)
+		b.kind("a token of nobody", b.db.NoteToken(b.Context(), carol, noon), chat.NotFound)
+	}},
 	{"are known unless they are deleted", func(b *bundle) {
 		var all []chat.Identity
 		for i := range 200 {

@@ -1,0 +1,270 @@
+package notify
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// Journal is what the hub reads.
+type Journal interface {
+	// Head returns the newest position.
+	Head(ctx context.Context) (int64, error)
+	// Oldest returns the oldest position still there; 0 when there is none.
+	Oldest(ctx context.Context) (int64, error)
+	// After returns up to limit events behind a position, in order.
+	After(ctx context.Context, position int64, limit int) ([]chat.Event, error)
+	// Audience returns who took part in a thread at a roster version.
+	Audience(ctx context.Context, thread, roster int64) ([]chat.Participant, error)
+	// Changed holds a token when there may be more.
+	Changed() <-chan struct{}
+}
+
+// Subscriber is somebody who listens for one user. Its methods are called one at a time and must not block.
+type Subscriber interface {
+	// Offer hands over an event that the user may hear.
+	Offer(h Heard)
+	// End says that the user may hear nothing more.
+	End(reason Reason)
+}
+
+// Reason says why listening ends.
+type Reason string
+
+// The reasons for which the server ends listening.
+const (
+	Revoked  Reason = "token revoked"
+	Deleted  Reason = "identity deleted"
+	Expired  Reason = "token expired"
+	Stopping Reason = "server is stopping"
+	Slow     Reason = "listener is too slow"
+)
+
+// Heard is an event on its way to one user.
+type Heard struct {
+	*chat.Event
+	To chat.Identity
+	// Shared keeps what is encoded once for all who hear the event.
+	Shared *Shared
+}
+
+// Shared keeps encodings of an event by the name of the encoding. It is safe for concurrent use.
+type Shared struct {
+	mu   sync.Mutex
+	kept map[string][]byte
+}
+
+// Once returns the encoding of that name, made at the first call.
+func (s *Shared) Once(name string, encode func() []byte) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b, ok := s.kept[name]; ok {
+		return b
+	}
+	if s.kept == nil {
+		s.kept = map[string][]byte{}
+	}
+	b := encode()
+	s.kept[name] = b
+	return b
+}
+
+// poll is how long the hub goes without looking, should a wake-up be lost.
+const poll = time.Second
+
+// batch is how many events are read at a time.
+const batch = 256
+
+// Hub tails the journal and hands its events to subscribers.
+type Hub struct {
+	journal Journal
+	log     *slog.Logger
+	metrics *Metrics
+
+	mu       sync.Mutex // held while events are handed over, so that a position is a point between two events
+	position int64      // of the last event handed over
+	users    map[chat.Identity]map[Subscriber]struct{}
+	rosters  map[rosterKey][]chat.Participant
+	stopped  bool
+}
+
+type rosterKey struct{ thread, roster int64 }
+
+// maxRosters bounds the audiences that are remembered.
+const maxRosters = 4096
+
+// NewHub returns a hub on the journal, at its present end. Run must be called for it to work.
+func NewHub(ctx context.Context, journal Journal, metrics *Metrics, log *slog.Logger) (*Hub, error) {
+	head, err := journal.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Hub{
+		journal: journal, log: log, metrics: metrics, position: head,
+		users: map[chat.Identity]map[Subscriber]struct{}{}, rosters: map[rosterKey][]chat.Participant{},
+	}, nil
+}
+
+// Run hands events over until the context ends, then tells all subscribers that the server stops.
+func (h *Hub) Run(ctx context.Context) {
+	timer := time.NewTicker(poll)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		n, err := h.step(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			h.log.Error("journal cannot be read", "error", err)
+		case n == batch:
+			continue // there is more
+		}
+		select {
+		case <-ctx.Done():
+		case <-h.journal.Changed():
+		case <-timer.C:
+		}
+	}
+	h.stop()
+}
+
+// step hands over what is behind the position, up to a batch.
+func (h *Hub) step(ctx context.Context) (int, error) {
+	events, err := h.journal.After(ctx, h.position, batch) // only Run moves the position
+	if err != nil {
+		return 0, err
+	}
+	for i := range events {
+		if err := h.hand(ctx, &events[i]); err != nil {
+			return i, err
+		}
+	}
+	return len(events), nil
+}
+
+func (h *Hub) hand(ctx context.Context, e *chat.Event) error {
+	audience, err := h.audience(ctx, e)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	shared := &Shared{}
+	for i := range audience {
+		p := &audience[i]
+		for s := range h.users[p.Identity] {
+			if e.VisibleTo(p) {
+				s.Offer(Heard{Event: e, To: p.Identity, Shared: shared})
+			}
+		}
+	}
+	h.position = e.Position
+	h.metrics.handed(e)
+	return nil
+}
+
+// audience returns who hears an event, from memory where it can.
+func (h *Hub) audience(ctx context.Context, e *chat.Event) ([]chat.Participant, error) {
+	key := rosterKey{e.Key, e.Roster}
+	h.mu.Lock()
+	audience, ok := h.rosters[key]
+	h.mu.Unlock()
+	if ok {
+		return audience, nil
+	}
+	audience, err := h.journal.Audience(ctx, e.Key, e.Roster)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.rosters) >= maxRosters {
+		clear(h.rosters) // seldom, and only costs reading again
+	}
+	h.rosters[key] = audience
+	return audience, nil
+}
+
+// Subscribe lets s hear what its user may hear from now on, and returns the position of the last event before. leave
+// ends it; it may be called twice.
+func (h *Hub) Subscribe(user chat.Identity, s Subscriber) (position int64, leave func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopped {
+		s.End(Stopping)
+		return h.position, func() {}
+	}
+	if h.users[user] == nil {
+		h.users[user] = map[Subscriber]struct{}{}
+	}
+	h.users[user][s] = struct{}{}
+	return h.position, func() { h.leave(user, s) }
+}
+
+func (h *Hub) leave(user chat.Identity, s Subscriber) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.users[user], s)
+	if len(h.users[user]) == 0 {
+		delete(h.users, user)
+	}
+}
+
+// Replay calls hear for each event behind the position from, up to and with the position to, that the user may hear. missed
+// tells that the journal no longer reaches back to from: then only what it has is replayed.
+func (h *Hub) Replay(ctx context.Context, user chat.Identity, from, to int64, hear func(Heard)) (missed bool, err error) {
+	oldest, err := h.journal.Oldest(ctx)
+	if err != nil {
+		return false, err
+	}
+	for at := from; at < to; {
+		events, err := h.journal.After(ctx, at, batch)
+		if err != nil || len(events) == 0 {
+			return oldest > from+1, err
+		}
+		for i := range events {
+			e := &events[i]
+			if at = e.Position; at > to {
+				break
+			}
+			if err := h.replay(ctx, user, e, hear); err != nil {
+				return false, err
+			}
+		}
+	}
+	return oldest > from+1, nil
+}
+
+func (h *Hub) replay(ctx context.Context, user chat.Identity, e *chat.Event, hear func(Heard)) error {
+	audience, err := h.audience(ctx, e)
+	if err != nil {
+		return err
+	}
+	for i := range audience {
+		if p := &audience[i]; p.Identity == user && e.VisibleTo(p) {
+			hear(Heard{Event: e, To: user, Shared: &Shared{}})
+		}
+	}
+	return nil
+}
+
+// End ends all listening of a user.
+func (h *Hub) End(user chat.Identity, reason Reason) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.users[user] {
+		s.End(reason)
+	}
+}
+
+func (h *Hub) stop() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stopped = true
+	for _, subscribers := range h.users {
+		for s := range subscribers {
+			s.End(Stopping)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+from azure.communication.chat import ChatMessageType
+
+from support import UNKNOWN_MESSAGE, assert_about, just_after, now, refused, seconds, user_id, user_ids
+
+TEXT, HTML = ChatMessageType.TEXT, ChatMessageType.HTML
+PARTICIPANT_ADDED, TOPIC_UPDATED = ChatMessageType.PARTICIPANT_ADDED, ChatMessageType.TOPIC_UPDATED
+
+
+def test_thread_begins_with_two_system_messages(person, thread):
+    ada, ben, cleo = person("Ada"), person("Ben"), person("Cleo")
+    _, view = thread("Beginnings", ada, ben, cleo)
+
+    topic_updated, participant_added = view(ben).list_messages()
+
+    assert participant_added.type == PARTICIPANT_ADDED
+    assert participant_added.sequence_id == "1"
+    assert user_id(participant_added.content.initiator) == ada.id
+    added = participant_added.content.participants
+    assert user_ids(added) == [ada.id, ben.id, cleo.id]
+    assert [participant.display_name for participant in added] == [None, "Ben", "Cleo"]
+
+    assert topic_updated.type == TOPIC_UPDATED
+    assert topic_updated.sequence_id == "2"
+    assert topic_updated.content.topic == "Beginnings"
+    assert user_id(topic_updated.content.initiator) == ada.id
+
+    for message in participant_added, topic_updated:
+        assert message.sender is None
+        assert message.sender_display_name is None
+
+
+def test_text_message_comes_back_as_it_was_sent(person, thread):
+    ada, ben = person("Ada"), person("Ben")
+    _, view = thread("Text", ada, ben)
+    content = 'Zażółć gęślą jaźń 🚀 <not html> & "quotes"\nsecond line'
+    metadata = {"priority": "high", "trace id": "α/β"}
+
+    sent = view(ada).send_message(content, sender_display_name="Ada L.", metadata=metadata)
+
+    message = view(ben).get_message(sent.id)
+    assert message.id == sent.id
+    assert message.version == sent.id
+    assert message.type == TEXT
+    assert message.sequence_id == "3"
+    assert message.content.message == content
+    assert message.content.attachments == []
+    assert message.sender_display_name == "Ada L."
+    assert user_id(message.sender) == ada.id
+    assert message.metadata == metadata
+    assert_about(now(), message.created_on)
+    assert message.created_on == seconds(sent.id)
+    assert message.edited_on is None
+    assert message.deleted_on is None
+
+
+def test_html_message_keeps_type_and_harmless_tags(person, thread):
+    ada = person("Ada")
+    _, view = thread("Html", ada)
+    content = "<p>Hello <strong>there</strong></p>"
+    sent = view(ada).send_message(content, chat_message_type=HTML)
+    message = view(ada).get_message(sent.id)
+    assert message.type == HTML
+    assert message.content.message == content
+
+
+def test_messages_are_listed_newest_first(person, thread):
+    ada, ben = person("Ada"), person("Ben")
+    _, view = thread("Order", ada, ben)
+    view(ada).send_message("one")
+    view(ben).send_message("two", sender_display_name="Ben")
+    view(ada).send_message("<b>three</b>", chat_message_type="html")
+
+    messages = list(view(ben).list_messages())
+    assert [(message.sequence_id, message.type, message.content.message) for message in messages] == [
+        ("5", HTML, "<b>three</b>"),
+        ("4", TEXT, "two"),
+        ("3", TEXT, "one"),
+        ("2", TOPIC_UPDATED, None),
+        ("1", PARTICIPANT_ADDED, None),
+    ]
+    assert user_id(messages[1].sender) == ben.id
+    assert messages[1].sender_display_name == "Ben"
+
+
+def test_pages_of_two_hold_each_message_once(person, thread):
+    ada = person("Ada")
+    _, view = thread("Pages", ada)
+    for content in "abcd":
+        view(ada).send_message(content)
+
+    pages = [list(page) for page in view(ada).list_messages(results_per_page=2).by_page()]
+
+    # A full page is always followed by another, so an even number ends with an empty page.
+    assert [len(page) for page in pages] == [2, 2, 2, 0]
+    assert [message.sequence_id for page in pages for message in page] == ["6", "5", "4", "3", "2", "1"]
+
+
+def test_messages_from_a_start_time(person, thread):
+    ada = person("Ada")
+    _, view = thread("Start", ada)
+    old, recent = view(ada).send_message("old"), view(ada).send_message("recent")
+    messages = view(ada).list_messages(start_time=just_after(old.id))
+    assert [message.id for message in messages] == [recent.id]
+
+
+def test_edit_changes_content_and_metadata(person, thread):
+    ada, ben = person("Ada"), person("Ben")
+    _, view = thread("Edit", ada, ben)
+    sent = view(ada).send_message("draft", metadata={"kept": "1", "changed": "2", "gone": "3"})
+    before = view(ada).get_message(sent.id)
+
+    view(ada).update_message(sent.id, "final", metadata={"changed": "20", "added": "4", "gone": ""})
+
+    after = view(ben).get_message(sent.id)
+    assert after.content.message == "final"
+    assert after.metadata == {"kept": "1", "changed": "20", "added": "4"}
+    assert_about(now(), after.edited_on)
+    assert after.sequence_id == before.sequence_id
+    assert after.created_on == before.created_on
+    assert int(after.version) > int(before.version)
+
+
+def test_deleted_message_stays_as_an_empty_one(person, thread):
+    ada, ben = person("Ada"), person("Ben")
+    _, view = thread("Delete", ada, ben)
+    sent = view(ada).send_message("oops", metadata={"key": "value"})
+
+    view(ada).delete_message(sent.id)
+
+    message = view(ben).get_message(sent.id)
+    assert message.content is None or not message.content.message
+    assert_about(now(), message.deleted_on)
+    assert message.sequence_id == "3"
+
+
+def test_nobody_changes_anothers_message(person, thread):
+    ada, ben = person("Ada"), person("Ben")
+    _, view = thread("Mine", ada, ben)
+    sent = view(ada).send_message("mine")
+
+    with refused(403):
+        view(ben).update_message(sent.id, "yours")
+    with refused(403):
+        view(ben).delete_message(sent.id)
+
+    message = view(ada).get_message(sent.id)
+    assert message.content.message == "mine"
+    assert message.edited_on is None
+
+
+def test_message_ids_that_lead_nowhere(person, thread):
+    ada = person("Ada")
+    _, view = thread("Ids", ada)
+    with refused(400):
+        view(ada).get_message("invalid_chat_message_id")
+    with refused(404):
+        view(ada).get_message(UNKNOWN_MESSAGE)
+
+
+def test_read_receipt_is_listed(person, thread):
+    ada, ben = person("Ada"), person("Ben")
+    _, view = thread("Receipts", ada, ben)
+    first, second = view(ada).send_message("read me"), view(ada).send_message("and me")
+    assert list(view(ada).list_read_receipts()) == []
+
+    view(ben).send_read_receipt(first.id)
+    view(ben).send_read_receipt(second.id)
+
+    [receipt] = view(ada).list_read_receipts()
+    assert user_id(receipt.sender) == ben.id
+    assert receipt.chat_message_id == second.id
+    assert_about(now(), receipt.read_on)
+    with refused(404):
+        view(ben).send_read_receipt(UNKNOWN_MESSAGE)
+
+
+def test_typing_notification_is_taken(person, thread):
+    ada, ben = person("Ada"), person("Ben")
+    _, view = thread("Typing", ada, ben)
+    assert view(ada).send_typing_notification() is None
+    assert view(ben).send_typing_notification(sender_display_name="Ben") is None
