@@ -35,6 +35,8 @@ type server struct {
 	ops   *ops
 	core  *core
 	tasks sync.WaitGroup
+
+	realtime *realtime
 }
 
 // core is what needs no network: the store, the keys in it and the services on them.
@@ -74,9 +76,12 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 		return nil, errors.Join(err, core.db.Close())
 	}
 	s := &server{cfg: cfg, log: log, core: core}
+	if s.realtime, err = newRealtime(ctx, cfg, core, log, registry); err != nil {
+		return nil, errors.Join(err, core.db.Close())
+	}
 	s.ops = &ops{registry: registry, store: core.db.Ready, caPEM: caPEM, jwks: core.keys.JWKS()}
 	s.http = &http.Server{
-		Handler:           s.ops.handler(api),
+		Handler:           s.realtime.handler(s.ops.handler(api)),
 		TLSConfig:         cert.config(),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       120 * time.Second,
@@ -156,6 +161,7 @@ func (s *server) run(ctx context.Context, p *program) error {
 	}
 	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.tasks.Go(func() { s.sweep(tasks) })
+	s.tasks.Go(func() { s.realtime.run(tasks) })
 
 	err = s.begin(ctx, p, secure, plain)
 	if err == nil {

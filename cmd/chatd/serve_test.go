@@ -140,10 +140,11 @@ func TestRestartOfDev(t *testing.T) {
 func TestServe(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	keyFile := write(t, filepath.Join(t.TempDir(), "key"), ownKey+"\n")
-	args := []string{"serve", "--listen", "localhost:0", "--http-listen", "127.0.0.1:0", "--config-dir", dir,
-		"--store", "sqlite:" + filepath.Join(dir, "chatd.db"), "--access-key", strings.TrimSpace(string(read(t, keyFile))),
-		"--resource-id", strings.ToUpper(resource), "--entra-token", "geheim", "--log-format", "json"}
+	args := []string{
+		"serve", "--listen", "localhost:0", "--http-listen", "127.0.0.1:0", "--config-dir", dir,
+		"--store", "sqlite:" + filepath.Join(dir, "chatd.db"), "--access-key", ownKey,
+		"--resource-id", strings.ToUpper(resource), "--entra-token", "geheim", "--log-format", "json",
+	}
 	i := launch(t, args...)
 	i.waitFor(i.stderr, `"msg":"ready"`)
 	var line struct{ Endpoint, HTTP string }

@@ -138,7 +138,7 @@ func TestUnusableCA(t *testing.T) {
 		now   time.Time
 		want  string
 	}{
-		{"other key", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "ca-key.pem")) }, noon, "does not belong"},
+		{"other key", func(_ *testing.T, dir string) { os.Remove(filepath.Join(dir, "ca-key.pem")) }, noon, "does not belong"},
 		{"old", func(*testing.T, string) {}, noon.AddDate(caYears, 0, 0), "ends on"},
 		{"no key", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "ca-key.pem"), "x") }, noon, "PRIVATE KEY"},
 		{"no certificate", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "ca.pem"), "x") }, noon, "CERTIFICATE"},

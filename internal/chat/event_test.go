@@ -259,6 +259,36 @@ func TestWhatFollows(t *testing.T) {
 	}
 }
 
+// Whose history begins after a message hears nothing of it, whatever becomes of it.
+func TestEventVisibleTo(t *testing.T) {
+	t.Parallel()
+	const at = MessageID(noon)
+	of := func(kind EventKind) Event {
+		return Event{Kind: kind, Message: &Message{ID: at, Version: int64(at) + 1000}}
+	}
+	for _, c := range []struct {
+		event   Event
+		limited bool
+	}{
+		{of(MessageReceived), true},
+		{of(MessageEdited), true},
+		{of(MessageDeleted), true},
+		{Event{Kind: ReadReceiptReceived, Receipt: &ReadReceipt{MessageID: at, ReadOn: noon + 1000}}, true},
+		{Event{Kind: TypingReceived, At: noon}, false},
+		{Event{Kind: ThreadCreated, At: noon}, false},
+		{Event{Kind: ThreadPropertiesUpdated, At: noon}, false},
+		{Event{Kind: ThreadDeleted, At: noon}, false},
+		{Event{Kind: ParticipantsAdded, At: noon}, false},
+		{Event{Kind: ParticipantsRemoved, At: noon}, false},
+	} {
+		for from, want := range map[Time]bool{0: true, noon: true, noon + 1: !c.limited} {
+			if got := c.event.VisibleTo(&Participant{Identity: bob, ShareFrom: from}); got != want {
+				t.Errorf("%s of noon is heard by a history from noon%+d: %t, want %t", c.event.Kind, from-noon, got, want)
+			}
+		}
+	}
+}
+
 // checkEvent checks what all events have in common.
 func checkEvent(t *testing.T, operation string, e *Event, thread *Thread) {
 	t.Helper()

@@ -11,11 +11,12 @@ type NewMessage struct {
 	Attachments []Attachment
 }
 
-// MessageUpdate changes a message; a nil content stays, nil attachments stay, metadata merges key by key.
+// MessageUpdate changes a message; what is nil stays, metadata merges key by key.
 type MessageUpdate struct {
 	Content     *string
 	Metadata    map[string]string
 	Attachments []Attachment
+	High        *bool
 }
 
 // post decides on a message: everything but its place in the thread.
@@ -74,7 +75,7 @@ func updateMessage(a *Access, actor Identity, m *Message, in MessageUpdate, now 
 	if m.DeletedOn != 0 {
 		return nil, notFound("message is deleted")
 	}
-	if in.Content == nil && in.Metadata == nil && in.Attachments == nil {
+	if in.Content == nil && in.Metadata == nil && in.Attachments == nil && in.High == nil {
 		return nil, nil
 	}
 	edited := *m
@@ -98,6 +99,9 @@ func updateMessage(a *Access, actor Identity, m *Message, in MessageUpdate, now 
 			return nil, err
 		}
 		edited.Content.Attachments = in.Attachments
+	}
+	if in.High != nil {
+		edited.High = *in.High
 	}
 	edited.EditedOn = now
 	return replace(a, actor, m, edited, now), nil

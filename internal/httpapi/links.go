@@ -22,6 +22,12 @@ type links struct {
 	proxies []netip.Prefix
 }
 
+// Base returns a function that tells by which scheme and host, without a slash at the end, a client reaches this server:
+// the public URL, or else what the request says, forwarded headers only from proxies.
+func Base(public string, proxies []netip.Prefix) func(*http.Request) string {
+	return links{strings.TrimRight(public, "/"), proxies}.base
+}
+
 // base returns scheme and host without a slash at the end.
 func (l links) base(r *http.Request) string {
 	if l.public != "" {

@@ -173,8 +173,10 @@ func replaceMessage(ctx context.Context, tx conn, key int64, m *chat.Message) er
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "UPDATE messages SET version = $3, content = $4, metadata = $5, edited_on = $6, deleted_on = $7, attachments = $8 WHERE tk = $1 AND id = $2",
-		key, int64(m.ID), m.Version, content, formatMap(m.Metadata), int64(m.EditedOn), int64(m.DeletedOn), formatList(attachmentRecords(m.Content.Attachments)))
+	_, err = tx.exec(ctx, `UPDATE messages SET version = $3, content = $4, metadata = $5, edited_on = $6, deleted_on = $7, attachments = $8, high = $9
+		WHERE tk = $1 AND id = $2`,
+		key, int64(m.ID), m.Version, content, formatMap(m.Metadata), int64(m.EditedOn), int64(m.DeletedOn),
+		formatList(attachmentRecords(m.Content.Attachments)), flag(m.High))
 	return err
 }
 
@@ -204,6 +206,9 @@ func (db *DB) Purge(ctx context.Context, before chat.Time) error {
 		}
 	}
 	return db.write(ctx, "purge", func(tx conn) error {
+		if _, err := tx.exec(ctx, "DELETE FROM endpoints WHERE seen_on < $1", int64(before)); err != nil {
+			return err
+		}
 		_, err := tx.exec(ctx, "DELETE FROM journal WHERE pos < (SELECT coalesce((SELECT pos FROM journal WHERE at >= $1 ORDER BY pos LIMIT 1), (SELECT max(pos) FROM journal)))", int64(before))
 		return err
 	})

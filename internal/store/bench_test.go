@@ -14,9 +14,9 @@ import (
 
 // benchEngines runs a benchmark on a store in memory and on one in a file.
 func benchEngines(b *testing.B, run func(b *testing.B, db *store.DB)) {
-	for name, url := range map[string]string{"memory": "memory:", "file": "sqlite:" + filepath.Join(b.TempDir(), "chatd.db")} {
-		b.Run(name, func(b *testing.B) {
-			db, err := store.Open(context.Background(), url, store.Options{})
+	for _, engine := range []struct{ name, url string }{{"memory", "memory:"}, {"file", "sqlite:" + filepath.Join(b.TempDir(), "chatd.db")}} {
+		b.Run(engine.name, func(b *testing.B) {
+			db, err := store.Open(context.Background(), engine.url, store.Options{})
 			if err != nil {
 				b.Fatal(err)
 			}

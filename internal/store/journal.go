@@ -151,3 +151,29 @@ func (db *DB) wake() {
 	default:
 	}
 }
+
+// EndpointPosition returns how far an endpoint has been told, 0 when it is not known.
+func (db *DB) EndpointPosition(ctx context.Context, user chat.Identity, endpoint string) (int64, error) {
+	var position int64
+	err := db.read("endpoint", func(c conn) error {
+		return c.each(ctx, func(r row) error { return r.Scan(&position) },
+			"SELECT position FROM endpoints WHERE user_id = $1 AND id = $2", string(user), endpoint)
+	})
+	return position, err
+}
+
+// SaveEndpoints keeps how far endpoints have been told. A position never goes back.
+func (db *DB) SaveEndpoints(ctx context.Context, positions []chat.EndpointPosition, now chat.Time) error {
+	return db.write(ctx, "save_endpoints", func(tx conn) error {
+		for _, p := range positions {
+			_, err := tx.exec(ctx, `INSERT INTO endpoints (user_id, id, position, seen_on) VALUES ($1, $2, $3, $4)
+				ON CONFLICT (user_id, id) DO UPDATE SET seen_on = excluded.seen_on,
+				position = CASE WHEN position < excluded.position THEN excluded.position ELSE position END`,
+				string(p.User), p.Endpoint, p.Position, int64(now))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -118,7 +118,7 @@ func TestMigrateFreshToNewest(t *testing.T) {
 			t.Errorf("%d migrations noted, up to %d, on %d (%v); want %d", count, newest, on, err, len(all))
 		}
 	}
-	want := []string{"creations", "images", "journal", "messages", "participants", "receipts", "secrets", "signing_keys", "threads", "users"}
+	want := []string{"creations", "endpoints", "images", "journal", "messages", "participants", "receipts", "secrets", "signing_keys", "threads", "users"}
 	if got := tables(t, e.read()); !slices.Equal(got, want) {
 		t.Errorf("tables are %v, want %v", got, want)
 	}

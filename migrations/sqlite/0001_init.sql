@@ -1,7 +1,7 @@
 -- Times are milliseconds since 1970 UTC, 0 where a moment has not come. Metadata is a JSON object or ''.
 
 CREATE TABLE threads (
-  tk             INTEGER PRIMARY KEY,          -- small number used by all other tables
+  tk             INTEGER PRIMARY KEY AUTOINCREMENT, -- small number used by all other tables, never given again
   id             TEXT    NOT NULL UNIQUE,
   topic          TEXT    NOT NULL,
   created_by     TEXT    NOT NULL,
@@ -95,6 +95,15 @@ CREATE TABLE journal (
   seq        BIGINT NOT NULL DEFAULT 0,
   body       TEXT   NOT NULL
 );
+
+-- How far clients of the notification protocol have been told, so that they go on there after a restart.
+CREATE TABLE endpoints (
+  user_id  TEXT   NOT NULL,
+  id       TEXT   NOT NULL,
+  position BIGINT NOT NULL,
+  seen_on  BIGINT NOT NULL,
+  PRIMARY KEY (user_id, id)
+) WITHOUT ROWID;
 
 CREATE TABLE users (
   id         TEXT   PRIMARY KEY,

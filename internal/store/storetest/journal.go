@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/chatd/chatd/internal/chat"
@@ -120,6 +121,75 @@ var journal = []test{
 		none, err := b.db.After(b.Context(), 1<<40, 10)
 		b.must(err)
 		b.equal("events behind the end", 0, len(none))
+	}},
+	{"tells where it begins and ends", func(b *bundle) {
+		ends := func() (oldest, head int64) {
+			b.Helper()
+			oldest, err := b.db.Oldest(b.Context())
+			b.must(err)
+			head, err = b.db.Head(b.Context())
+			b.must(err)
+			return oldest, head
+		}
+		if oldest, head := ends(); oldest != 0 || head != 0 {
+			b.Errorf("an empty one begins at %d and ends at %d, want 0 and 0", oldest, head)
+		}
+		thread := b.create(lunch, alice)
+		for i := range 4 {
+			b.must(b.db.Note(b.Context(), chat.Event{Kind: chat.TypingReceived, ThreadID: lunch, Key: thread.Key, At: noon + chat.Time(i)}))
+		}
+		for _, before := range []chat.Time{0, noon + 2} {
+			b.must(b.db.Purge(b.Context(), before))
+			events := b.journal()
+			if oldest, head := ends(); oldest != events[0].Position || head != events[len(events)-1].Position {
+				b.Errorf("it begins at %d and ends at %d, want %d and %d", oldest, head, events[0].Position, events[len(events)-1].Position)
+			}
+		}
+	}},
+	{"names who hears, by roster version", func(b *bundle) {
+		thread := b.create(lunch, alice, bob) // 1
+		b.join(lunch, carol)                  // 2
+		b.remove(lunch, bob)                  // 3
+		b.join(lunch, bob)                    // 4
+		b.remove(lunch, alice)                // 5
+		other := b.create(threadID(2), carol)
+		for roster, want := range map[int64][]chat.Identity{
+			0: {}, 1: {alice, bob}, 2: {alice, bob, carol}, 3: {alice, carol}, 4: {alice, bob, carol}, 5: {bob, carol}, 6: {bob, carol},
+		} {
+			got, err := b.db.Audience(b.Context(), thread.Key, roster)
+			b.must(err)
+			who := identities(got)
+			slices.Sort(who)
+			b.equal(fmt.Sprint("at roster version ", roster), want, who)
+		}
+		got, err := b.db.Audience(b.Context(), other.Key, 1)
+		b.must(err)
+		b.equal("of another thread", []chat.Participant{stay(carol, 1)}, got)
+	}},
+	{"tells that there is more", func(b *bundle) {
+		thread := b.create(lunch, alice)
+		for _, c := range []struct {
+			what  string
+			write func()
+		}{
+			{"a creation", func() { b.create(threadID(2), alice) }},
+			{"a post", func() { b.post(textPost(thread, alice, "hello", noon+100)) }},
+			{"an update", func() { b.must(b.db.Update(b.Context(), lunch, sayUnderLock("hello"))) }},
+			{"a note", func() {
+				b.must(b.db.Note(b.Context(), chat.Event{Kind: chat.TypingReceived, ThreadID: lunch, Key: thread.Key}))
+			}},
+		} {
+			select { // of what was written before
+			case <-b.db.Changed():
+			default:
+			}
+			c.write()
+			select {
+			case <-b.db.Changed():
+			default:
+				b.Errorf("nobody is told of %s", c.what)
+			}
+		}
 	}},
 	{"has the order of commits, and a tail of it misses nothing", orderOfJournal},
 }

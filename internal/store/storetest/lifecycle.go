@@ -90,6 +90,18 @@ var operations = []operation{
 		_, err := db.After(ctx, 0, 10)
 		return err
 	}},
+	{"head", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		_, err := db.Head(ctx)
+		return err
+	}},
+	{"oldest", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		_, err := db.Oldest(ctx)
+		return err
+	}},
+	{"audience", func(ctx context.Context, db *store.DB, t chat.Thread) error {
+		_, err := db.Audience(ctx, t.Key, 1)
+		return err
+	}},
 	{"user", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
 		_, err := db.User(ctx, alice)
 		return err

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/httpapi"
+	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/notify/trouter"
+)
+
+// realtime is the hub and the protocols by which it tells clients.
+type realtime struct {
+	hub     *notify.Hub
+	trouter *trouter.Server
+}
+
+func newRealtime(ctx context.Context, cfg *config, core *core, log *slog.Logger, registry prometheus.Registerer) (*realtime, error) {
+	metrics, err := notify.NewMetrics(registry)
+	if err != nil {
+		return nil, err
+	}
+	hub, err := notify.NewHub(ctx, core.db, metrics, log)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := core.db.Secret(ctx, "trouter")
+	if err != nil {
+		return nil, err
+	}
+	core.identities.Ended = func(id chat.Identity) { hub.End(id, notify.Revoked) }
+	authenticate := func(ctx context.Context, token string) (chat.Identity, chat.Time, error) {
+		p, err := core.identities.Authenticate(ctx, token)
+		if err == nil && !p.Can(auth.Converse) {
+			err = &chat.Error{Kind: chat.Forbidden, Reason: "token scope does not allow chat"}
+		}
+		return p.Identity, p.Expires, err
+	}
+	return &realtime{
+		hub: hub,
+		trouter: trouter.New(trouter.Config{
+			Hub: hub, Metrics: metrics, Authenticate: authenticate, Positions: core.db, Secret: secret,
+			Base: httpapi.Base(cfg.publicURL, cfg.trustedProxies), Origins: cfg.corsOrigins, Now: now, Log: log,
+		}),
+	}, nil
+}
+
+// run tells clients until the context ends, and says goodbye to them.
+func (t *realtime) run(ctx context.Context) {
+	var tasks sync.WaitGroup
+	tasks.Go(func() { t.hub.Run(ctx) })
+	tasks.Go(func() { t.trouter.Run(ctx) })
+	tasks.Wait()
+}
+
+// handler puts the routes of the protocols in front of the others.
+func (t *realtime) handler(rest http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case trouter.Serves(r.URL.Path):
+			t.trouter.ServeHTTP(w, r)
+		case r.URL.Path == "/" && r.Method == http.MethodGet: // by which clients find out whether the host can be reached
+			send(w, "text/plain", []byte("Trouter"))
+		default:
+			rest.ServeHTTP(w, r)
+		}
+	})
+}

@@ -1,0 +1,245 @@
+package trouter
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"strings"
+
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/notify"
+)
+
+// eventIDs are the numbers by which clients know the kinds of event.
+var eventIDs = map[chat.EventKind]int{
+	chat.MessageReceived: 200, chat.MessageEdited: 247, chat.MessageDeleted: 248, chat.TypingReceived: 245, chat.ReadReceiptReceived: 246,
+	chat.ThreadCreated: 257, chat.ThreadPropertiesUpdated: 258, chat.ThreadDeleted: 259, chat.ParticipantsAdded: 260, chat.ParticipantsRemoved: 261,
+}
+
+// recipientMark stands for the recipient in a payload that is encoded once for all who hear the event. It is random, so that
+// no message can hold it.
+var recipientMark = rand.Text()
+
+// payload is the superset of what the JavaScript, iOS and Android SDKs read. Ids and versions are decimal strings, times
+// ISO 8601, and what is nested is JSON in a string. JavaScript finds the kind in eventId, its release 1.0.0 in _eventId; iOS
+// demands senderId, recipientId, groupId, transactionId and priority of every event.
+type payload struct {
+	EventID       int    `json:"eventId"`
+	OldEventID    int    `json:"_eventId"`
+	SenderID      string `json:"senderId"`
+	RecipientMRI  string `json:"recipientMri"`
+	RecipientID   string `json:"recipientId"`
+	GroupID       string `json:"groupId"`
+	TransactionID string `json:"transactionId"`
+	Priority      string `json:"priority"`
+	Version       string `json:"version"`
+
+	MessageID       *string `json:"messageId,omitempty"`
+	ClientMessageID *string `json:"clientMessageId,omitempty"`
+	SenderName      *string `json:"senderDisplayName,omitempty"`
+	MessageType     string  `json:"messageType,omitempty"`
+	MessageBody     *string `json:"messageBody,omitempty"`
+	ArrivalTime     string  `json:"originalArrivalTime,omitempty"`
+	Metadata        *string `json:"acsChatMessageMetadata,omitempty"`
+	Attachments     string  `json:"attachments,omitempty"`
+	EditTimeMessage string  `json:"edittime,omitempty"`
+	DeleteTimeOf    string  `json:"deletetime,omitempty"`
+
+	ThreadID     string `json:"threadId,omitempty"`
+	CreateTime   string `json:"createTime,omitempty"`
+	CreatedBy    string `json:"createdBy,omitempty"`
+	Members      string `json:"members,omitempty"`
+	Properties   string `json:"properties,omitempty"`
+	EditTime     string `json:"editTime,omitempty"`
+	EditedBy     string `json:"editedBy,omitempty"`
+	DeleteTime   string `json:"deleteTime,omitempty"`
+	DeletedBy    string `json:"deletedBy,omitempty"`
+	Reason       string `json:"reason,omitempty"`
+	Time         string `json:"time,omitempty"`
+	AddedBy      string `json:"addedBy,omitempty"`
+	Added        string `json:"participantsAdded,omitempty"`
+	RemovedBy    string `json:"removedBy,omitempty"`
+	RemovedUsers string `json:"participantsRemoved,omitempty"`
+}
+
+// dialect is how a kind of client reads nested JSON.
+type dialect string
+
+const (
+	web    dialect = "web"    // runs nested JSON through unescape(), which undoes %XX: AcsWeb templates
+	native dialect = "native" // does not: AcsiOS and AcsAndroid templates
+)
+
+func dialectOf(template string) dialect {
+	if strings.HasPrefix(template, "AcsiOS") || strings.HasPrefix(template, "AcsAndroid") {
+		return native
+	}
+	return web
+}
+
+// bodyFor returns the body of the frame that tells the recipient of the event: the payload as a JSON string.
+func bodyFor(h notify.Heard, d dialect) []byte {
+	body := h.Shared.Once("trouter:"+string(d), func() []byte {
+		return encode(string(encode(payloadOf(h.Event, d))))
+	})
+	return bytes.ReplaceAll(body, []byte(recipientMark), []byte(h.To))
+}
+
+func encode(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic("trouter: a payload cannot be encoded: " + err.Error()) // strings, numbers and maps of strings cannot fail
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+func payloadOf(e *chat.Event, d dialect) payload {
+	p := payload{
+		EventID: eventIDs[e.Kind], OldEventID: eventIDs[e.Kind], SenderID: string(e.Actor), RecipientMRI: recipientMark, RecipientID: recipientMark,
+		GroupID: string(e.ThreadID), Version: chat.MessageID(e.Version).String(),
+	}
+	switch e.Kind {
+	case chat.MessageReceived, chat.MessageEdited, chat.MessageDeleted:
+		p.message(e)
+	case chat.TypingReceived:
+		p.SenderName, p.ArrivalTime = &e.ActorName, iso(e.At)
+	case chat.ReadReceiptReceived:
+		p.receipt(e)
+	default:
+		p.thread(e, d)
+	}
+	return p
+}
+
+// messageTypes are not the names of REST.
+var messageTypes = map[chat.MessageType]string{chat.Text: "Text", chat.HTML: "RichText/Html"}
+
+func (p *payload) message(e *chat.Event) {
+	m := e.Message
+	id, none, metadata := m.ID.String(), "", "{}"
+	p.SenderID = string(m.Sender)
+	p.MessageID, p.ClientMessageID, p.SenderName = &id, &none, &m.SenderName
+	p.MessageType, p.ArrivalTime = messageTypes[m.Type], iso(m.CreatedOn())
+	switch e.Kind {
+	case chat.MessageDeleted:
+		p.DeleteTimeOf = iso(m.DeletedOn)
+		return
+	case chat.MessageEdited:
+		p.EditTimeMessage = iso(m.EditedOn)
+	}
+	if m.Metadata != nil {
+		metadata = string(encode(m.Metadata))
+	}
+	p.MessageBody, p.Metadata = &m.Content.Text, &metadata
+	if len(m.Content.Attachments) > 0 {
+		p.Attachments = attachments(e.ThreadID, m.Content.Attachments)
+	}
+}
+
+// attachments gives uploaded images addresses whose origin the client replaces by its own endpoint.
+func attachments(thread chat.ThreadID, in []chat.Attachment) string {
+	type attachment struct {
+		ID         string `json:"id"`
+		Type       string `json:"attachmentType"`
+		Name       string `json:"name,omitempty"`
+		URL        string `json:"url,omitempty"`
+		PreviewURL string `json:"previewUrl,omitempty"`
+	}
+	out := make([]attachment, len(in))
+	for i, a := range in {
+		out[i] = attachment(a)
+		if a.Type == chat.AttachedImage && a.URL == "" {
+			base := "/chat/threads/" + strings.ReplaceAll(string(thread), ":", "%3A") + "/images/" + a.ID + "/views/"
+			out[i].URL, out[i].PreviewURL = base+"original", base+"small"
+		}
+	}
+	return string(encode(out))
+}
+
+func (p *payload) receipt(e *chat.Event) {
+	id, none := e.Receipt.MessageID.String(), ""
+	at := chat.MessageID(e.Receipt.ReadOn).String()
+	body := string(encode(struct {
+		User       string `json:"user"`
+		Horizon    string `json:"consumptionhorizon"` // the client reads the second part only: when it was read
+		Visibility int64  `json:"messageVisibilityTime"`
+		Version    string `json:"version"`
+	}{string(e.Receipt.Reader), id + ";" + at + ";0", int64(e.Receipt.MessageID), at}))
+	p.MessageID, p.ClientMessageID, p.SenderName, p.MessageBody, p.ArrivalTime = &id, &none, &e.ActorName, &body, iso(e.Receipt.ReadOn)
+}
+
+// member is a participant as thread events name one. shareHistoryTime is a number of milliseconds, always there: Android
+// reads it as mandatory.
+type member struct {
+	ID               string `json:"participantId"`
+	DisplayName      string `json:"displayName"`
+	ShareHistoryTime int64  `json:"shareHistoryTime"`
+	Metadata         string `json:"memberMetaData,omitempty"`
+}
+
+func (p *payload) thread(e *chat.Event, d dialect) {
+	at := iso(e.At)
+	by := nested(member{ID: string(e.Actor), DisplayName: e.ActorName}, d)
+	p.ThreadID = string(e.ThreadID)
+	switch e.Kind {
+	case chat.ThreadCreated:
+		p.CreateTime, p.CreatedBy, p.Members, p.Properties = at, by, members(e.Participants, d), properties(e.Properties, d)
+	case chat.ThreadPropertiesUpdated:
+		p.EditTime, p.EditedBy, p.Properties = at, by, properties(e.Properties, d)
+	case chat.ThreadDeleted:
+		p.DeleteTime, p.DeletedBy, p.Reason = at, by, "deletedByUser"
+		if e.Actor == "" { // the retention policy did it
+			p.Reason = "deletedByPolicy"
+			if d == web { // which may leave it out only then; iOS demands it always
+				p.DeletedBy = ""
+			}
+		}
+	case chat.ParticipantsAdded:
+		p.Time, p.AddedBy, p.Added = at, by, members(e.Participants, d)
+	case chat.ParticipantsRemoved:
+		p.Time, p.RemovedBy, p.RemovedUsers = at, by, members(e.Participants, d)
+	}
+}
+
+// nested renders JSON that stands in a string. For clients that run it through unescape() a percent sign must be escaped,
+// else it would change the text or break the JSON.
+func nested(v any, d dialect) string {
+	text := string(encode(v))
+	if d == web {
+		text = strings.ReplaceAll(text, "%", "%25")
+	}
+	return text
+}
+
+func members(in []chat.Participant, d dialect) string {
+	out := make([]member, len(in))
+	for i, p := range in {
+		out[i] = member{ID: string(p.Identity), DisplayName: p.DisplayName, ShareHistoryTime: int64(p.ShareFrom)}
+		if p.Metadata != nil {
+			out[i].Metadata = string(encode(p.Metadata))
+		}
+	}
+	return nested(out, d)
+}
+
+func properties(in *chat.Properties, d dialect) string {
+	out := struct {
+		Topic     string `json:"topic"`
+		Metadata  string `json:"acsChatThreadMetadata"`
+		Retention string `json:"retentionPolicy,omitempty"`
+	}{Topic: in.Topic, Metadata: "{}"}
+	if in.Metadata != nil {
+		out.Metadata = string(encode(in.Metadata))
+	}
+	switch in.Retention.Kind {
+	case chat.RetentionCreationDate:
+		out.Retention = `{"retentionPolicyType":"DeleteAfterCreationTime","executeAfter":"` + chat.MessageID(in.Retention.Days).String() + `.00:00:00"}`
+	case chat.RetentionNone:
+		out.Retention = `{"retentionPolicyType":"None"}`
+	}
+	return nested(out, d)
+}
+
+func iso(t chat.Time) string { return t.Std().Format("2006-01-02T15:04:05.000Z") }
