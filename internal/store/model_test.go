@@ -113,13 +113,22 @@ func (m *machine) somebody(rt *rapid.T) chat.Identity {
 // place draws a thread and who acts in it: mostly a thread that is there and somebody who is in it, for all else is
 // refused.
 func (m *machine) place(rt *rapid.T) (chat.Identity, chat.ThreadID) {
+	return m.placeOf(rt, (*room).present)
+}
+
+// visit draws a thread and who looks at it: mostly somebody who takes or took part.
+func (m *machine) visit(rt *rapid.T) (chat.Identity, chat.ThreadID) {
+	return m.placeOf(rt, func(r *room) []chat.Participant { return r.stays })
+}
+
+func (m *machine) placeOf(rt *rapid.T, likely func(*room) []chat.Participant) (chat.Identity, chat.ThreadID) {
 	n := rapid.IntRange(0, 9).Draw(rt, "thread")
 	if n == 9 || len(m.rooms) == 0 {
 		return m.user(rt), "19:nowhere@thread.v2"
 	}
 	r := m.rooms[len(m.rooms)-1-n%min(len(m.rooms), 3)] // one of the youngest, to get on with them
-	if here := r.present(); len(here) > 0 && rapid.IntRange(0, 4).Draw(rt, "stranger") < 4 {
-		return rapid.SampledFrom(here).Draw(rt, "actor").Identity, r.ID
+	if who := likely(r); len(who) > 0 && rapid.IntRange(0, 4).Draw(rt, "stranger") < 4 {
+		return rapid.SampledFrom(who).Draw(rt, "actor").Identity, r.ID
 	}
 	return m.user(rt), r.ID
 }
@@ -378,7 +387,7 @@ func (m *machine) typeText(rt *rapid.T) {
 }
 
 func (m *machine) getThread(rt *rapid.T) {
-	actor, id := m.place(rt)
+	actor, id := m.visit(rt)
 	got, err := m.GetThread(m.ctx, actor, id)
 	r, no := m.room(id, actor, false)
 	agree(rt, err, no)
@@ -388,7 +397,7 @@ func (m *machine) getThread(rt *rapid.T) {
 }
 
 func (m *machine) getMessage(rt *rapid.T) {
-	actor, id := m.place(rt)
+	actor, id := m.visit(rt)
 	message := m.message(rt, actor, id)
 	got, err := m.GetMessage(m.ctx, actor, id, message)
 	r, no := m.room(id, actor, false)
@@ -420,7 +429,7 @@ func pages[T any](rt *rapid.T, size int, next func(read []T) ([]T, error)) ([]T,
 }
 
 func (m *machine) listMessages(rt *rapid.T) {
-	actor, id := m.place(rt)
+	actor, id := m.visit(rt)
 	since := m.since(rt)
 	size := rapid.IntRange(1, 8).Draw(rt, "page size")
 	got, err := pages(rt, size, func(read []chat.Message) ([]chat.Message, error) {
@@ -453,7 +462,7 @@ func (m *machine) listThreads(rt *rapid.T) {
 }
 
 func (m *machine) listParticipants(rt *rapid.T) {
-	actor, id := m.place(rt)
+	actor, id := m.visit(rt)
 	size := rapid.IntRange(1, 4).Draw(rt, "page size")
 	got, err := pages(rt, size, func(read []chat.Participant) ([]chat.Participant, error) {
 		return m.ListParticipants(m.ctx, actor, id, len(read), size)
@@ -466,7 +475,7 @@ func (m *machine) listParticipants(rt *rapid.T) {
 }
 
 func (m *machine) listReceipts(rt *rapid.T) {
-	actor, id := m.place(rt)
+	actor, id := m.visit(rt)
 	size := rapid.IntRange(1, 4).Draw(rt, "page size")
 	got, err := pages(rt, size, func(read []chat.ReadReceipt) ([]chat.ReadReceipt, error) {
 		return m.ListReadReceipts(m.ctx, actor, id, len(read), size)

@@ -151,10 +151,11 @@ var journal = []test{
 		b.join(lunch, carol)                  // 2
 		b.remove(lunch, bob)                  // 3
 		b.join(lunch, bob)                    // 4
-		b.remove(lunch, alice)                // 5
+		b.remove(lunch, bob)                  // 5: which leaves his first stay as it was
+		b.remove(lunch, alice)                // 6
 		other := b.create(threadID(2), carol)
 		for roster, want := range map[int64][]chat.Identity{
-			0: {}, 1: {alice, bob}, 2: {alice, bob, carol}, 3: {alice, carol}, 4: {alice, bob, carol}, 5: {bob, carol}, 6: {bob, carol},
+			0: {}, 1: {alice, bob}, 2: {alice, bob, carol}, 3: {alice, carol}, 4: {alice, bob, carol}, 5: {alice, carol}, 6: {carol}, 7: {carol},
 		} {
 			got, err := b.db.Audience(b.Context(), thread.Key, roster)
 			b.must(err)

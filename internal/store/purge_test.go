@@ -1,0 +1,76 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// A purge leaves nothing of a thread in any table that has its key, whichever tables there come to be. The journal goes
+// by the time of its events.
+func TestPurgeForgetsNoTable(t *testing.T) {
+	t.Parallel()
+	db, err := Open(t.Context(), "memory:", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	const who, id = chat.Identity("8:acs:a"), chat.ThreadID("19:a@thread.v2")
+	c := &chat.Change{
+		Thread: chat.Thread{ID: id, Roster: 1, Present: 1, Seq: 1, LastID: 1},
+		Join:   []chat.Participant{{Identity: who, Joined: 1}}, Append: []chat.Message{{ID: 1, Seq: 1, Type: chat.Text}},
+	}
+	if _, err := db.Create(t.Context(), c, chat.Creation{Thread: c.Thread}); err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(t.Context(), id, func(v chat.View) (*chat.Change, error) {
+		a, err := v.Access(who)
+		c := &chat.Change{Before: a.Thread, Thread: a.Thread, Receipt: &chat.ReadReceipt{Reader: who, MessageID: 1}}
+		return c, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.AddImage(t.Context(), 1, &chat.Image{ID: "a", Bytes: []byte("a")}); err != nil {
+		t.Fatal(err)
+	}
+	var keyed []string
+	for _, table := range tables(t, db.engine.read()) {
+		var n int
+		if err := db.engine.read().one(t.Context(), []any{&n}, "SELECT count(*) FROM pragma_table_info($1) WHERE name = 'tk'", table); err != nil {
+			t.Fatal(err)
+		}
+		if n > 0 && table != "journal" {
+			keyed = append(keyed, table)
+		}
+	}
+	rows := func(table string) (n int) {
+		if err := db.engine.read().one(t.Context(), []any{&n}, fmt.Sprintf("SELECT count(*) FROM %s WHERE tk = 1", table)); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for _, table := range keyed {
+		if rows(table) == 0 {
+			t.Errorf("%s has nothing of the thread before: this test does not test it", table)
+		}
+	}
+	err = db.Update(t.Context(), id, func(v chat.View) (*chat.Change, error) {
+		a, err := v.Access(who)
+		c := &chat.Change{Before: a.Thread, Thread: a.Thread}
+		c.Thread.DeletedOn = 1
+		return c, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Purge(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range keyed {
+		if n := rows(table); n > 0 {
+			t.Errorf("%s keeps %d rows of the thread", table, n)
+		}
+	}
+}
