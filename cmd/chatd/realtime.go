@@ -12,6 +12,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/httpapi"
 	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/notify/native"
 	"github.com/chatd/chatd/internal/notify/trouter"
 )
 
@@ -19,6 +20,7 @@ import (
 type realtime struct {
 	hub     *notify.Hub
 	trouter *trouter.Server
+	native  http.Handler
 }
 
 func newRealtime(ctx context.Context, cfg *config, core *core, log *slog.Logger, registry prometheus.Registerer) (*realtime, error) {
@@ -48,6 +50,9 @@ func newRealtime(ctx context.Context, cfg *config, core *core, log *slog.Logger,
 			Hub: hub, Metrics: metrics, Authenticate: authenticate, Positions: core.db, Secret: secret,
 			Base: httpapi.Base(cfg.publicURL, cfg.trustedProxies), Origins: cfg.corsOrigins, Now: now, Log: log,
 		}),
+		native: native.New(native.Config{
+			Hub: hub, Metrics: metrics, Authenticate: authenticate, Origins: cfg.corsOrigins, Now: now, Log: log,
+		}),
 	}, nil
 }
 
@@ -65,6 +70,8 @@ func (t *realtime) handler(rest http.Handler) http.Handler {
 		switch {
 		case trouter.Serves(r.URL.Path):
 			t.trouter.ServeHTTP(w, r)
+		case r.URL.Path == "/realtime":
+			t.native.ServeHTTP(w, r)
 		case r.URL.Path == "/" && r.Method == http.MethodGet: // by which clients find out whether the host can be reached
 			send(w, "text/plain", []byte("Trouter"))
 		default:

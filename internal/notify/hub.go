@@ -211,6 +211,16 @@ func (h *Hub) leave(user chat.Identity, s Subscriber) {
 	}
 }
 
+// Position returns the position of the last event that was handed over.
+func (h *Hub) Position() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.position
+}
+
+// Oldest returns the oldest position that can be replayed, 0 when there is none.
+func (h *Hub) Oldest(ctx context.Context) (int64, error) { return h.journal.Oldest(ctx) }
+
 // Replay calls hear for each event behind the position from, up to and with the position to, that the user may hear. missed
 // tells that the journal no longer reaches back to from: then only what it has is replayed.
 func (h *Hub) Replay(ctx context.Context, user chat.Identity, from, to int64, hear func(Heard)) (missed bool, err error) {

@@ -1,0 +1,198 @@
+package native
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/notify"
+)
+
+// Version is the version of the protocol.
+const Version = 1
+
+// frame makes a websocket frame (RFC 6455 section 5.2: text, final, not masked) of a message. Frames are made here and
+// not by the websocket library, so that one can go to many clients and many into one write.
+func frame(message any) []byte {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(message) // the messages below have nothing that cannot be encoded
+	text := bytes.TrimSuffix(body.Bytes(), []byte("\n"))
+	out := make([]byte, 0, 10+len(text))
+	switch n := len(text); {
+	case n < 126:
+		out = append(out, 0x81, byte(n))
+	case n <= math.MaxUint16:
+		out = binary.BigEndian.AppendUint16(append(out, 0x81, 126), uint16(n))
+	default:
+		out = binary.BigEndian.AppendUint64(append(out, 0x81, 127), uint64(n))
+	}
+	return append(out, text...)
+}
+
+// pingFrame is the ping of the websocket protocol.
+var pingFrame = []byte{0x89, 0}
+
+var pongFrame = frame(struct {
+	Type string `json:"type"`
+}{"pong"})
+
+// positionFrame says that all up to a position was sent; the type "ready" says that what follows is behind it.
+func positionFrame(kind string, position int64) []byte {
+	return frame(struct {
+		Type     string `json:"type"`
+		Position string `json:"position"`
+	}{kind, decimal(position)})
+}
+
+func gapFrame(after, oldest int64) []byte {
+	return frame(struct {
+		Type   string `json:"type"`
+		After  string `json:"after"`
+		Oldest string `json:"oldest"`
+	}{"gap", decimal(after), decimal(oldest)})
+}
+
+// eventFrame is the frame of an event, the same for all who hear it.
+func eventFrame(h notify.Heard) []byte {
+	return h.Shared.Once("native", func() []byte { return frame(toEvent(h.Event)) })
+}
+
+type eventModel struct {
+	Type         string             `json:"type"`
+	Position     string             `json:"position"`
+	Event        chat.EventKind     `json:"event"`
+	ThreadID     chat.ThreadID      `json:"threadId"`
+	At           stamp              `json:"at"`
+	Version      string             `json:"version"`
+	By           *userModel         `json:"by,omitempty"`
+	Message      *messageModel      `json:"message,omitempty"`
+	Receipt      *receiptModel      `json:"receipt,omitempty"`
+	Thread       *threadModel       `json:"thread,omitempty"`
+	Participants []participantModel `json:"participants,omitempty"`
+}
+
+type userModel struct {
+	ID          chat.Identity `json:"id"`
+	DisplayName string        `json:"displayName,omitempty"`
+}
+
+type messageModel struct {
+	ID         string            `json:"id"`
+	Type       chat.MessageType  `json:"type"`
+	SequenceID string            `json:"sequenceId"`
+	Version    string            `json:"version"`
+	Content    contentModel      `json:"content"`
+	SenderName string            `json:"senderDisplayName,omitempty"`
+	CreatedOn  stamp             `json:"createdOn"`
+	Sender     chat.Identity     `json:"senderId"`
+	EditedOn   stamp             `json:"editedOn,omitzero"`
+	DeletedOn  stamp             `json:"deletedOn,omitzero"`
+	Metadata   map[string]string `json:"metadata,omitempty"`
+}
+
+type contentModel struct {
+	Message     string            `json:"message"`
+	Attachments []attachmentModel `json:"attachments,omitempty"`
+}
+
+type attachmentModel struct {
+	ID         string `json:"id"`
+	Type       string `json:"attachmentType"`
+	Name       string `json:"name,omitempty"`
+	URL        string `json:"url,omitempty"`
+	PreviewURL string `json:"previewUrl,omitempty"`
+}
+
+type receiptModel struct {
+	Sender    chat.Identity `json:"senderId"`
+	MessageID string        `json:"chatMessageId"`
+	ReadOn    stamp         `json:"readOn"`
+}
+
+type threadModel struct {
+	Topic           string            `json:"topic"`
+	Metadata        map[string]string `json:"metadata,omitempty"`
+	RetentionPolicy *retentionModel   `json:"retentionPolicy,omitempty"`
+	MessagingPolicy *policyModel      `json:"messagingPolicy,omitempty"`
+}
+
+type retentionModel struct {
+	Kind string `json:"kind"`
+	Days int    `json:"deleteThreadAfterDays,omitempty"`
+}
+
+type policyModel struct {
+	TextOnly bool `json:"textOnlyChat"`
+}
+
+type participantModel struct {
+	ID               chat.Identity `json:"id"`
+	DisplayName      string        `json:"displayName,omitempty"`
+	ShareHistoryTime stamp         `json:"shareHistoryTime"`
+}
+
+func toEvent(e *chat.Event) eventModel {
+	out := eventModel{
+		Type: "event", Position: decimal(e.Position), Event: e.Kind, ThreadID: e.ThreadID, At: stamp(e.At), Version: decimal(e.Version),
+		Message: toMessage(e.Message), Thread: toThread(e.Properties),
+	}
+	if e.Actor != "" {
+		out.By = &userModel{e.Actor, e.ActorName}
+	}
+	if r := e.Receipt; r != nil {
+		out.Receipt = &receiptModel{r.Reader, r.MessageID.String(), stamp(r.ReadOn)}
+	}
+	for _, p := range e.Participants {
+		out.Participants = append(out.Participants, participantModel{p.Identity, p.DisplayName, stamp(p.ShareFrom)})
+	}
+	return out
+}
+
+func toMessage(m *chat.Message) *messageModel {
+	if m == nil {
+		return nil
+	}
+	out := &messageModel{
+		ID: m.ID.String(), Type: m.Type, SequenceID: decimal(m.Seq), Version: decimal(m.Version), Sender: m.Sender, SenderName: m.SenderName,
+		Content: contentModel{Message: m.Content.Text}, CreatedOn: stamp(m.CreatedOn()), EditedOn: stamp(m.EditedOn),
+		DeletedOn: stamp(m.DeletedOn), Metadata: m.Metadata,
+	}
+	for _, a := range m.Content.Attachments {
+		out.Content.Attachments = append(out.Content.Attachments, attachmentModel(a))
+	}
+	return out
+}
+
+func toThread(p *chat.Properties) *threadModel {
+	if p == nil {
+		return nil
+	}
+	out := &threadModel{Topic: p.Topic, Metadata: p.Metadata}
+	if p.Retention.Kind != "" {
+		out.RetentionPolicy = &retentionModel{p.Retention.Kind, p.Retention.Days}
+	}
+	if p.TextOnly {
+		out.MessagingPolicy = &policyModel{true}
+	}
+	return out
+}
+
+// stamp is a moment, written as RFC 3339 in UTC with milliseconds.
+type stamp chat.Time
+
+// MarshalJSON writes what no such form has, which a client may have sent, as the year 1.
+func (s stamp) MarshalJSON() ([]byte, error) {
+	at := chat.Time(s).Std()
+	if y := at.Year(); y < 1 || y > 9999 {
+		at = time.Time{}
+	}
+	return at.AppendFormat(nil, `"2006-01-02T15:04:05.000Z"`), nil
+}
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }

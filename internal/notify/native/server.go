@@ -1,0 +1,216 @@
+package native
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/notify"
+)
+
+// Config is what the server is made of. Hub, Metrics, Authenticate and Now are demanded.
+type Config struct {
+	Hub     *notify.Hub
+	Metrics *notify.Metrics
+	// Authenticate returns whose token it is and when it ends. A token that is refused is a *chat.Error of kind
+	// Unauthorized or Forbidden, whose Reason the client is told.
+	Authenticate func(ctx context.Context, token string) (user chat.Identity, expires chat.Time, err error)
+	Origins      []string // of web pages that may connect beside those of this host; "*" for all
+	Log          *slog.Logger
+	Now          func() chat.Time
+
+	MaxPerUser   int           // connections; 0 for 50
+	MaxTotal     int           // connections; 0 for 20,000
+	WriteTimeout time.Duration // for a client to take what is written; 0 for 10 s
+	Ping         time.Duration // between pings; who answers none until the next is gone; 0 for 30 s
+}
+
+// Server serves GET /realtime.
+type Server struct {
+	Config
+	queued  prometheus.Gauge
+	writers sync.Pool // of *bufio.Writer, in use only while something is written
+
+	mu    sync.Mutex
+	left  sync.Cond // a connection has ended
+	total int
+	users map[chat.Identity]int
+}
+
+// New returns the handler.
+func New(c Config) *Server {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.MaxPerUser, c.MaxTotal = cmp.Or(c.MaxPerUser, 50), cmp.Or(c.MaxTotal, 20_000)
+	c.WriteTimeout, c.Ping = cmp.Or(c.WriteTimeout, 10*time.Second), cmp.Or(c.Ping, 30*time.Second)
+	s := &Server{Config: c, queued: c.Metrics.QueueBytes.WithLabelValues(protocol), users: map[chat.Identity]int{}}
+	s.left.L = &s.mu
+	s.writers.New = func() any { return bufio.NewWriterSize(nil, writeBytes) }
+	return s
+}
+
+// protocol is the label of metrics.
+const protocol = "native"
+
+// writeBytes is how much of what is queued goes into one write.
+const writeBytes = 16 << 10
+
+// ServeHTTP takes a connection over and returns when it is ready and has caught up.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if q := r.URL.Query(); q.Has("token") || q.Has("access_token") {
+		http.Error(w, "a token in a URL ends up in logs: send it in the header Authorization or in the start message", http.StatusBadRequest)
+		return
+	}
+	if !s.allows(r) {
+		http.Error(w, "origin is not allowed", http.StatusForbidden)
+		return
+	}
+	c, err := s.upgrade(w, r)
+	if err != nil {
+		s.Log.Debug("no websocket", "error", err) // the client has its answer
+		return
+	}
+	if !s.enter() {
+		_ = c.ws.Close(CloseTooMany, "too many connections")
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background()) // the request's would keep all of the request
+	defer cancel()
+	c.cancel = cancel
+	from, at, err := c.start(bearer(r))
+	if err != nil {
+		c.refuse(err)
+		s.leave(c.user)
+		return
+	}
+	go c.read()
+	c.catchUp(ctx, from, at)
+}
+
+// allows reports whether a page of the request's origin may connect. Browsers do not ask before a websocket as they do
+// before other requests, they only say who wants it.
+func (s *Server) allows(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || slices.Contains(s.Origins, "*") || slices.Contains(s.Origins, origin) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(u.Host, r.Host)
+}
+
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) {
+	c := &conn{server: s}
+	l := &lean{ResponseWriter: w, timeout: s.WriteTimeout}
+	var err error
+	c.ws, err = websocket.Accept(l, r, &websocket.AcceptOptions{
+		InsecureSkipVerify: true, // allows has looked
+		OnPongReceived:     c.pong,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.net = l.conn
+	c.ws.SetReadLimit(-1) // receive has its own, with a code of its own
+	return c, nil
+}
+
+// lean gives the websocket library small buffers, since all that goes through them is what clients send and answers to
+// pings: those of net/http hold 8 KiB for as long as the connection is open.
+type lean struct {
+	http.ResponseWriter
+	timeout time.Duration
+	conn    net.Conn
+}
+
+// Hijack takes the connection over.
+func (l *lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(l.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	l.conn = timed{conn, l.timeout}
+	early := rw.Reader.Buffered() // sent with the request; the library goes on with what is buffered, and the connection
+	r := bufio.NewReaderSize(io.LimitReader(rw.Reader, int64(early)), max(early, 512))
+	_, err = r.Peek(early)
+	return l.conn, bufio.NewReadWriter(r, bufio.NewWriterSize(l.conn, 256)), err
+}
+
+// timed is a connection on which each write has its time.
+type timed struct {
+	net.Conn
+	timeout time.Duration
+}
+
+// Write writes within the time.
+func (t timed) Write(p []byte) (int, error) {
+	if err := t.SetWriteDeadline(time.Now().Add(t.timeout)); err != nil {
+		return 0, err
+	}
+	return t.Conn.Write(p)
+}
+
+// enter counts a connection, if there is room for it.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.total >= s.MaxTotal {
+		return false
+	}
+	s.total++
+	s.Metrics.Connections.WithLabelValues(protocol).Inc()
+	return true
+}
+
+// admit counts it for its user, likewise.
+func (s *Server) admit(user chat.Identity) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users[user] >= s.MaxPerUser {
+		return false
+	}
+	s.users[user]++
+	return true
+}
+
+// leave undoes both; user is empty for one who was not admitted.
+func (s *Server) leave(user chat.Identity) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users[user]--; s.users[user] <= 0 {
+		delete(s.users, user)
+	}
+	s.total--
+	s.Metrics.Connections.WithLabelValues(protocol).Dec()
+	s.left.Broadcast()
+}
+
+// Wait returns when no connection is open. After the hub has stopped, all end by themselves within some seconds.
+func (s *Server) Wait() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.total > 0 {
+		s.left.Wait()
+	}
+}

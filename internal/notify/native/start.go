@@ -1,0 +1,207 @@
+package native
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/notify"
+)
+
+const (
+	startTimeout = 10 * time.Second // for a client to send its first message, and for its token to be looked at
+	maxThreads   = 100              // in a filter
+	maxReplay    = 1_000_000        // events of the journal that are searched for what a client missed
+)
+
+// startMessage is the first message of a client.
+type startMessage struct {
+	Version int             `json:"version"`
+	Token   string          `json:"token"`
+	Threads []chat.ThreadID `json:"threads"`
+	After   *string         `json:"after"`
+	from    int64           // After as a number
+}
+
+// parseMessage returns the type of a message.
+func parseMessage(data []byte) (string, error) {
+	var m struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(data, &m); err != nil || m.Type == "" {
+		return "", badFrame("want a JSON object with a type")
+	}
+	return m.Type, nil
+}
+
+func parseStart(data []byte) (*startMessage, error) {
+	kind, err := parseMessage(data)
+	if err != nil {
+		return nil, err
+	}
+	var m startMessage
+	switch {
+	case kind != "start":
+		return nil, badFrame("the first message must be start")
+	case json.Unmarshal(data, &m) != nil:
+		return nil, badFrame("malformed start message")
+	case m.Version != Version:
+		return nil, badFrame(fmt.Sprintf("version is not supported, want %d", Version))
+	case len(m.Threads) > maxThreads:
+		return nil, badFrame(fmt.Sprintf("too many threads, at most %d", maxThreads))
+	}
+	for _, id := range m.Threads {
+		if !id.WellFormed() {
+			return nil, badFrame("malformed thread id")
+		}
+	}
+	if m.After != nil {
+		n, err := strconv.ParseUint(*m.After, 10, 63)
+		if err != nil {
+			return nil, badFrame("malformed position")
+		}
+		m.from = int64(n)
+	}
+	return &m, nil
+}
+
+// start waits for the first message, authenticates and subscribes. What the client is to be told first are the events
+// behind from up to at; both are the same for one that begins. An error is a closing, or the client is gone.
+func (c *conn) start(token string) (from, at int64, err error) {
+	_ = c.net.SetReadDeadline(time.Now().Add(startTimeout)) // fails on a closed connection, as reading will
+	m, err := c.first()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = c.net.SetReadDeadline(time.Time{}) // the client's answer to the closing shall be read
+		return 0, 0, closing{CloseSlow, "no start message"}
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	token = cmp.Or(m.Token, token)
+	user, expires, err := c.authenticate(token)
+	if err != nil {
+		return 0, 0, err
+	}
+	if !c.server.admit(user) {
+		return 0, 0, closing{CloseTooMany, "too many connections of this user"}
+	}
+	c.user = user
+	return c.subscribe(m, token, expires)
+}
+
+// first reads the first message.
+func (c *conn) first() (*startMessage, error) {
+	kind, r, err := c.ws.Reader(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	data, err := message(kind, r)
+	if err != nil {
+		return nil, err
+	}
+	return parseStart(data)
+}
+
+func (c *conn) authenticate(token string) (chat.Identity, chat.Time, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	user, expires, err := c.server.Authenticate(ctx, token)
+	var e *chat.Error
+	switch {
+	case err == nil:
+		return user, expires, nil
+	case errors.As(err, &e) && (e.Kind == chat.Unauthorized || e.Kind == chat.Forbidden):
+		return "", 0, closing{CloseUnauthorized, fmt.Sprintf("%.120s", e.Reason)}
+	default:
+		c.server.Log.Error("token cannot be checked", "error", err)
+		return "", 0, closing{CloseInternal, "try again"}
+	}
+}
+
+// subscribe begins to listen. What the hub offers from here on waits until catchUp is done.
+func (c *conn) subscribe(m *startMessage, token string, expires chat.Time) (from, at int64, err error) {
+	for _, id := range m.Threads {
+		if c.threads == nil {
+			c.threads = map[chat.ThreadID]bool{}
+		}
+		c.threads[id] = true
+	}
+	c.writing = true
+	at, leave := c.server.Hub.Subscribe(c.user, c)
+	if from = at; m.After != nil {
+		from = m.from
+		c.server.Metrics.Reconnects.WithLabelValues(protocol).Inc()
+	}
+	_, _, err = c.authenticate(token) // again: a revocation since the first time found nobody to end
+	if err == nil && from > at {
+		err = badFrame("position is ahead of this server")
+	}
+	if err != nil {
+		leave()
+		c.finish(closing{CloseGoingAway, ""}) // gives back what was queued
+		return 0, 0, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leave, c.at = leave, max(c.at, at)
+	c.expiry = time.AfterFunc(time.Duration(expires-c.server.Now())*time.Millisecond, func() { c.End(notify.Expired) })
+	c.beats = time.AfterFunc(c.server.Ping, c.beat)
+	_ = c.net.SetReadDeadline(time.Now().Add(2 * c.server.Ping))
+	return from, at, nil
+}
+
+// refuse closes a connection that has not begun.
+func (c *conn) refuse(err error) {
+	var with closing
+	if !errors.As(err, &with) {
+		_ = c.ws.CloseNow() // it is gone
+		return
+	}
+	c.server.Log.Debug("listener refused", "code", int(with.code), "reason", with.reason)
+	_ = c.ws.Close(with.code, with.reason) // gone now, one way or the other
+}
+
+// catchUp tells the client what it missed, then what was queued meanwhile.
+func (c *conn) catchUp(ctx context.Context, from, at int64) {
+	w := c.writer()
+	send(w, positionFrame("ready", from))
+	if from < at {
+		if err := c.replay(ctx, w, from, at); err != nil && ctx.Err() == nil {
+			c.server.Log.Error("journal cannot be replayed", "error", err)
+			c.finish(closing{CloseInternal, "try again"})
+		}
+	}
+	c.write(w)
+}
+
+// replay writes the events that the client missed. That there may be more, of which the journal knows nothing, comes
+// first.
+func (c *conn) replay(ctx context.Context, w *bufio.Writer, from, at int64) error {
+	oldest, err := c.server.Hub.Oldest(ctx)
+	if err != nil {
+		return err
+	}
+	if oldest = max(oldest, at-maxReplay+1); oldest > from+1 {
+		send(w, gapFrame(from, oldest))
+		from = oldest - 1
+	}
+	_, err = c.server.Hub.Replay(ctx, c.user, from, at, func(h notify.Heard) {
+		if ctx.Err() != nil || c.threads != nil && !c.threads[h.ThreadID] {
+			return
+		}
+		if send(w, eventFrame(h)) != nil {
+			c.cancel()
+		}
+	})
+	if err = cmp.Or(err, ctx.Err()); err == nil { // the client must not take for told what was left out
+		send(w, positionFrame("position", at))
+	}
+	return err
+}
