@@ -14,7 +14,10 @@ func TestNewImage(t *testing.T) {
 	form := regexp.MustCompile(`^0-[a-z]{2}-d[0-9]-[0-9a-f]{32}$`) // example of the specification, 2024-03-15-preview
 	seen := map[string]bool{}
 	for _, c := range []struct{ kind, bytes string }{
-		{"image/png", png}, {"image/jpeg", "\xff\xd8\xff\xe0"}, {"image/gif", "GIF89a"}, {"image/bmp", "BM1234"},
+		{"image/png", png},
+		{"image/jpeg", "\xff\xd8\xff\xe0"},
+		{"image/gif", "GIF89a"},
+		{"image/bmp", "BM1234"},
 		{"image/webp", "RIFF\x00\x00\x00\x00WEBPVP8 "},
 	} {
 		got, err := newImage(alice, "a.png", []byte(c.bytes), noon) // the bytes tell the type, whatever the name says

@@ -17,11 +17,13 @@ func TestPost(t *testing.T) {
 		{"text where no type is named", NewMessage{Content: "hello"}, Message{Type: Text, Content: Content{Text: "hello"}, Sender: alice}},
 		{"text", NewMessage{Type: Text, Content: "hello"}, Message{Type: Text, Content: Content{Text: "hello"}, Sender: alice}},
 		{
-			"everything", NewMessage{Type: HTML, Content: "<i>hello</i>", SenderName: "Alice", Metadata: map[string]string{"k": "v"}},
+			"everything",
+			NewMessage{Type: HTML, Content: "<i>hello</i>", SenderName: "Alice", Metadata: map[string]string{"k": "v"}},
 			Message{Type: HTML, Content: Content{Text: "<i>hello</i>"}, Sender: alice, SenderName: "Alice", Metadata: map[string]string{"k": "v"}},
 		},
 		{
-			"an attachment alone, of high priority", NewMessage{High: true, Attachments: []Attachment{{ID: "1", Type: AttachedImage}}},
+			"an attachment alone, of high priority",
+			NewMessage{High: true, Attachments: []Attachment{{ID: "1", Type: AttachedImage}}},
 			Message{Type: Text, Content: Content{Attachments: []Attachment{{ID: "1", Type: AttachedImage}}}, Sender: alice, High: true},
 		},
 		{"text as it is, markup and white space too", NewMessage{Content: " <b> \n\t'\"\\ 😀"}, Message{

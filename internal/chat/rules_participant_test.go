@@ -11,7 +11,8 @@ func TestAddParticipants(t *testing.T) {
 	a := present(bob) // any participant may add
 	here := []Participant{{Identity: alice, Joined: 1}, {Identity: bob, Joined: 1}}
 	in := []NewParticipant{
-		{Identity: dave}, {Identity: alice, DisplayName: "Somebody"},
+		{Identity: dave},
+		{Identity: alice, DisplayName: "Somebody"},
 		{Identity: carol, DisplayName: "Carol", ShareFrom: noon, Metadata: map[string]string{"role": "guest"}},
 	}
 	c, invalid, err := addParticipants(a, here, bob, in, everyone(alice, carol), noon)

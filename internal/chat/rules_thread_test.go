@@ -59,31 +59,41 @@ func TestCreateThreadParticipants(t *testing.T) {
 		{"nobody but the creator", nil, []Participant{{Identity: alice, Joined: 1}}, nil},
 		{
 			"the creator first, then the order of the request", additions(carol, bob),
-			[]Participant{{Identity: alice, Joined: 1}, {Identity: carol, Joined: 1}, {Identity: bob, Joined: 1}}, nil,
+			[]Participant{{Identity: alice, Joined: 1}, {Identity: carol, Joined: 1}, {Identity: bob, Joined: 1}},
+			nil,
 		},
 		{
-			"a creator who names themselves", []NewParticipant{{Identity: bob}, {Identity: alice, DisplayName: "Alice", ShareFrom: 5}},
-			[]Participant{{Identity: alice, DisplayName: "Alice", ShareFrom: 5, Joined: 1}, {Identity: bob, Joined: 1}}, nil,
+			"a creator who names themselves",
+			[]NewParticipant{{Identity: bob}, {Identity: alice, DisplayName: "Alice", ShareFrom: 5}},
+			[]Participant{{Identity: alice, DisplayName: "Alice", ShareFrom: 5, Joined: 1}, {Identity: bob, Joined: 1}},
+			nil,
 		},
 		{
-			"a creator named twice counts as named first", []NewParticipant{{Identity: alice, DisplayName: "Alice"}, {Identity: alice, DisplayName: "Alicia"}},
-			[]Participant{{Identity: alice, DisplayName: "Alice", Joined: 1}}, nil,
+			"a creator named twice counts as named first",
+			[]NewParticipant{{Identity: alice, DisplayName: "Alice"}, {Identity: alice, DisplayName: "Alicia"}},
+			[]Participant{{Identity: alice, DisplayName: "Alice", Joined: 1}},
+			nil,
 		},
 		{
-			"somebody named twice counts as named first", []NewParticipant{{Identity: bob, DisplayName: "Bob"}, {Identity: bob, DisplayName: "Robert"}},
-			[]Participant{{Identity: alice, Joined: 1}, {Identity: bob, DisplayName: "Bob", Joined: 1}}, nil,
+			"somebody named twice counts as named first",
+			[]NewParticipant{{Identity: bob, DisplayName: "Bob"}, {Identity: bob, DisplayName: "Robert"}},
+			[]Participant{{Identity: alice, Joined: 1}, {Identity: bob, DisplayName: "Bob", Joined: 1}},
+			nil,
 		},
 		{
 			"unknown users are left out", additions(dave, bob),
-			[]Participant{{Identity: alice, Joined: 1}, {Identity: bob, Joined: 1}}, []InvalidParticipant{refuse(dave)},
+			[]Participant{{Identity: alice, Joined: 1}, {Identity: bob, Joined: 1}},
+			[]InvalidParticipant{refuse(dave)},
 		},
 		{
 			"an unknown user named twice is reported once", additions(dave, dave),
-			[]Participant{{Identity: alice, Joined: 1}}, []InvalidParticipant{refuse(dave)},
+			[]Participant{{Identity: alice, Joined: 1}},
+			[]InvalidParticipant{refuse(dave)},
 		},
 		{ // azure-sdk-for-net issue 41885
 			"Teams users cannot be added", additions(teams),
-			[]Participant{{Identity: alice, Joined: 1}}, []InvalidParticipant{refuse(teams)},
+			[]Participant{{Identity: alice, Joined: 1}},
+			[]InvalidParticipant{refuse(teams)},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -91,8 +92,10 @@ func (s *Service) ListMessages(ctx context.Context, actor Identity, id ThreadID,
 	if err != nil {
 		return nil, err
 	}
+	// Where the history has no end, it ends for this call at what was there when the membership was: what follows may be
+	// said after a removal.
 	return s.store.Messages(ctx, a.Thread.Key, MessageQuery{
-		From: max(a.first(), MessageID(since)), To: a.last(), Before: before, Limit: limit,
+		From: max(a.first(), MessageID(since)), To: cmp.Or(a.last(), a.Thread.LastID), Before: before, Limit: limit,
 	})
 }
 
@@ -102,7 +105,7 @@ func (s *Service) GetMessage(ctx context.Context, actor Identity, id ThreadID, m
 	if err != nil {
 		return nil, err
 	}
-	if !a.sees(message) {
+	if !a.sees(message) || message > a.Thread.LastID { // see ListMessages
 		return nil, notFound("message is outside the history of the participant")
 	}
 	return s.store.Message(ctx, a.Thread.Key, message)

@@ -310,6 +310,54 @@ func TestHistoryOfStays(t *testing.T) {
 	}
 }
 
+// removing is a store in which somebody is removed, and something is said, while a read is under way.
+type removing struct {
+	chat.Store
+	meanwhile func()
+}
+
+func (s removing) Messages(ctx context.Context, thread int64, q chat.MessageQuery) ([]chat.Message, error) {
+	s.meanwhile()
+	return s.Store.Messages(ctx, thread, q)
+}
+
+func (s removing) Message(ctx context.Context, thread int64, id chat.MessageID) (*chat.Message, error) {
+	s.meanwhile()
+	return s.Store.Message(ctx, thread, id)
+}
+
+func TestRemovedWhileReading(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	alice, bob := b.user(1), b.user(2)
+	thread := b.thread(alice, bob)
+	next := chat.MessageID(b.now + 2000) // bob knows well when alice speaks
+	s := chat.NewService(removing{b.store, func() {
+		b.must(b.RemoveParticipant(ctx, alice, thread, bob))
+		if m := b.say(alice, thread, "not for bob"); m.ID != next {
+			t.Errorf("message %d, want %d", m.ID, next)
+		}
+	}}, b.tick)
+	if m, err := s.GetMessage(ctx, bob, thread, next); chat.KindOf(err) != chat.NotFound {
+		t.Errorf("a message after the removal is read: %+v, %v", m, err)
+	}
+
+	_, err := b.AddParticipants(ctx, alice, thread, []chat.NewParticipant{{Identity: bob}})
+	b.must(err)
+	next = chat.MessageID(b.now + 2000)
+	got, err := s.ListMessages(ctx, bob, thread, 0, 0, 100)
+	b.must(err)
+	for _, m := range got {
+		if m.ID >= next {
+			t.Errorf("a message after the removal is listed: %+v", m)
+		}
+	}
+	if len(got) == 0 {
+		t.Error("nothing is listed")
+	}
+}
+
 // Above twenty participants there are neither receipts nor typing, and no complaint (concepts page of ACS Chat).
 func TestCrowd(t *testing.T) {
 	t.Parallel()

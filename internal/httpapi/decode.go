@@ -37,7 +37,10 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(s.BodyTimeout)) // a test recorder has no deadlines
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	_ = control.SetReadDeadline(time.Time{})
+	if err == nil && int64(len(body)) <= limit {
+		// Not before the end: net/http reads on after the answer, and would wait for the rest for ever.
+		_ = control.SetReadDeadline(time.Time{})
+	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, errSlowBody

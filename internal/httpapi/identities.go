@@ -108,8 +108,6 @@ type exchangeTeamsRequest struct {
 	tokenOnly bool // before 2022-06-01 the body held nothing else
 }
 
-func (in *exchangeTeamsRequest) limit(v Version) { in.tokenOnly = v < identityTeams }
-
 // exchangeTeamsToken refuses every token, an empty one alike: no issuer of Teams tokens is known to this server. The other
 // fields are checked first, as the service does (recordings of the JavaScript and Python suites).
 func (s *server) exchangeTeamsToken(_ *call, in exchangeTeamsRequest) (reply, error) {

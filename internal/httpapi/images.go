@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/chatd/chatd/internal/chat"
 )
@@ -71,19 +72,19 @@ func fromAttachments(in []attachmentModel) []chat.Attachment {
 }
 
 // toAttachments gives uploaded images the addresses at which the caller finds them.
-func toAttachments(in []chat.Attachment, base string) *[]attachmentModel {
+func toAttachments(in []chat.Attachment, address func(image, view string) string) *[]attachmentModel {
 	out := make([]attachmentModel, len(in))
 	for i, a := range in {
 		out[i] = attachmentModel(a)
 		if a.Type == chat.AttachedImage && a.URL == "" {
-			out[i].URL = base + a.ID + "/views/original"
-			out[i].PreviewURL = base + a.ID + "/views/small"
+			out[i].URL, out[i].PreviewURL = address(a.ID, "original"), address(a.ID, "small")
 		}
 	}
 	return &out
 }
 
-// imageBase is where the images of the call's thread are.
-func (c *call) imageBase() string {
-	return c.links.thread(c.r, c.thread()) + "/images/"
+// imageAddress is where an image of the call's thread is. Clients call it as it is, so it names a version (quickstart
+// "Enable inline image support" of the ACS documentation).
+func (c *call) imageAddress(image, view string) string {
+	return c.links.thread(c.r, c.thread()) + "/images/" + url.PathEscape(image) + "/views/" + view + "?api-version=" + string(withImages(c.version))
 }

@@ -17,6 +17,8 @@ type sendMessageRequest struct {
 	priority string // only in the oldest version
 }
 
+func isHigh(priority string) bool { return strings.EqualFold(priority, "high") }
+
 type sendMessageReply struct {
 	ID string `json:"id"`
 }
@@ -25,7 +27,7 @@ func (s *server) sendMessage(c *call, in sendMessageRequest) (reply, error) {
 	thread := c.thread()
 	m, err := s.Chat.SendMessage(c, c.user(), thread, chat.NewMessage{
 		Type: chat.MessageType(strings.ToLower(in.Type)), Content: in.Content, SenderName: in.SenderName, Metadata: in.Metadata,
-		High: strings.EqualFold(in.priority, "high"), Attachments: fromAttachments(in.Attachments),
+		High: isHigh(in.priority), Attachments: fromAttachments(in.Attachments),
 	})
 	if err != nil {
 		return reply{}, err
@@ -37,8 +39,7 @@ func (s *server) sendMessage(c *call, in sendMessageRequest) (reply, error) {
 // lists; the .NET tests count on it).
 func (s *server) listMessages(c *call) (reply, error) {
 	return s.listMessagesAs(c, func(_ chat.ThreadID, messages []chat.Message, next string) any {
-		base := c.imageBase()
-		return list[messageModel]{Value: models(messages, func(m *chat.Message) messageModel { return toMessage(m, base) }), NextLink: next}
+		return list[messageModel]{Value: models(messages, func(m *chat.Message) messageModel { return toMessage(m, c.imageAddress) }), NextLink: next}
 	})
 }
 
@@ -77,7 +78,7 @@ func (s *server) getMessage(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(toMessage(m, c.imageBase()))
+	return ok(toMessage(m, c.imageAddress))
 }
 
 func (s *server) message(c *call) (*chat.Message, error) {
@@ -92,6 +93,8 @@ type updateMessageRequest struct {
 	Content     *string           `json:"content"`
 	Metadata    map[string]string `json:"metadata"`
 	Attachments []attachmentModel `json:"attachments"`
+
+	priority *string // only in the oldest version
 }
 
 func (s *server) updateMessage(c *call, in updateMessageRequest) (reply, error) {
@@ -99,9 +102,12 @@ func (s *server) updateMessage(c *call, in updateMessageRequest) (reply, error) 
 	if err != nil {
 		return reply{}, err
 	}
-	return done(http.StatusNoContent, s.Chat.UpdateMessage(c, c.user(), c.thread(), id, chat.MessageUpdate{
-		Content: in.Content, Metadata: in.Metadata, Attachments: fromAttachments(in.Attachments),
-	}))
+	update := chat.MessageUpdate{Content: in.Content, Metadata: in.Metadata, Attachments: fromAttachments(in.Attachments)}
+	if in.priority != nil {
+		high := isHigh(*in.priority)
+		update.High = &high
+	}
+	return done(http.StatusNoContent, s.Chat.UpdateMessage(c, c.user(), c.thread(), id, update))
 }
 
 func (s *server) deleteMessage(c *call) (reply, error) {

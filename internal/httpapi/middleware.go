@@ -95,7 +95,7 @@ func (s *server) log(r *http.Request, st *state) {
 		attrs = append(attrs, slog.String("client_request_id", cut(st.client, 100)))
 	}
 	if st.reason != nil {
-		attrs = append(attrs, slog.String("reason", st.reason.Error()))
+		attrs = append(attrs, slog.String("reason", cut(st.reason.Error(), 500)))
 	}
 	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }

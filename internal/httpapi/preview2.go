@@ -138,6 +138,22 @@ func (sendMessageRequest) shape(v Version) olderRequest[sendMessageRequest] {
 	return nil
 }
 
+type updateWithPriority struct {
+	Content  *string `json:"content"`
+	Priority *string `json:"priority"`
+}
+
+func (in *updateWithPriority) lift() updateMessageRequest {
+	return updateMessageRequest{Content: in.Content, priority: in.Priority}
+}
+
+func (updateMessageRequest) shape(v Version) olderRequest[updateMessageRequest] {
+	if v <= preview2 {
+		return &updateWithPriority{}
+	}
+	return nil
+}
+
 type messageWithPriority struct {
 	ID         string    `json:"id"`
 	Type       string    `json:"type"`

@@ -73,12 +73,14 @@ func (s *server) router() http.Handler {
 	}
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) { s.refuse(w, r, http.StatusNotFound, "no such route") })
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
+		status := http.StatusNotFound // methods that the router has never heard of come here from any path
 		for _, method := range []string{"GET", "POST", "PATCH", "DELETE"} {
 			if r.Match(chi.NewRouteContext(), method, chi.RouteContext(req.Context()).RoutePath) {
 				w.Header().Add("Allow", method)
+				status = http.StatusMethodNotAllowed
 			}
 		}
-		s.refuse(w, req, http.StatusMethodNotAllowed, "method not allowed")
+		s.refuse(w, req, status, "no such route, or not with this method")
 	})
 	return r
 }

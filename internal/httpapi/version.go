@@ -42,6 +42,7 @@ const (
 	retention                           // retention policy of threads
 	policy                              // messaging policy of threads
 	roles                               // role ids of participants
+	sentAttachments                     // attachments of messages that users send
 )
 
 // chatVersions lists what is served, oldest first, with what is in it. Sources: the published specifications; recordings of
@@ -68,8 +69,8 @@ var chatVersions = []struct {
 	{"2023-11-15-preview", messageMetadata | htmlAttachments | textAttachments | threadMetadata},
 	{"2024-03-01-preview", messageMetadata | htmlAttachments | textAttachments | threadMetadata},
 	{"2024-03-07", messageMetadata | htmlAttachments | textAttachments},
-	{images1, messageMetadata | htmlAttachments | textAttachments | threadMetadata | retention},
-	{images2, messageMetadata | htmlAttachments | textAttachments | threadMetadata | retention | policy},
+	{images1, messageMetadata | htmlAttachments | textAttachments | threadMetadata | retention | sentAttachments},
+	{images2, messageMetadata | htmlAttachments | textAttachments | threadMetadata | retention | sentAttachments | policy},
 	{"2025-03-15", messageMetadata | htmlAttachments | textAttachments | threadMetadata | retention},
 }
 
@@ -89,6 +90,14 @@ var versions, features = func() (map[api][]Version, map[Version]feature) {
 }()
 
 func (v Version) has(f feature) bool { return features[v]&f != 0 }
+
+// withImages returns the version in which to ask for an image that a message of a version has: the same, if it has images.
+func withImages(v Version) Version {
+	if v.has(sentAttachments) {
+		return v
+	}
+	return images2
+}
 
 // serves reports whether a row of the table belongs to a version.
 func (row *route) serves(v Version) bool {
@@ -246,6 +255,54 @@ func (r createIdentityReply) at(v Version) any {
 	return r
 }
 
+// limitThread drops what a version did not know of the properties of a thread.
+func limitThread(v Version, metadata *map[string]string, r **retentionModel, p **policyModel) {
+	if !v.has(threadMetadata) {
+		*metadata = nil
+	}
+	if !v.has(retention) {
+		*r = nil
+	}
+	if !v.has(policy) {
+		*p = nil
+	}
+}
+
+func limitParticipants(v Version, in []participantModel) {
+	for i := range in {
+		if !v.has(threadMetadata) {
+			in[i].Metadata = nil
+		}
+		if !v.has(roles) {
+			in[i].RoleIDs = nil
+		}
+	}
+}
+
+func (in *createThreadRequest) limit(v Version) {
+	limitThread(v, &in.Metadata, &in.RetentionPolicy, &in.MessagingPolicy)
+	limitParticipants(v, in.Participants)
+}
+
+func (in *updateThreadRequest) limit(v Version) {
+	limitThread(v, &in.Metadata, &in.RetentionPolicy, &in.MessagingPolicy)
+}
+
+func (in *addParticipantsRequest) limit(v Version) { limitParticipants(v, in.Participants) }
+
+// limitMessage drops what a version did not know of a message.
+func limitMessage(v Version, metadata *map[string]string, attachments *[]attachmentModel) {
+	if !v.has(messageMetadata) {
+		*metadata = nil
+	}
+	if !v.has(sentAttachments) {
+		*attachments = nil
+	}
+}
+
+func (in *sendMessageRequest) limit(v Version)   { limitMessage(v, &in.Metadata, &in.Attachments) }
+func (in *updateMessageRequest) limit(v Version) { limitMessage(v, &in.Metadata, &in.Attachments) }
+
 func (in *createIdentityRequest) limit(v Version) {
 	if v < identityLifetime {
 		in.ExpiresInMinutes = nil
@@ -260,6 +317,8 @@ func (in *issueTokenRequest) limit(v Version) {
 		in.ExpiresInMinutes = nil
 	}
 }
+
+func (in *exchangeTeamsRequest) limit(v Version) { in.tokenOnly = v < identityTeams }
 
 // envelope renders an error of Chat as the service really sent it, which is not what its specification says (recordings of
 // the Java, Android and CLI suites).

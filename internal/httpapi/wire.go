@@ -277,8 +277,8 @@ type contentModel struct {
 	Initiator    *identifierModel   `json:"initiatorCommunicationIdentifier,omitempty"`
 }
 
-// System messages have no sender at all (all recordings). images is where the images of the thread are.
-func toMessage(m *chat.Message, images string) messageModel {
+// System messages have no sender at all (all recordings). address tells where an image of the thread is.
+func toMessage(m *chat.Message, address func(image, view string) string) messageModel {
 	out := messageModel{
 		ID: m.ID.String(), Type: string(m.Type), SequenceID: chat.MessageID(m.Seq).String(), Version: chat.MessageID(m.Version).String(),
 		SenderName: m.SenderName, CreatedOn: chatTime(m.CreatedOn()), DeletedOn: orNil(m.DeletedOn), EditedOn: orNil(m.EditedOn),
@@ -286,7 +286,7 @@ func toMessage(m *chat.Message, images string) messageModel {
 	}
 	if m.Type.User() {
 		out.Sender = toModel(m.Sender)
-		out.Content = contentModel{Message: &m.Content.Text, Attachments: toAttachments(m.Content.Attachments, images)}
+		out.Content = contentModel{Message: &m.Content.Text, Attachments: toAttachments(m.Content.Attachments, address)}
 		return out
 	}
 	out.Content.Initiator = toModel(m.Content.Initiator)

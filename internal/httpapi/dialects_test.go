@@ -1,0 +1,389 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// dialect is how one version of Chat is spoken from 2020-11-01-preview3 on: what its requests hold and what its answers
+// tell. The table is written from the specifications of the versions and from recordings (CLI suite for attachments, Java
+// and Android suites for errors), apart from the one that the server has. The versions before are in preview2_test.go.
+type dialect struct {
+	version  string
+	token    string // the header of the idempotency token
+	envelope string // of errors
+	flat     bool   // identifiers are strings
+	nested   bool   // who could not be added stands below "errors"
+	tagged   bool   // messages have metadata
+	attached string // the types of message that show attachments
+	attaches bool   // attachments can be sent
+	marked   bool   // threads and participants have metadata
+	retained bool   // threads have a retention policy
+	policed  bool   // threads have a messaging policy
+	roles    bool   // participants have roles
+}
+
+const (
+	repeatability = "repeatability-request-id"
+	wrapped       = "CommunicationError"
+)
+
+var dialects = []dialect{
+	{version: "2020-11-01-preview3", token: "repeatability-Request-ID", envelope: "Error", flat: true, nested: true},
+	{version: "2021-01-27-preview4", token: "repeatability-Request-Id", envelope: "Error", nested: true},
+	{version: "2021-03-01-preview5", token: "idempotency-token", envelope: wrapped},
+	{version: "2021-03-07", token: repeatability, envelope: wrapped},
+	{version: "2021-04-05-preview6", token: repeatability, envelope: wrapped, tagged: true},
+	{version: "2021-09-07", token: repeatability, envelope: wrapped, tagged: true},
+	{version: "2021-10-01-preview7", token: repeatability, envelope: wrapped, tagged: true, roles: true},
+	{version: "2022-04-21-preview8", token: repeatability, envelope: wrapped, tagged: true},
+	{version: "2022-11-15-preview8", token: repeatability, envelope: wrapped, tagged: true},
+	{version: "2023-04-01-preview", token: repeatability, envelope: wrapped, tagged: true, attached: "html"},
+	{version: "2023-07-01-preview", token: repeatability, envelope: wrapped, tagged: true, attached: "html", marked: true},
+	{version: "2023-11-07", token: repeatability, envelope: wrapped, tagged: true, attached: "html"},
+	{version: "2023-11-15-preview", token: repeatability, envelope: wrapped, tagged: true, attached: "html text", marked: true},
+	{version: "2024-03-01-preview", token: repeatability, envelope: wrapped, tagged: true, attached: "html text", marked: true},
+	{version: "2024-03-07", token: repeatability, envelope: wrapped, tagged: true, attached: "html text"},
+	{
+		version: "2024-03-15-preview", token: repeatability, envelope: wrapped, tagged: true, attached: "html text", attaches: true, marked: true,
+		retained: true,
+	},
+	{
+		version: "2024-06-05-preview", token: repeatability, envelope: wrapped, tagged: true, attached: "html text", attaches: true, marked: true,
+		retained: true, policed: true,
+	},
+	{version: "2025-03-15", token: repeatability, envelope: wrapped, tagged: true, attached: "html text", marked: true, retained: true},
+}
+
+// identifierKeys tells how the keys are called under which an identifier stands, as a string first.
+var identifierKeys = map[string][2]string{
+	"participant": {"id", "communicationIdentifier"},
+	"creator":     {"createdBy", "createdByCommunicationIdentifier"},
+	"sender":      {"senderId", "senderCommunicationIdentifier"},
+	"initiator":   {"initiator", "initiatorCommunicationIdentifier"},
+}
+
+// put sets who is meant, in the form of an answer.
+func (d dialect) put(into map[string]any, role, id string) map[string]any {
+	if d.flat {
+		into[identifierKeys[role][0]] = id
+	} else {
+		into[identifierKeys[role][1]] = user(id)
+	}
+	return into
+}
+
+// asked is a participant in the form of a request. SDKs of before 2023 send the nested object alone.
+func (d dialect) asked(id, name string) map[string]any {
+	out := map[string]any{"displayName": name}
+	switch {
+	case d.flat:
+		out["id"] = id
+	case d.version < "2023":
+		out["communicationIdentifier"] = map[string]any{"communicationUser": map[string]any{"id": id}}
+	default:
+		out["communicationIdentifier"] = user(id)
+	}
+	return out
+}
+
+// told is a participant in the form of an answer.
+func (d dialect) told(id, name string) map[string]any {
+	out := d.put(map[string]any{"shareHistoryTime": "1970-01-01T00:00:00Z"}, "participant", id)
+	if name != "" {
+		out["displayName"] = name
+	}
+	return out
+}
+
+func (d dialect) refused(code, message string) map[string]any {
+	inner := map[string]any{"Code": code, "Details": []any{}}
+	if message != "" {
+		inner["Message"] = message
+	}
+	return map[string]any{d.envelope: inner}
+}
+
+// unable is what tells of those who could not be added.
+func (d dialect) unable(into map[string]any, ids ...string) map[string]any {
+	var list []any
+	for _, id := range ids {
+		list = append(list, map[string]any{"target": id, "code": "403", "message": "Permissions check failed"})
+	}
+	if d.nested {
+		into["errors"] = map[string]any{"invalidParticipants": list}
+	} else {
+		into["invalidParticipants"] = list
+	}
+	return into
+}
+
+// said is a message at the time and place that its number in the thread gives it, while the clock of the bench stands still.
+func said(seq int, kind string, content map[string]any) map[string]any {
+	id := strconv.FormatInt(int64(moment)+int64(seq)-1, 10)
+	return map[string]any{
+		"id": id, "version": id, "type": kind, "sequenceId": strconv.Itoa(seq), "content": content, "createdOn": "2025-03-20T10:20:30Z",
+	}
+}
+
+// written is a message of a user.
+func (d dialect) written(seq int, kind, message, sender, name string) map[string]any {
+	out := d.put(said(seq, kind, d.content(kind, message)), "sender", sender)
+	if name != "" || d.flat { // it was never left out then (recordings of the JavaScript and Python suites)
+		out["senderDisplayName"] = name
+	}
+	return out
+}
+
+func (d dialect) content(kind, message string, attachments ...any) map[string]any {
+	out := map[string]any{"message": message}
+	if slices.Contains(strings.Fields(d.attached), kind) {
+		out["attachments"] = append([]any{}, attachments...)
+	}
+	return out
+}
+
+// remove is the request that removes a participant.
+func (d dialect) remove(who caller, t thread, id string) *answer {
+	who.b.Helper()
+	if d.flat {
+		return who.delete(t.path("/participants/" + strings.ReplaceAll(id, ":", "%3A")))
+	}
+	return who.post(t.path("/participants/:remove"), encoded(d.asked(id, "")["communicationIdentifier"]))
+}
+
+// TestConversations holds the same conversation in each dialect. It compares whole answers: what a version does not know
+// must not be there, although all that any version knows is in each request.
+func TestConversations(t *testing.T) {
+	t.Parallel()
+	if spoken := allChat[slices.Index(allChat, chatPreview3):]; len(spoken) != len(dialects) {
+		t.Errorf("%d dialects of %d versions", len(dialects), len(spoken))
+	}
+	for _, d := range dialects {
+		t.Run(d.version, func(t *testing.T) {
+			t.Parallel()
+			c := &conversation{dialect: d, b: newBench(t).at(d.version)}
+			c.alice, c.bob, c.carol = c.b.user(), c.b.user(), c.b.users(1)[0]
+			c.threads(t)
+			c.participants()
+			c.messages()
+			c.edits()
+			c.receipts()
+			c.errors()
+			c.ends()
+		})
+	}
+}
+
+// conversation is one under way.
+type conversation struct {
+	dialect
+	b          *bench
+	alice, bob caller
+	carol      string
+	thread     thread
+	properties map[string]any // of the thread, as answered
+	bobs       map[string]any // bob, as answered
+	listed     []any          // the messages, newest first
+}
+
+func (c *conversation) say(message map[string]any) { c.listed = append([]any{message}, c.listed...) }
+
+func (c *conversation) path(rest string) string { return c.thread.path(rest) }
+
+func (c *conversation) threads(t *testing.T) {
+	asked := c.asked(c.bob.id, "Bob")
+	asked["metadata"], asked["roleIds"] = map[string]any{"role": "host"}, []any{"guest"}
+	body := map[string]any{
+		"topic": "lunch", "participants": []any{c.asked(c.alice.id, "Alice"), asked, c.asked(unknownUser, "")},
+		"metadata":        map[string]any{"team": "blue"},
+		"retentionPolicy": map[string]any{"kind": "threadCreationDate", "deleteThreadAfterDays": 40},
+		"messagingPolicy": map[string]any{"textOnlyChat": !c.policed}, // html is sent later
+	}
+	created := c.alice.post("/chat/threads", encoded(body), c.token+": once").is(http.StatusCreated)
+	c.thread = thread(created.text("chatThread.id"))
+	c.properties = c.put(map[string]any{"id": string(c.thread), "topic": "lunch", "createdOn": "2025-03-20T10:20:30Z"}, "creator", c.alice.id)
+	if c.marked {
+		c.properties["metadata"] = map[string]any{"team": "blue"}
+	}
+	if c.retained {
+		c.properties["retentionPolicy"] = map[string]any{"kind": "threadCreationDate", "deleteThreadAfterDays": 40.0}
+	}
+	made := c.unable(map[string]any{"chatThread": c.properties}, unknownUser)
+	created.same(made)
+	location := c.b.URL + "/chat/threads/" + strings.ReplaceAll(string(c.thread), ":", "%3A")
+	if got := created.header.Get("Location"); got != location {
+		t.Errorf("Location is %q, want %q", got, location)
+	}
+	c.alice.post("/chat/threads", encoded(body), c.token+": once").is(http.StatusCreated).same(made)
+	c.bob.get(location).is(http.StatusOK).same(c.properties)
+	c.bob.get("/chat/threads").is(http.StatusOK).same(map[string]any{"value": []any{
+		map[string]any{"id": string(c.thread), "topic": "lunch", "lastMessageReceivedOn": "2025-03-20T10:20:30Z"},
+	}})
+
+	c.bobs = c.told(c.bob.id, "Bob")
+	if c.marked {
+		c.bobs["metadata"] = map[string]any{"role": "host"}
+	}
+	if c.roles {
+		c.bobs["roleIds"] = []any{"guest"}
+	}
+	present := []any{c.told(c.alice.id, "Alice"), c.bobs}
+	c.say(said(1, "participantAdded", c.put(map[string]any{"participants": present}, "initiator", c.alice.id)))
+	c.say(said(2, "topicUpdated", c.put(map[string]any{"topic": "lunch"}, "initiator", c.alice.id)))
+
+	c.bob.patch(c.path(""), `{"topic":"dinner","metadata":{"team":"","size":"4"},"retentionPolicy":{"kind":"none"}}`).empty(http.StatusNoContent)
+	c.properties["topic"] = "dinner"
+	if c.marked {
+		c.properties["metadata"] = map[string]any{"size": "4"}
+	}
+	if c.retained {
+		c.properties["retentionPolicy"] = map[string]any{"kind": "none"}
+	}
+	c.alice.get(c.path("")).is(http.StatusOK).same(c.properties)
+	c.say(said(3, "topicUpdated", c.put(map[string]any{"topic": "dinner"}, "initiator", c.bob.id)))
+
+	// What the version does not know was not kept either.
+	everything := c.alice.at(newestChat).get(c.path("")).is(http.StatusOK)
+	if !c.marked {
+		everything.lacks("metadata")
+	}
+	if !c.retained {
+		everything.lacks("retentionPolicy")
+	}
+	if !c.policed {
+		c.alice.at(chatLastImages).get(c.path("")).lacks("messagingPolicy")
+	}
+}
+
+func (c *conversation) participants() {
+	add := c.path("/participants/:add")
+	asked := c.asked(c.carol, "Carol")
+	asked["shareHistoryTime"] = "2020-09-08T01:02:14.387Z"
+	c.alice.post(add, encoded(map[string]any{"participants": []any{asked}})).is(http.StatusCreated).same(map[string]any{})
+	c.alice.post(add, encoded(map[string]any{"participants": []any{c.asked(unknownUser, ""), c.asked(c.bob.id, "")}})).
+		is(http.StatusCreated).same(c.unable(map[string]any{}, unknownUser))
+	carols := c.told(c.carol, "Carol")
+	carols["shareHistoryTime"] = "2020-09-08T01:02:14Z"
+	c.say(said(4, "participantAdded", c.put(map[string]any{"participants": []any{carols}}, "initiator", c.alice.id)))
+
+	all := []any{c.told(c.alice.id, "Alice"), c.bobs, carols}
+	c.bob.get(c.path("/participants")).is(http.StatusOK).same(map[string]any{"value": all})
+	first := c.bob.get(c.path("/participants?maxPageSize=2")).is(http.StatusOK)
+	first.same(map[string]any{"value": all[:2], "nextLink": first.text("nextLink")})
+	c.bob.get(first.text("nextLink")).is(http.StatusOK).same(map[string]any{"value": all[2:]})
+
+	c.remove(c.alice, c.thread, c.carol).empty(http.StatusNoContent)
+	c.bob.get(c.path("/participants")).is(http.StatusOK).same(map[string]any{"value": all[:2]})
+	c.say(said(5, "participantRemoved", c.put(map[string]any{"participants": []any{carols}}, "initiator", c.alice.id)))
+}
+
+// plan is an attachment that is elsewhere.
+var plan = map[string]any{"id": "1", "attachmentType": "file", "name": "plan.pdf", "url": "https://files.example.com/plan.pdf"}
+
+func (c *conversation) messages() {
+	send := func(body map[string]any) {
+		a := c.alice.post(c.path("/messages"), encoded(body)).is(http.StatusCreated)
+		a.same(map[string]any{"id": a.text("id")})
+	}
+	send(map[string]any{"content": "hello", "type": "text", "senderDisplayName": "Alice", "metadata": map[string]any{"tags": "a"}})
+	plain := c.written(6, "text", "hello", c.alice.id, "Alice")
+	if c.tagged {
+		plain["metadata"] = map[string]any{"tags": "a"}
+	}
+	send(map[string]any{"content": "<b>look</b>", "type": "html", "attachments": []any{plan}})
+	rich := c.written(7, "html", "<b>look</b>", c.alice.id, "")
+	if c.attaches {
+		rich["content"] = c.content("html", "<b>look</b>", plan)
+	}
+	c.say(plain)
+	c.say(rich)
+
+	c.bob.get(c.path("/messages")).is(http.StatusOK).same(map[string]any{"value": c.listed})
+	for _, m := range c.listed {
+		c.bob.get(c.path("/messages/" + m.(map[string]any)["id"].(string))).is(http.StatusOK).same(m)
+	}
+	first := c.bob.get(c.path("/messages?maxPageSize=4")).is(http.StatusOK)
+	first.same(map[string]any{"value": c.listed[:4], "nextLink": first.text("nextLink")})
+	c.bob.get(first.text("nextLink")).is(http.StatusOK).same(map[string]any{"value": c.listed[4:]})
+	if !strings.HasSuffix(first.text("nextLink"), "&api-version="+c.version) {
+		c.b.Errorf("nextLink is %q, want it in %s", first.text("nextLink"), c.version)
+	}
+}
+
+func (c *conversation) edits() {
+	c.b.clock.advance(time.Minute)
+	rich, plain := c.listed[0].(map[string]any), c.listed[1].(map[string]any)
+	target := c.path("/messages/" + plain["id"].(string))
+	c.alice.patch(target, `{"content":"hey","metadata":{"tags":"","key":"1"},"attachments":[{"id":"2","attachmentType":"file"}]}`).
+		empty(http.StatusNoContent)
+	plain["content"], plain["version"], plain["editedOn"] = c.content("text", "hey"), "1742466090456", "2025-03-20T10:21:30Z"
+	if c.attaches {
+		plain["content"] = c.content("text", "hey", map[string]any{"id": "2", "attachmentType": "file"})
+	}
+	if c.tagged {
+		plain["metadata"] = map[string]any{"key": "1"}
+	}
+	c.bob.get(target).is(http.StatusOK).same(plain)
+	c.alice.patch(target, `{}`).empty(http.StatusNoContent)
+	c.bob.get(target).is(http.StatusOK).same(plain)
+
+	target = c.path("/messages/" + rich["id"].(string))
+	c.alice.delete(target).empty(http.StatusNoContent)
+	rich["content"], rich["version"], rich["deletedOn"] = c.content("html", ""), "1742466090456", "2025-03-20T10:21:30Z"
+	c.bob.get(target).is(http.StatusOK).same(rich)
+	c.bob.get(c.path("/messages")).is(http.StatusOK).same(map[string]any{"value": c.listed})
+}
+
+func (c *conversation) receipts() {
+	plain := c.listed[1].(map[string]any)["id"].(string)
+	c.bob.post(c.path("/readReceipts"), encoded(map[string]any{"chatMessageId": plain})).empty(http.StatusOK)
+	receipt := c.put(map[string]any{"chatMessageId": plain, "readOn": "2025-03-20T10:21:30Z"}, "sender", c.bob.id)
+	c.alice.get(c.path("/readReceipts?maxPageSize=10&skip=0")).is(http.StatusOK).same(map[string]any{"value": []any{receipt}})
+	for _, body := range []string{"", `{}`, `{"senderDisplayName":"Bob"}`} {
+		c.bob.post(c.path("/typing"), body).empty(http.StatusOK)
+	}
+}
+
+func (c *conversation) errors() {
+	stranger := c.b.user()
+	malformed := encoded(map[string]any{"topic": "never", "participants": []any{c.asked("8:acs:fakeid", "")}})
+	const unread = "8:acs:fakeid"
+	noThread := c.thread[:10] + "0@thread.v2"
+	for _, test := range []struct {
+		answer        *answer
+		status        int
+		code, message string
+	}{
+		{c.alice.get(noThread.path("")), 404, "NotFound", "The specified thread id was not found."},
+		{c.alice.get(noThread.path("/participants")), 404, "NotFound", ""},
+		{c.alice.delete("/chat/threads/invalid_chat_thread_id"), 404, "NotFound", ""},
+		{stranger.get(c.path("/messages")), 403, "Forbidden", "User " + stranger.id + " is not a member of the thread " + string(c.thread)},
+		{c.alice.get(c.path("/messages/invalid")), 400, "BadRequest", "Value for MessageId (invalid) is not valid."},
+		{c.alice.patch(c.path("/messages/invalid"), `{"content":"hey"}`), 400, "BadRequest", "Value for MessageId (invalid) is not valid."},
+		{c.alice.post(c.path("/readReceipts"), `{"chatMessageId":"1600000000000"}`), 404, "NotFound", ""},
+		{c.alice.post("/chat/threads", malformed), 400, "BadRequest", "Identifier format is invalid (" + unread + ")."},
+		{c.alice.post(c.path("/participants/:add"), malformed), 400, "BadRequest", "Identifier format is invalid (" + unread + ")."},
+		{c.remove(c.alice, c.thread, unread), 400, "BadRequest", "Identifier format is invalid (" + unread + ")."},
+		{c.alice.post(c.path("/messages"), `{"senderDisplayName":"Alice"}`), 400, "BadRequest", ""},
+		{c.alice.post(c.path("/messages"), `{"content":`), 400, "BadRequest", ""},
+		{c.b.user("voip").get("/chat/threads"), 403, "Forbidden", ""},
+	} {
+		test.answer.is(test.status).same(c.refused(test.code, test.message))
+	}
+	c.b.nobody().at(c.version).get(c.path("")).empty(http.StatusUnauthorized)
+}
+
+func (c *conversation) ends() {
+	c.remove(c.bob, c.thread, c.bob.id).empty(http.StatusNoContent)
+	c.remove(c.bob, c.thread, c.bob.id).is(http.StatusForbidden).
+		same(c.refused("Forbidden", "User "+c.bob.id+" is not a member of the thread "+string(c.thread)))
+	c.alice.delete(c.path("")).empty(http.StatusNoContent)
+	c.alice.get("/chat/threads").is(http.StatusOK).same(map[string]any{"value": []any{map[string]any{
+		"id": string(c.thread), "topic": "dinner", "lastMessageReceivedOn": "2025-03-20T10:21:30Z", "deletedOn": "2025-03-20T10:21:30Z",
+	}}})
+}

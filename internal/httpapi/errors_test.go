@@ -1,0 +1,191 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// broken is a store of which something is wrong from some time on.
+type broken struct {
+	chat.Store
+	fault atomic.Pointer[func() error]
+}
+
+func (s *broken) layer(below chat.Store) chat.Store {
+	s.Store = below
+	return s
+}
+
+func (s *broken) fail(fault func() error) { s.fault.Store(&fault) }
+
+// Access fails.
+func (s *broken) Access(ctx context.Context, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
+	if fault := s.fault.Load(); fault != nil {
+		return chat.Access{}, (*fault)()
+	}
+	return s.Store.Access(ctx, id, user)
+}
+
+const internalText = "The server could not fulfill the request due to some unexpected failure."
+
+// Texts: recordings of the CLI suite for 500, examples of the specification for 503. What happened is in the log, and the
+// client learns nothing of it.
+func TestFailingStore(t *testing.T) {
+	t.Parallel()
+	secret := errors.New("disk /var/lib/chatd is full")
+	tests := []struct {
+		name    string
+		fault   func() error
+		status  int
+		code    string
+		message string
+		logged  string
+	}{
+		{"unknown error", func() error { return secret }, 500, "InternalServerError", internalText, "disk /var/lib/chatd is full"},
+		{
+			"failing store", func() error { return &chat.Error{Kind: chat.Internal, Reason: "store", Cause: secret} },
+			500, "InternalServerError", internalText, "disk /var/lib/chatd is full",
+		},
+		{"panic", func() error { panic(secret) }, 500, "InternalServerError", internalText, "panic: disk /var/lib/chatd is full"},
+		{
+			"unavailable", func() error { return &chat.Error{Kind: chat.Unavailable, Reason: "closed", Cause: secret} },
+			503, "ServiceUnavailable", "The server is currently unable to handle the request.", "disk /var/lib/chatd is full",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var s broken
+			b := newBench(t, withStore(s.layer))
+			w := newWorld(b)
+			s.fail(test.fault)
+			a := w.alice.get(w.at(""))
+			a.refused(test.status, test.code, test.message)
+			if got := a.header.Get("Retry-After"); (got != "") != (test.status == http.StatusServiceUnavailable) {
+				t.Errorf("Retry-After is %q", got)
+			}
+			line := b.log.of(t, a)
+			if line["level"] != "ERROR" || !strings.Contains(line["reason"].(string), test.logged) {
+				t.Errorf("the log tells of %v, want the cause as an error", line)
+			}
+			b.alive()
+		})
+	}
+}
+
+// A panic leaves its stack in the log, under the id that the client has.
+func TestPanicIsLogged(t *testing.T) {
+	t.Parallel()
+	var s broken
+	b := newBench(t, withStore(s.layer))
+	w := newWorld(b)
+	s.fail(func() error { panic("boom") })
+	a := w.alice.get(w.at("")).is(http.StatusInternalServerError)
+	line := b.log.find(t, "request panicked")
+	if line["request_id"] != a.header.Get("MS-CV") || line["panic"] != "boom" || !strings.Contains(line["stack"].(string), "broken).Access") {
+		t.Errorf("the log tells of %v, want the panic with its stack", line)
+	}
+}
+
+// http.ErrAbortHandler asks net/http to break the connection off; nothing is answered and nothing logged as a defect.
+func TestAbortedHandler(t *testing.T) {
+	t.Parallel()
+	var s broken
+	b := newBench(t, withStore(s.layer))
+	w := newWorld(b)
+	s.fail(func() error { panic(http.ErrAbortHandler) })
+	if response, err := b.Client().Do(w.alice.request("GET", w.at(""), "")); err == nil {
+		response.Body.Close()
+		t.Errorf("answered %d, want the connection broken off", response.StatusCode)
+	}
+	if strings.Contains(b.log.String(), "request panicked") {
+		t.Error("the log tells of a panic")
+	}
+	b.alive()
+}
+
+// users is a store of users that fails.
+type users struct{ auth.UserStore }
+
+// AddUser fails.
+func (users) AddUser(context.Context, auth.User) error {
+	return &chat.Error{Kind: chat.Internal, Reason: "store", Cause: errors.New("disk is full")}
+}
+
+// User fails.
+func (users) User(context.Context, chat.Identity) (auth.User, error) {
+	return auth.User{}, &chat.Error{Kind: chat.Unavailable, Reason: "the store is closed"}
+}
+
+func TestFailingUserStore(t *testing.T) {
+	t.Parallel()
+	var token string
+	b := newBench(t, func(s *setup) { s.Identities = auth.NewIdentities(resource, s.keys, users{}, s.clock.now) })
+	id := b.users(1)[0] // by the store that does not fail
+	token = b.holder(id).token
+
+	b.owner().post("/identities", "").denied(http.StatusInternalServerError, "InternalServerError", internalText, "")
+	a := b.owner().post("/identities/"+id+"/:issueAccessToken", `{"scopes":["chat"]}`)
+	a.denied(http.StatusServiceUnavailable, "ServiceUnavailable", "The server is currently unable to handle the request.", "")
+	if a.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	// That the store cannot be asked about a user does not make the token a bad one.
+	b.bearer(token).get("/chat/threads").refused(http.StatusServiceUnavailable, "ServiceUnavailable", "The server is currently unable to handle the request.")
+}
+
+func TestClosedStore(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	w := newWorld(b)
+	w.alice.get("/chat/threads").is(http.StatusOK)
+	if err := b.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.alice.post("/chat/threads", `{"topic":"late"}`).refused(http.StatusServiceUnavailable, "ServiceUnavailable", "The server is currently unable to handle the request.")
+}
+
+func TestConfigLacksSomething(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	good := func() Config {
+		return Config{
+			Chat: b.chat, Identities: b.ids, CursorKey: []byte(cursorKey), Now: b.clock.now,
+			AccessKeys: must(auth.NewAccessKeys([]string{primaryKey}, nil))(t),
+		}
+	}
+	if _, err := New(good()); err != nil {
+		t.Errorf("New without what is optional: %v", err)
+	}
+	for name, spoil := range map[string]func(*Config){
+		"Chat":       func(c *Config) { c.Chat = nil },
+		"Identities": func(c *Config) { c.Identities = nil },
+		"AccessKeys": func(c *Config) { c.AccessKeys = nil },
+		"CursorKey":  func(c *Config) { c.CursorKey = nil },
+		"Now":        func(c *Config) { c.Now = nil },
+	} {
+		c := good()
+		spoil(&c)
+		if _, err := New(c); err == nil {
+			t.Errorf("New without %s succeeds", name)
+		}
+	}
+	c := good()
+	c.Log, c.Metrics = slog.New(slog.DiscardHandler), prometheus.NewRegistry()
+	if _, err := New(c); err != nil {
+		t.Errorf("New: %v", err)
+	}
+	if _, err := New(c); err == nil {
+		t.Error("New with metrics that are registered already succeeds")
+	}
+}
