@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 FUZZTIME ?= 30s
 
-.PHONY: help build check test test-short sdk fuzz footprint
+.PHONY: help build check test test-short sdk sdk-matrix fuzz footprint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-short: ## the tests that need nothing but Go
 
 sdk: ## the official SDKs against a fresh server
 	go test -count=1 -timeout 20m ./test/sdk/...
+
+sdk-matrix: ## many releases of the official SDKs; writes docs/compatibility.md
+	CHATD_MATRIX=full go test -count=1 -timeout 60m -v ./test/sdk/matrix
 
 fuzz: ## each fuzz test for FUZZTIME
 	@set -e; for package in $$(go list ./...); do \
