@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 const { CHATD_CONNECTION_STRING: connectionString, CHATD_API: generation, CHATD_ABSENT: absentList } = process.env;
 const absent = JSON.parse(absentList);
 const endpoint = /endpoint=([^;]+)/.exec(connectionString)[1];
+const nowhere = `19:${"0".repeat(32)}@thread.v2`;
 
 const chatPackage = await import("@azure/communication-chat");
 const common = await import("@azure/communication-common");
@@ -504,7 +505,7 @@ await operation("remove participant", ["add participants"], async () => {
 });
 
 await operation("unauthorized", async () => {
-  await api.refused(401, api.getThread({ chat: api.chat(garbageToken()) }, `19:${"0".repeat(32)}@thread.v2`));
+  await api.refused(401, api.getThread({ chat: api.chat(garbageToken()) }, nowhere));
   const foreign = connectionString.replace(/accesskey=.*/, `accesskey=${Buffer.alloc(64, 7).toString("base64")}`);
   await api.refused(401, api.identity(foreign).createUser());
 });
@@ -519,7 +520,7 @@ await operation("forbidden", ["remove participant"], async () => {
 });
 
 await operation("not found", ["create thread"], async () => {
-  await api.refused(404, api.getThread(ada, `19:${"0".repeat(32)}@thread.v2`));
+  await api.refused(404, api.getThread(ada, nowhere));
   await api.refused(404, getMessage(ada, "1600000000000"));
 });
 
@@ -530,13 +531,13 @@ await operation("delete thread", ["create thread"], async () => {
 
 await operation("revoke tokens", ["issue token"], async () => {
   await identity.revokeTokens(ben.user);
-  await api.refused(401, api.getThread(ben, threadId));
+  await api.refused(401, api.getThread(ben, nowhere));
   const { token } = await api.issueToken(ben.user);
   await all(api.chat(token).listChatThreads());
 });
 
 await operation("delete user", ["issue token"], async () => {
   await identity.deleteUser(ada.user);
-  await api.refused(401, api.getThread(ada, threadId));
+  await api.refused(401, api.getThread(ada, nowhere));
   await api.refused(401, api.issueToken(ada.user));
 });
