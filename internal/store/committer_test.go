@@ -292,3 +292,27 @@ func TestCloseFinishesTheQueue(t *testing.T) {
 	}
 	rows(t, openFile(t, path), 1, 2, 3)
 }
+
+// What was acknowledged survives the loss of power: that cannot be tried here, but what it rests on can be seen.
+func TestFileIsSynced(t *testing.T) {
+	t.Parallel()
+	e := openFile(t, filepath.Join(t.TempDir(), "chatd.db"))
+	var journal string
+	var synchronous int
+	err := errors.Join(
+		e.writer.one(t.Context(), []any{&journal}, "PRAGMA journal_mode"),
+		e.writer.one(t.Context(), []any{&synchronous}, "PRAGMA synchronous"),
+	)
+	if err != nil || journal != "wal" || synchronous != 2 {
+		t.Errorf("journal is %q, synchronous %d (%v); want wal and 2, full", journal, synchronous, err)
+	}
+}
+
+// Reads go through connections that cannot write.
+func TestReadersOnlyRead(t *testing.T) {
+	t.Parallel()
+	e := openFile(t, filepath.Join(t.TempDir(), "chatd.db"))
+	if err := insert("CREATE TABLE n (n INTEGER)")(e.read()); err == nil {
+		t.Error("a table was made outside a transaction")
+	}
+}

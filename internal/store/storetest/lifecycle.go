@@ -102,6 +102,13 @@ var operations = []operation{
 		_, err := db.Audience(ctx, t.Key, 1)
 		return err
 	}},
+	{"endpoint position", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		_, err := db.EndpointPosition(ctx, alice, "a")
+		return err
+	}},
+	{"save endpoints", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		return db.SaveEndpoints(ctx, []chat.EndpointPosition{{User: alice, Endpoint: "a", Position: 1}}, noon)
+	}},
 	{"user", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
 		_, err := db.User(ctx, alice)
 		return err

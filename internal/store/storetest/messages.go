@@ -88,8 +88,12 @@ var messages = []test{
 			at   chat.Time
 			want chat.MessageID
 		}{
-			{noon + 100, chat.MessageID(noon + 100)}, {noon + 100, chat.MessageID(noon + 101)}, {noon + 100, chat.MessageID(noon + 102)},
-			{noon - 5000, chat.MessageID(noon + 103)}, {noon + 103, chat.MessageID(noon + 104)}, {noon + 200, chat.MessageID(noon + 200)},
+			{noon + 100, chat.MessageID(noon + 100)},
+			{noon + 100, chat.MessageID(noon + 101)},
+			{noon + 100, chat.MessageID(noon + 102)},
+			{noon - 5000, chat.MessageID(noon + 103)},
+			{noon + 103, chat.MessageID(noon + 104)},
+			{noon + 200, chat.MessageID(noon + 200)},
 		} {
 			m := b.post(textPost(thread, alice, "hello", c.at))
 			if m.ID != c.want || m.Seq != int64(i+3) || m.Version != int64(m.ID) {

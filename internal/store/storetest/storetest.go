@@ -40,6 +40,7 @@ func Run(t *testing.T, e Engine) {
 		{"creation", creation},
 		{"changes", changes},
 		{"journal", journal},
+		{"endpoints", endpoints},
 		{"users", users},
 		{"purge", purge},
 		{"lifecycle", lifecycle},

@@ -92,7 +92,10 @@ var threads = []test{
 	{"expire by their retention", func(b *bundle) {
 		const month, quarter = 30 * 24 * 60 * 60 * 1000, 90 * 24 * 60 * 60 * 1000
 		for i, r := range []chat.Retention{
-			{}, {Kind: chat.RetentionNone}, {Kind: chat.RetentionCreationDate, Days: 90}, {Kind: chat.RetentionCreationDate, Days: 30},
+			{},
+			{Kind: chat.RetentionNone},
+			{Kind: chat.RetentionCreationDate, Days: 90},
+			{Kind: chat.RetentionCreationDate, Days: 30},
 			{Kind: chat.RetentionCreationDate, Days: 30},
 		} {
 			c := newThread(threadID(i), noon, alice)
