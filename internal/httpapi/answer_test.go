@@ -192,6 +192,15 @@ func participants(ids ...string) []any {
 	return out
 }
 
+// flats are the users in the form of a request before 2021-01-27-preview4.
+func flats(ids ...string) []any {
+	out := make([]any, len(ids))
+	for i, id := range ids {
+		out[i] = map[string]any{"id": id}
+	}
+	return out
+}
+
 // user is a user in the form of requests and answers.
 func user(id string) map[string]any {
 	return map[string]any{"rawId": id, "communicationUser": map[string]any{"id": id}}

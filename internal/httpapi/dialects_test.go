@@ -2,11 +2,15 @@ package httpapi
 
 import (
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // dialect is how one version of Chat is spoken from 2020-11-01-preview3 on: what its requests hold and what its answers
@@ -176,6 +180,20 @@ func TestConversations(t *testing.T) {
 			c.errors()
 			c.ends()
 		})
+	}
+}
+
+// TestVersionsAreDocumented holds the table in docs/versions.md equal to what is served: each version has its row.
+func TestVersionsAreDocumented(t *testing.T) {
+	t.Parallel()
+	page := must(os.ReadFile("../../docs/versions.md"))(t)
+	rows := regexp.MustCompile("(?m)^\\| `([0-9a-z-]+)` \\| (Chat|Identity) \\| [^|]+ \\| [^|]+ \\| [^|]* ?\\|$").FindAllStringSubmatch(string(page), -1)
+	got := map[string][]string{}
+	for _, row := range rows {
+		got[row[2]] = append(got[row[2]], row[1])
+	}
+	if diff := cmp.Diff(map[string][]string{"Chat": allChat, "Identity": allIdentity}, got); diff != "" {
+		t.Errorf("docs/versions.md (-served +documented, oldest first):\n%s", diff)
 	}
 }
 

@@ -6,7 +6,10 @@ import (
 	"time"
 )
 
-const teamsUserID = "8:orgid:10a1d2f9-4f3e-4e0b-8d3a-2b9a1c0d4e5f"
+const (
+	teamsUserID = "8:orgid:10a1d2f9-4f3e-4e0b-8d3a-2b9a1c0d4e5f"
+	unknownUser = "8:acs:" + otherResource + "_00000020-1234-1234-1234-123456789012"
+)
 
 func TestAddParticipants(t *testing.T) {
 	t.Parallel()
@@ -243,4 +246,29 @@ func TestRemovedUserComesBack(t *testing.T) {
 	w.bob.get(w.at("/messages")).holds("value.*.sequenceId", "8", "7").holds("value.0.id", heard)
 	w.bob.get(w.at("/messages/"+missed)).refused(http.StatusNotFound, "NotFound", "")
 	w.bob.get(w.said()).refused(http.StatusNotFound, "NotFound", "")
+}
+
+// Roles, and the change of a participant, were in 2021-10-01-preview7 only.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	alice := b.user().at(chatPreview7)
+	bob, carol := b.users(1)[0], b.users(1)[0]
+	th := thread(alice.post("/chat/threads", encoded(map[string]any{"topic": "lunch", "participants": []any{
+		map[string]any{"communicationIdentifier": user(bob), "displayName": "Bob", "roleIds": []any{"guest"}},
+	}})).is(http.StatusCreated).text("chatThread.id"))
+	alice.get(th.path("/participants")).holds("value.1.roleIds", []any{"guest"})
+	alice.at(newestChat).get(th.path("/participants")).lacks("value.1.roleIds")
+
+	update := th.path("/participants/:update")
+	alice.post(update, encoded(map[string]any{"communicationIdentifier": user(bob), "roleIds": []any{"host", "guest"}})).empty(http.StatusNoContent)
+	alice.get(th.path("/participants")).holds("value.1.roleIds", []any{"host", "guest"}).holds("value.1.displayName", "Bob")
+	alice.post(update, encoded(map[string]any{"communicationIdentifier": user(bob), "displayName": "Robert"})).empty(http.StatusNoContent)
+	alice.get(th.path("/participants")).holds("value.1.roleIds", []any{"host", "guest"}).holds("value.1.displayName", "Robert")
+
+	alice.post(update, encoded(map[string]any{"communicationIdentifier": user(carol)})).refused(http.StatusNotFound, "NotFound", "")
+	alice.post(update, encoded(map[string]any{"communicationIdentifier": user("8:acs:fakeid")})).
+		refused(http.StatusBadRequest, "BadRequest", "Identifier format is invalid (8:acs:fakeid).")
+	stranger := b.user().at(chatPreview7)
+	stranger.post(update, encoded(map[string]any{"communicationIdentifier": user(bob)})).notMember(stranger, th)
 }

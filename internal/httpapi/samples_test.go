@@ -181,8 +181,8 @@ func (s sample) caller(w *world) caller {
 // target fills in the path.
 func (s sample) target(w *world) string {
 	path := strings.NewReplacer("{thread}", string(w.thread), "{message}", w.message, "{bob}", w.bob.id).Replace(s.path)
-	if strings.Contains(path, "{image}") {
-		path = strings.Replace(path, "{image}", w.alice.at(chatImages).upload(w.thread), 1)
+	if before, after, ok := strings.Cut(path, "{image}"); ok {
+		return before + w.alice.at(chatImages).upload(w.thread) + after
 	}
 	return path
 }
