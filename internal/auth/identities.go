@@ -158,7 +158,7 @@ func (s *Identities) RevokeBefore(ctx context.Context, id chat.Identity, validFr
 	if user.ValidFrom != 0 { // tokens issued since then may have the second after it as their iat, see Issue
 		validFrom = max(validFrom, user.ValidFrom+1000)
 	}
-	defer s.ended(id) // deferred calls run last first: by then the state is forgotten
+	defer s.ended(id)  // deferred calls run last first: by then the state is forgotten
 	defer s.Forget(id) // after an error too: it may have come after the deed
 	return notOwned(s.store.RevokeUser(ctx, id, validFrom))
 }
@@ -168,7 +168,7 @@ func (s *Identities) Delete(ctx context.Context, id chat.Identity) error {
 	if _, err := s.owned(ctx, id); err != nil {
 		return err
 	}
-	defer s.ended(id) // deferred calls run last first: by then the state is forgotten
+	defer s.ended(id)  // deferred calls run last first: by then the state is forgotten
 	defer s.Forget(id) // after an error too: it may have come after the deed
 	return notOwned(s.store.DeleteUser(ctx, id, s.now()))
 }
