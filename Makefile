@@ -43,3 +43,6 @@ fuzz: ## each fuzz test for FUZZTIME
 
 footprint: ## print size, time to start and idle memory
 	go run ./test/footprint
+
+bench-fanout: ## print how fast one message reaches many listeners, and what an idle listener costs
+	go run ./test/fanout

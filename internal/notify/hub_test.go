@@ -1,0 +1,521 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var alice, bob, carol = user(1), user(2), user(3)
+
+func user(n int) chat.Identity {
+	return chat.Identity(fmt.Sprintf("8:acs:46849534-eb08-4ab7-bde7-c36928cd1547_00000020-0000-0000-0000-%012x", n))
+}
+
+var errBroken = errors.New("broken")
+
+// paper is a journal in memory that fails when it is told to.
+type paper struct {
+	mu        sync.Mutex
+	events    []chat.Event
+	rosters   map[rosterKey][]chat.Participant
+	looks     int // at rosters
+	failAfter int // so many reads of events fail
+	failWho   int // so many reads of rosters fail
+	changed   chan struct{}
+}
+
+func newPaper() *paper {
+	return &paper{rosters: map[rosterKey][]chat.Participant{}, changed: make(chan struct{}, 1)}
+}
+
+// write appends an event of thread 1 for those present at a roster version, without a word to anybody.
+func (p *paper) write(roster int64, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.events = append(p.events, chat.Event{Position: int64(len(p.events)) + 1, Kind: chat.TypingReceived, Key: 1, Roster: roster, ActorName: text})
+}
+
+func (p *paper) Head(context.Context) (int64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int64(len(p.events)), nil
+}
+
+func (p *paper) Oldest(context.Context) (int64, error) { return 1, nil }
+
+func (p *paper) After(_ context.Context, position int64, limit int) ([]chat.Event, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failAfter > 0 {
+		p.failAfter--
+		return nil, errBroken
+	}
+	rest := p.events[position:]
+	return slices.Clone(rest[:min(len(rest), limit)]), nil
+}
+
+func (p *paper) Audience(_ context.Context, thread, roster int64) ([]chat.Participant, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failWho > 0 {
+		p.failWho--
+		return nil, errBroken
+	}
+	p.looks++
+	return p.rosters[rosterKey{thread, roster}], nil
+}
+
+func (p *paper) Changed() <-chan struct{} { return p.changed }
+
+// ear is a subscriber that keeps what it hears.
+type ear struct {
+	mu    sync.Mutex
+	heard []Heard
+	ends  []Reason
+}
+
+func (e *ear) Offer(h Heard) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.heard = append(e.heard, h)
+}
+
+func (e *ear) End(r Reason) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ends = append(e.ends, r)
+}
+
+// names are the texts of what was heard.
+func (e *ear) names() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []string
+	for _, h := range e.heard {
+		out = append(out, h.ActorName)
+	}
+	return out
+}
+
+func (e *ear) reasons() []Reason {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.ends)
+}
+
+// present are participants who see all.
+func present(who ...chat.Identity) []chat.Participant {
+	var out []chat.Participant
+	for _, id := range who {
+		out = append(out, chat.Participant{Identity: id})
+	}
+	return out
+}
+
+// run starts a hub on the journal; stop ends it and waits.
+func run(tb testing.TB, j Journal) (h *Hub, stop func()) {
+	tb.Helper()
+	metrics, err := NewMetrics(prometheus.NewRegistry())
+	if err == nil {
+		h, err = NewHub(context.Background(), j, metrics, slog.New(slog.DiscardHandler))
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { h.Run(ctx) })
+	stop = sync.OnceFunc(func() {
+		cancel()
+		running.Wait()
+	})
+	tb.Cleanup(stop)
+	return h, stop
+}
+
+func equal(tb testing.TB, what string, want, got any) {
+	tb.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		tb.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// Each event is told to the participants of its own roster version, whoever takes part by now, and to no others.
+func TestAudience(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaper()
+		p.rosters[rosterKey{1, 1}] = present(alice, bob)
+		p.rosters[rosterKey{1, 2}] = present(alice)
+		p.rosters[rosterKey{1, 3}] = present(alice, bob, carol)
+		h, _ := run(t, p)
+		ears := map[chat.Identity]*ear{alice: {}, bob: {}, carol: {}, user(4): {}}
+		for id, e := range ears {
+			h.Subscribe(id, e)
+		}
+		for i, roster := range []int64{1, 2, 3, 1, 9} {
+			p.write(roster, fmt.Sprint(i))
+		}
+		p.changed <- struct{}{}
+		synctest.Wait()
+		equal(t, "alice", []string{"0", "1", "2", "3"}, ears[alice].names())
+		equal(t, "bob", []string{"0", "2", "3"}, ears[bob].names())
+		equal(t, "carol", []string{"2"}, ears[carol].names())
+		equal(t, "a stranger", []string(nil), ears[user(4)].names())
+		equal(t, "position", int64(5), h.Position())
+	})
+}
+
+// Who is there is read once for each roster version, and what is remembered has a bound.
+func TestRosterCache(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaper()
+		p.rosters[rosterKey{1, 1}] = present(alice)
+		h, _ := run(t, p)
+		var e ear
+		h.Subscribe(alice, &e)
+		for i := range 100 {
+			p.write(int64(1+i%2), "x")
+		}
+		p.changed <- struct{}{}
+		synctest.Wait()
+		if p.looks != 2 || len(e.names()) != 50 {
+			t.Errorf("%d looks at rosters for %d events, want 2 for 50", p.looks, len(e.names()))
+		}
+		for i := range 2 * maxRosters {
+			p.write(int64(i), "x")
+		}
+		p.changed <- struct{}{}
+		synctest.Wait()
+		if len(h.rosters) > maxRosters || h.Position() != 100+2*maxRosters {
+			t.Errorf("%d rosters are remembered at position %d", len(h.rosters), h.Position())
+		}
+	})
+}
+
+// A wake-up that is lost costs a second, and a long journal is read without waiting for wake-ups.
+func TestPoll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaper()
+		p.rosters[rosterKey{1, 1}] = present(alice)
+		h, _ := run(t, p)
+		var e ear
+		h.Subscribe(alice, &e)
+		synctest.Wait()
+		for range 5 * batch {
+			p.write(1, "x")
+		}
+		synctest.Wait()
+		if n := len(e.names()); n != 0 {
+			t.Errorf("%d events without a wake-up", n)
+		}
+		time.Sleep(poll)
+		synctest.Wait()
+		if n := len(e.names()); n != 5*batch {
+			t.Errorf("%d events after %s, want %d", n, poll, 5*batch)
+		}
+	})
+}
+
+// What cannot be read is read later: nothing is lost and nothing told twice.
+func TestJournalFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaper()
+		for roster := range int64(4) {
+			p.rosters[rosterKey{1, roster}] = present(alice)
+		}
+		h, _ := run(t, p)
+		var e ear
+		h.Subscribe(alice, &e)
+		synctest.Wait()
+		p.failAfter, p.failWho = 2, 2
+		var want []string
+		for i := range 8 {
+			p.write(int64(i%4), fmt.Sprint(i))
+			want = append(want, fmt.Sprint(i))
+		}
+		time.Sleep(10 * poll)
+		synctest.Wait()
+		equal(t, "events", want, e.names())
+	})
+}
+
+// End reaches all subscribers of one user; stopping reaches everybody, those who come later too.
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, stop := run(t, newPaper())
+		var one, two, other, late ear
+		h.Subscribe(alice, &one)
+		h.Subscribe(alice, &two)
+		h.Subscribe(bob, &other)
+		h.End(alice, Revoked)
+		h.End(carol, Deleted)
+		stop()
+		h.Subscribe(bob, &late)
+		for name, c := range map[string]struct {
+			ear  *ear
+			want []Reason
+		}{
+			"one": {&one, []Reason{Revoked, Stopping}}, "two": {&two, []Reason{Revoked, Stopping}},
+			"other": {&other, []Reason{Stopping}}, "late": {&late, []Reason{Stopping}},
+		} {
+			equal(t, name, c.want, c.ear.reasons())
+		}
+	})
+}
+
+// Who has left hears nothing more, and leaves nothing behind.
+func TestLeave(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaper()
+		p.rosters[rosterKey{1, 1}] = present(alice)
+		h, _ := run(t, p)
+		var gone, stays ear
+		_, leave := h.Subscribe(alice, &gone)
+		_, leaveToo := h.Subscribe(alice, &stays)
+		leave()
+		leave()
+		p.write(1, "x")
+		p.changed <- struct{}{}
+		synctest.Wait()
+		equal(t, "who left", []string(nil), gone.names())
+		equal(t, "who stays", []string{"x"}, stays.names())
+		leaveToo()
+		if len(h.users) != 0 {
+			t.Errorf("%d users are still listening", len(h.users))
+		}
+	})
+}
+
+// An event is encoded once for all who hear it, in each encoding.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	var s Shared
+	var mu sync.Mutex
+	calls := map[string]int{}
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			name := fmt.Sprint(i % 2)
+			got := s.Once(name, func() []byte {
+				mu.Lock()
+				defer mu.Unlock()
+				calls[name]++
+				return []byte(name)
+			})
+			if string(got) != name {
+				t.Errorf("encoding %s is %s", name, got)
+			}
+		})
+	}
+	all.Wait()
+	equal(t, "encodings made", map[string]int{"0": 1, "1": 1}, calls)
+}
+
+// newStore opens a store with three users in it.
+func newStore(t *testing.T) (*store.DB, *chat.Service) {
+	t.Helper()
+	db, err := store.Open(t.Context(), "memory:", store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, id := range []chat.Identity{alice, bob, carol} {
+		if err := db.AddUser(t.Context(), auth.User{Identity: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return db, chat.NewService(db, func() chat.Time { return chat.TimeOf(time.Now()) })
+}
+
+// newThread makes a thread of alice and bob.
+func newThread(t *testing.T, service *chat.Service) chat.ThreadID {
+	t.Helper()
+	made, err := service.CreateThread(t.Context(), alice, chat.NewThread{Topic: "x", Participants: []chat.NewParticipant{{Identity: bob}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.Thread.ID
+}
+
+// listening is somebody who subscribed at a position.
+type listening struct {
+	ear
+	who      chat.Identity
+	position int64
+}
+
+// last is a subscriber that waits for the message "last".
+type last chan struct{}
+
+func (l last) Offer(h Heard) {
+	if h.Message != nil && h.Message.Content.Text == "last" {
+		close(l)
+	}
+}
+
+func (l last) End(Reason) {}
+
+// Whenever somebody subscribes while others write: the replay up to the position and what is offered after it are the
+// journal, each event once and in order.
+func TestReplayAndLive(t *testing.T) {
+	t.Parallel()
+	db, service := newStore(t)
+	h, _ := run(t, db)
+	ctx := t.Context()
+	threads := []chat.ThreadID{newThread(t, service), newThread(t, service), newThread(t, service)}
+	end := make(last)
+	h.Subscribe(alice, end)
+
+	var writers sync.WaitGroup
+	subscribers := make([]*listening, 12)
+	for i := range 4 {
+		writers.Go(func() {
+			for j := range 3 {
+				write(t, service, threads, uint64(3*i+j))
+				l := &listening{who: []chat.Identity{alice, bob}[j%2]}
+				l.position, _ = h.Subscribe(l.who, l)
+				subscribers[3*i+j] = l
+			}
+		})
+	}
+	writers.Wait()
+	if _, err := service.SendMessage(ctx, alice, threads[0], chat.NewMessage{Content: "last"}); err != nil {
+		t.Fatal(err)
+	}
+	<-end
+	h.Position() // the last one has been handed to all others too
+
+	events, err := db.After(ctx, 0, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range subscribers {
+		var got, want []int64
+		missed, err := h.Replay(ctx, l.who, 0, l.position, func(heard Heard) { got = append(got, heard.Position) })
+		if missed || err != nil {
+			t.Errorf("replay: missed %t, error %v", missed, err)
+		}
+		for _, heard := range l.heard {
+			got = append(got, heard.Position)
+		}
+		for j := range events {
+			if hears(ctx, t, db, &events[j], l.who) {
+				want = append(want, events[j].Position)
+			}
+		}
+		equal(t, fmt.Sprintf("events of subscriber %d, who came at %d", i, l.position), want, got)
+	}
+}
+
+// write does things of many kinds in the threads, among them what changes who hears the next ones.
+func write(t *testing.T, service *chat.Service, threads []chat.ThreadID, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 10 {
+		ctx, id := t.Context(), threads[r.IntN(len(threads))]
+		var err error
+		switch r.IntN(5) {
+		case 0:
+			err = service.RemoveParticipant(ctx, alice, id, bob)
+		case 1:
+			_, err = service.AddParticipants(ctx, alice, id, []chat.NewParticipant{{Identity: bob}, {Identity: carol}})
+		case 2:
+			err = service.SendTyping(ctx, alice, id, "")
+		default:
+			_, err = service.SendMessage(ctx, alice, id, chat.NewMessage{Content: "x"})
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func hears(ctx context.Context, t *testing.T, db *store.DB, e *chat.Event, who chat.Identity) bool {
+	audience, err := db.Audience(ctx, e.Key, e.Roster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(audience, func(p chat.Participant) bool { return p.Identity == who && e.VisibleTo(&p) })
+}
+
+// A replay ends where it was asked to, skips what is hidden from the user, and tells when the journal begins too late.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	db, service := newStore(t)
+	ctx := t.Context()
+	made, err := service.CreateThread(ctx, alice, chat.NewThread{Topic: "x", Participants: []chat.NewParticipant{
+		{Identity: bob, ShareFrom: chat.TimeOf(time.Now().Add(time.Hour))},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := service.SendMessage(ctx, alice, made.Thread.ID, chat.NewMessage{Type: chat.Text, Content: "x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h, _ := run(t, db)
+	replay := func(who chat.Identity, from, to int64) (got []int64, missed bool) {
+		missed, err := h.Replay(ctx, who, from, to, func(h Heard) { got = append(got, h.Position) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got, missed
+	}
+	for name, c := range map[string]struct {
+		who      chat.Identity
+		from, to int64
+		want     []int64
+	}{
+		"all":           {alice, 0, 4, []int64{1, 2, 3, 4}},
+		"part":          {alice, 1, 3, []int64{2, 3}},
+		"nothing":       {alice, 2, 2, nil},
+		"beyond":        {alice, 3, 99, []int64{4}},
+		"hidden ones":   {bob, 0, 4, []int64{1}},
+		"not concerned": {carol, 0, 4, nil},
+	} {
+		if got, missed := replay(c.who, c.from, c.to); !slices.Equal(got, c.want) || missed {
+			t.Errorf("%s: positions %v, missed %t, want %v", name, got, missed, c.want)
+		}
+	}
+	if err := db.Purge(ctx, chat.TimeOf(time.Now().Add(time.Hour))); err != nil { // the newest event stays
+		t.Fatal(err)
+	}
+	for from, want := range map[int64]bool{0: true, 2: true, 3: false, 4: false} {
+		if got, missed := replay(alice, from, 4); missed != want || from < 4 && !slices.Equal(got, []int64{4}) {
+			t.Errorf("behind %d: positions %v, missed %t", from, got, missed)
+		}
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := h.Replay(cancelled, alice, 0, 4, func(Heard) {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("replay in an ended context: %v", err)
+	}
+}
