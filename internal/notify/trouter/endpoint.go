@@ -1,8 +1,7 @@
 package trouter
 
 import (
-	"context"
-	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +14,8 @@ type endpointKey struct {
 	id   string
 }
 
+const maxEndpointID = 128
+
 // endpointID is the client's epid; chat 1.0.0 has none, but brings its allocation back.
 func endpointID(epid, allocation string) string {
 	if epid == "" || len(epid) > maxEndpointID {
@@ -23,14 +24,27 @@ func endpointID(epid, allocation string) string {
 	return epid
 }
 
-// endpoint is what outlives a connection.
+// knowledge is what is known here of how far an endpoint has read.
+type knowledge int
+
+const (
+	unknown   knowledge = iota // the store may know
+	known                      // at and owed hold
+	forgotten                  // the client wanted no more: its next connection begins at the present
+)
+
+// endpoint is what outlives a connection. Its lock is taken after that of a socket, never before.
 type endpoint struct {
+	key  endpointKey
+	turn chan struct{} // holds a token while one connection takes over from another
+
 	mu      sync.Mutex
 	dialect dialect
 	current *socket   // that is told of events; nil while the client is away
-	known   bool      // position has a meaning
-	at      int64     // position up to which a client that is away has been told
 	left    time.Time // when the last connection ended
+	knows   knowledge
+	at      int64              // newest position that went out
+	owed    map[int64]struct{} // positions up to there that were not acknowledged
 }
 
 // endpoint returns the endpoint of that key, made when it is new.
@@ -39,31 +53,36 @@ func (s *Server) endpoint(key endpointKey) *endpoint {
 	defer s.mu.Unlock()
 	e := s.endpoints[key]
 	if e == nil {
-		e = &endpoint{dialect: web, left: time.Now()}
+		e = &endpoint{key: key, turn: make(chan struct{}, 1), dialect: web, left: time.Now(), owed: map[int64]struct{}{}}
 		s.endpoints[key] = e
 	}
 	return e
 }
 
-// drop forgets how far an endpoint has read: the client said that it wants no more. Its connection goes on as long as it
-// lasts.
-func (s *Server) drop(key endpointKey) {
+// existing returns the endpoint of that key, nil when nobody connected as it lately.
+func (s *Server) existing(key endpointKey) *endpoint {
 	s.mu.Lock()
-	e := s.endpoints[key]
-	s.mu.Unlock()
-	if e == nil {
-		return
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.known = e.current != nil
+	defer s.mu.Unlock()
+	return s.endpoints[key]
 }
 
-// speak sets the dialect in which the client reads events.
-func (e *endpoint) speak(d dialect) {
+// register sets the dialect in which the client reads events. It comes after the connection, and so takes a forget back
+// that was sent before it and arrived late.
+func (e *endpoint) register(d dialect) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.dialect = d
+	if e.current != nil {
+		e.knows = known
+	}
+}
+
+// forget makes the next connection begin at the present. One that lasts goes on: the client closed it just before, or
+// started again.
+func (e *endpoint) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.knows = forgotten
 }
 
 func (e *endpoint) spoken() dialect {
@@ -72,8 +91,8 @@ func (e *endpoint) spoken() dialect {
 	return e.dialect
 }
 
-// idleSince returns for how long nobody has been connected.
-func (e *endpoint) idleSince(now time.Time) time.Duration {
+// idle returns for how long nobody has been connected.
+func (e *endpoint) idle(now time.Time) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.current != nil {
@@ -82,81 +101,81 @@ func (e *endpoint) idleSince(now time.Time) time.Duration {
 	return now.Sub(e.left)
 }
 
-// takeOver makes sk the connection that is told of events, and returns from where on; known is false for an endpoint that
-// was never told anything. The connection before, when there is one still (a client keeps the old one for a while when it
-// switches), is told nothing more, and has a moment to acknowledge what it got, so that nothing is told twice.
-func (e *endpoint) takeOver(ctx context.Context, sk *socket, switchTime time.Duration) (from int64, known bool) {
-	e.mu.Lock()
-	old := e.current
-	e.mu.Unlock()
-	if old != nil && !old.retire(ctx, switchTime) {
-		old.close() // it answers nothing: the network took it
-	}
+func (e *endpoint) connection() *socket {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.current != nil {
-		e.at, e.known = e.current.told(), true
-	}
-	e.current = sk
-	return e.at, e.known
+	return e.current
 }
 
-// release notes how far a connection came that has ended.
+// told returns the position up to which the client has acknowledged everything.
+func (e *endpoint) told() (int64, knowledge) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at := e.at
+	for p := range e.owed {
+		at = min(at, p-1)
+	}
+	return at, e.knows
+}
+
+// begin makes sk the connection that is told of events. A new endpoint, or one that was forgotten, begins at the position.
+func (e *endpoint) begin(sk *socket, at int64, resumed bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !resumed || e.knows != known {
+		e.at = at
+		clear(e.owed)
+	}
+	e.current, e.knows = sk, known
+}
+
 func (e *endpoint) release(sk *socket) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.current == sk {
-		e.at, e.known, e.current, e.left = sk.told(), true, nil, time.Now()
+		e.current, e.left = nil, time.Now()
 	}
 }
 
-// saver keeps the positions of endpoints in the store: all that changed while the last time was under way, at once.
-type saver struct {
-	store Positions
-	now   func() chat.Time
-	log   *slog.Logger
-	wake  chan struct{}
-
-	mu    sync.Mutex
-	dirty map[endpointKey]int64
+// send notes that an event goes out.
+func (e *endpoint) send(position int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.at = max(e.at, position)
+	e.owed[position] = struct{}{}
 }
 
-func newSaver(store Positions, now func() chat.Time, log *slog.Logger) *saver {
-	return &saver{store: store, now: now, log: log, wake: make(chan struct{}, 1), dirty: map[endpointKey]int64{}}
+// pass notes that up to a position there is nothing that was not sent, and reports whether that is news.
+func (e *endpoint) pass(position int64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	news := position > e.at
+	e.at = max(e.at, position)
+	return news
 }
 
-func (v *saver) note(key endpointKey, position int64) {
-	v.mu.Lock()
-	v.dirty[key] = position
-	v.mu.Unlock()
-	select {
-	case v.wake <- struct{}{}:
-	default:
-	}
+// settle notes that an event needs not be told again.
+func (e *endpoint) settle(position int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.owed, position)
 }
 
-func (v *saver) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-v.wake:
+// done reports whether an event was settled before: what is replayed begins with the oldest that was not.
+func (e *endpoint) done(position int64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, owed := e.owed[position]
+	return position <= e.at && !owed
+}
+
+// reread settles what is owed of a stretch of the journal and was not found there: it was purged, or is out of date.
+func (e *endpoint) reread(from, to int64, found []waiting) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for p := range e.owed {
+		if p > from && p <= to && !slices.ContainsFunc(found, func(f waiting) bool { return f.Position == p }) {
+			delete(e.owed, p)
 		}
-		v.save(context.WithoutCancel(ctx))
-	}
-}
-
-func (v *saver) save(ctx context.Context) {
-	v.mu.Lock()
-	positions := make([]Position, 0, len(v.dirty))
-	for key, at := range v.dirty {
-		positions = append(positions, Position{User: key.user, Endpoint: key.id, Position: at})
-	}
-	clear(v.dirty)
-	v.mu.Unlock()
-	if len(positions) == 0 {
-		return
-	}
-	if err := v.store.SaveEndpoints(ctx, positions, v.now()); err != nil {
-		v.log.Error("positions of endpoints cannot be kept", "error", err)
 	}
 }

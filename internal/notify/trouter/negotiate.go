@@ -19,43 +19,61 @@ import (
 // allocate gives the client its connectparams, which it carries to the handshake and to later allocations. Params that are
 // stale or not ours are passed over, never refused: the client would not drop them.
 func (s *Server) allocate(w http.ResponseWriter, r *http.Request) {
-	user, expires, ok := s.caller(w, r, r.Header.Get("X-Skypetoken"))
-	if !ok {
+	token := r.Header.Get("X-Skypetoken")
+	user, _, ok := s.caller(w, r, token)
+	if !ok || s.limited(w, r, "allocation", user) {
 		return
 	}
 	id := rand.Text()
 	if old, err := s.readParams(r.URL.Query()); err == nil && old.user == user {
 		id = old.id
 	}
-	if !s.mayAllocate(endpointKey{user, r.URL.Query().Get("epid")}) {
-		w.Header().Set("Retry-After", "1")
-		s.refuse(w, r, http.StatusTooManyRequests, "too many allocations of one endpoint", nil)
-		return
-	}
+	s.mu.Lock()
+	s.grants[id] = grant{token, time.Now().Add(connectTime)}
+	s.mu.Unlock()
 	base := s.Base(r)
 	here := base + "/v4/f/" + id + "/"
 	sendJSON(w, map[string]any{
 		"socketio": base + "/", "surl": here, "url": here, "curlb": base, "id": id, "ccid": id,
 		"ttl":           strconv.Itoa(int(allocation.Seconds())),
-		"connectparams": s.params(id, user, expires),
+		"connectparams": s.params(id, user),
 	})
+}
+
+// grant remembers the token of an allocation, for the handshake that follows: SDKs before chat 1.5.2 send none there, and
+// connectparams alone could not be revoked.
+type grant struct {
+	token string
+	until time.Time
+}
+
+// granted returns the token of the caller: as it was sent, else that of the allocation just before.
+func (s *Server) granted(r *http.Request, allocation string) string {
+	if token := r.Header.Get("X-Skypetoken"); token != "" {
+		return token
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.grants[allocation]; time.Now().Before(g.until) {
+		return g.token
+	}
+	return ""
 }
 
 // params are connectparams. They are put into URLs unescaped and cut at "=", so their values are URL-safe, and their names
 // none that the client uses itself. Only se (ms, when they end) has a meaning for the client.
 type params struct {
-	id      string
-	user    chat.Identity
-	expires chat.Time // of the token behind them
-	end     chat.Time
+	id   string
+	user chat.Identity
+	end  chat.Time
 }
 
-func (s *Server) params(id string, user chat.Identity, expires chat.Time) map[string]string {
+func (s *Server) params(id string, user chat.Identity) map[string]string {
 	now := s.Now()
-	p := params{id, user, expires, now + chat.Time(allocation.Milliseconds())}
+	p := params{id, user, now + chat.Time(allocation.Milliseconds())}
 	return map[string]string{
 		"sr": p.id, "issuer": "chatd", "sp": "connect", "st": number(now), "se": number(p.end),
-		"u": base64.RawURLEncoding.EncodeToString([]byte(p.user)), "x": number(p.expires), "sig": s.signature(p),
+		"u": base64.RawURLEncoding.EncodeToString([]byte(p.user)), "sig": s.signature(p),
 	}
 }
 
@@ -63,7 +81,7 @@ func number(t chat.Time) string { return strconv.FormatInt(int64(t), 10) }
 
 func (s *Server) signature(p params) string {
 	mac := hmac.New(sha256.New, s.Secret)
-	mac.Write([]byte(strings.Join([]string{p.id, string(p.user), number(p.expires), number(p.end)}, "\x00")))
+	mac.Write([]byte(strings.Join([]string{p.id, string(p.user), number(p.end)}, "\x00")))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
@@ -75,10 +93,9 @@ func (s *Server) readParams(q url.Values) (params, error) {
 	if err != nil {
 		return params{}, errParams
 	}
-	expires, err1 := strconv.ParseInt(q.Get("x"), 10, 64)
-	end, err2 := strconv.ParseInt(q.Get("se"), 10, 64)
-	p := params{q.Get("sr"), chat.Identity(user), chat.Time(expires), chat.Time(end)}
-	if err1 != nil || err2 != nil || !allocationID.MatchString(p.id) || !hmac.Equal([]byte(s.signature(p)), []byte(q.Get("sig"))) || p.end < s.Now() {
+	end, err := strconv.ParseInt(q.Get("se"), 10, 64)
+	p := params{q.Get("sr"), chat.Identity(user), chat.Time(end)}
+	if err != nil || !allocationID.MatchString(p.id) || !hmac.Equal([]byte(s.signature(p)), []byte(q.Get("sig"))) || p.end < s.Now() {
 		return params{}, errParams
 	}
 	return p, nil
@@ -90,114 +107,71 @@ var errParams = &chat.Error{Kind: chat.Unauthorized, Reason: "connectparams are 
 type session struct {
 	user    chat.Identity
 	expires chat.Time // of the token
-	token   string    // empty where the client sends none: then connectparams speak for it
+	token   string
 	key     endpointKey
 	surl    string // path under which the client knows its requests
 	until   time.Time
 }
 
-// handshake answers with a session id, heartbeat and close timeouts, and transports. SDKs before chat 1.5.2 send no token
-// here, so the signed connectparams do.
+// handshake answers with a session id, heartbeat and close timeouts, and transports.
 func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 	p, err := s.readParams(r.URL.Query())
 	if err != nil {
 		s.refuse(w, r, http.StatusUnauthorized, "handshake", err)
 		return
 	}
-	se := &session{user: p.user, expires: p.expires, token: r.Header.Get("X-Skypetoken"), until: time.Now().Add(sessionLife)}
-	if se.token != "" {
-		user, expires, ok := s.caller(w, r, se.token)
-		if !ok {
-			return
-		}
-		if user != p.user {
-			s.refuse(w, r, http.StatusUnauthorized, "handshake with the connectparams of somebody else", nil)
-			return
-		}
-		se.expires = expires
-	}
-	if se.expires <= s.Now() {
-		s.refuse(w, r, http.StatusUnauthorized, "handshake with an expired token", nil)
+	token := s.granted(r, p.id)
+	user, expires, ok := s.caller(w, r, token)
+	if !ok || s.limited(w, r, "handshake", user) {
 		return
 	}
-	se.key = endpointKey{p.user, endpointID(r.URL.Query().Get("epid"), p.id)}
-	se.surl = "/v4/f/" + p.id + "/"
+	if user != p.user {
+		s.refuse(w, r, http.StatusUnauthorized, "handshake with the connectparams of somebody else", nil)
+		return
+	}
 	id := rand.Text() + rand.Text()
 	s.mu.Lock()
-	s.sessions[id] = se
+	s.sessions[id] = &session{
+		user: user, expires: expires, token: token, key: endpointKey{user, endpointID(r.URL.Query().Get("epid"), p.id)},
+		surl: "/v4/f/" + p.id + "/", until: time.Now().Add(connectTime),
+	}
 	s.mu.Unlock()
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
+	plainText(w)
 	beat := strconv.Itoa(heartbeat)
 	_, _ = w.Write([]byte(id + ":" + beat + ":" + beat + ":websocket,xhr-polling")) // the client may have gone
 }
 
-// open takes a session: it is there once, and its token must still be good.
-func (s *Server) open(ctx context.Context, id string) (*session, error) {
+// asker tells whose request it is, "" when nothing in it says. A websocket has no header for the token, but carries the
+// connectparams.
+func (s *Server) asker(r *http.Request) (chat.Identity, error) {
+	if token := r.Header.Get("X-Skypetoken"); token != "" {
+		user, _, err := s.Authenticate(r.Context(), token)
+		return user, err
+	}
+	p, err := s.readParams(r.URL.Query())
+	if err != nil {
+		return "", nil //nolint:nilerr // then the session id alone must do
+	}
+	return p.user, nil
+}
+
+// open takes a session: it is there once, for its user, whose token must still be good. Nobody else can use it up.
+func (s *Server) open(ctx context.Context, id string, asker chat.Identity) (*session, error) {
 	s.mu.Lock()
 	se := s.sessions[id]
+	if se == nil || time.Now().After(se.until) || asker != "" && asker != se.user {
+		s.mu.Unlock()
+		return nil, &chat.Error{Kind: chat.NotFound, Reason: "unknown or used session, or that of somebody else"}
+	}
 	delete(s.sessions, id)
 	s.mu.Unlock()
-	if se == nil || time.Now().After(se.until) {
-		return nil, &chat.Error{Kind: chat.NotFound, Reason: "unknown or used session"}
-	}
-	if se.token != "" {
-		if _, _, err := s.Authenticate(ctx, se.token); err != nil {
-			return nil, err
-		}
-	}
-	return se, nil
+	_, _, err := s.Authenticate(ctx, se.token)
+	return se, err
 }
 
 // giveBack lets a session be used after all: when an upgrade fails the client tries long polling with the same one.
 func (s *Server) giveBack(id string, se *session) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.sessions[id] = se
-	s.mu.Unlock()
-}
-
-// bucket limits how often an endpoint allocates: chat 1.0.0 tries again without any pause when a handshake fails.
-type bucket struct {
-	left float64
-	at   time.Time
-}
-
-func (s *Server) mayAllocate(key endpointKey) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := s.buckets[key]
-	if b == nil {
-		b = &bucket{left: allocBurst, at: time.Now()}
-		s.buckets[key] = b
-	}
-	now := time.Now()
-	b.left = min(allocBurst, b.left+now.Sub(b.at).Seconds()/allocEvery.Seconds())
-	b.at = now
-	if b.left < 1 {
-		return false
-	}
-	b.left--
-	return true
-}
-
-// forget drops sessions that nobody used, buckets that are full again and endpoints that nobody came back to.
-func (s *Server) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	for id, se := range s.sessions {
-		if now.After(se.until) {
-			delete(s.sessions, id)
-		}
-	}
-	for key, b := range s.buckets {
-		if now.Sub(b.at) > allocBurst*allocEvery {
-			delete(s.buckets, key)
-		}
-	}
-	for key, e := range s.endpoints {
-		if e.idleSince(now) > registerTTL {
-			delete(s.endpoints, key)
-		}
-	}
 }

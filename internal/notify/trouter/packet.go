@@ -27,7 +27,10 @@ type packet struct {
 	data string
 }
 
-var errPacket = errors.New("malformed packet")
+var (
+	errPacket = errors.New("malformed packet")
+	errFlood  = errors.New("too many requests that wait for an answer")
+)
 
 func parsePacket(text string) (packet, error) {
 	parts := strings.SplitN(text, ":", 4)

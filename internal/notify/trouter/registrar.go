@@ -2,6 +2,7 @@ package trouter
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -12,17 +13,12 @@ type registration struct {
 	Client struct {
 		Template string `json:"templateKey"`
 	} `json:"clientDescription"`
-	Transports struct {
-		Trouter []struct {
-			Path string `json:"path"`
-		} `json:"TROUTER"`
-	} `json:"transports"`
 }
 
-const maxEndpointID = 128
+var errRegistration = errors.New("registrationId is missing or too long")
 
 // registrar keeps the template of an endpoint of the caller's own, or forgets the endpoint. Delivery does not wait for it.
-// Clients on phones want exactly 202.
+// An endpoint that never connected needs no template yet. Clients on phones want exactly 202.
 func (s *Server) registrar(w http.ResponseWriter, r *http.Request, path string) {
 	user, _, ok := s.caller(w, r, r.Header.Get("X-Skypetoken"))
 	if !ok {
@@ -34,18 +30,31 @@ func (s *Server) registrar(w http.ResponseWriter, r *http.Request, path string) 
 		body, err := readAll(w, r)
 		var reg registration
 		if err == nil {
-			err = json.Unmarshal(body, &reg)
+			reg, err = readRegistration(body)
 		}
-		if err != nil || reg.ID == "" || len(reg.ID) > maxEndpointID {
+		if err != nil {
 			s.refuse(w, r, http.StatusBadRequest, "registration cannot be read", err)
 			return
 		}
-		s.endpoint(endpointKey{user, reg.ID}).speak(dialectOf(reg.Client.Template))
+		if e := s.existing(endpointKey{user, reg.ID}); e != nil {
+			e.register(dialectOf(reg.Client.Template))
+		}
 	case r.Method == http.MethodDelete && one:
-		s.drop(endpointKey{user, id})
+		if e := s.existing(endpointKey{user, id}); e != nil {
+			e.forget()
+		}
 	default:
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
+}
+
+func readRegistration(body []byte) (registration, error) {
+	var reg registration
+	err := json.Unmarshal(body, &reg)
+	if err == nil && (reg.ID == "" || len(reg.ID) > maxEndpointID) {
+		err = errRegistration
+	}
+	return reg, err
 }

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/notify"
@@ -43,29 +46,37 @@ type Position = chat.EndpointPosition
 // Limits and times. Heartbeat and close timeouts of a minute and more let the client's own ping, every 40 s, keep the
 // connection; hidden browser tabs are throttled to one timer a minute, hence the patience.
 const (
-	heartbeat   = 150 // seconds, for the client
-	patience    = 150 * time.Second
-	beatEvery   = 25 * time.Second
-	sessionLife = 30 * time.Second   // from handshake to connection
-	allocation  = 7 * 24 * time.Hour // validity of connectparams
-	maxFrame    = 64 << 10           // from a client
-	maxSockets  = 20_000             // in all
-	maxPerUser  = 100                // of one user
-	allocBurst  = 20                 // allocations of one endpoint at once
-	allocEvery  = time.Second        // and then one each
-	writeTime   = 10 * time.Second   // for one write
-	registerTTL = 2 * time.Hour
+	heartbeat    = 150 // seconds, for the client
+	patience     = 150 * time.Second
+	beatEvery    = 25 * time.Second
+	connectTime  = time.Minute        // from allocation to handshake, and from there to the connection
+	allocation   = 7 * 24 * time.Hour // validity of connectparams
+	maxFrame     = 64 << 10           // of a client
+	maxBody      = 256 << 10          // of a client: a poll may bring the answers to all that is outstanding
+	maxSockets   = 20_000             // in all
+	maxPerUser   = 100                // of one user
+	writeTime    = 10 * time.Second   // for one write
+	switchTime   = 3 * time.Second    // for the last acknowledgements on a connection that another takes over from
+	endpointLife = 2 * time.Hour      // without connection; the position stays in the store
+
+	goodbyes  = 2 * time.Second // over which connections are closed when the server stops, so that not all come back at once
+	ackTime   = time.Second     // for the last acknowledgements then
+	closeTime = 5 * time.Second // for a client to close
 )
 
 // Server speaks the protocol.
 type Server struct {
 	Config
-	saver *saver
+	saver       *saver
+	connections prometheus.Gauge
+	queued      prometheus.Gauge
+	empty       chan struct{} // holds a token when the last connection has ended
 
 	mu        sync.Mutex
 	endpoints map[endpointKey]*endpoint
+	grants    map[string]grant    // by allocation
 	sessions  map[string]*session // by session id, from handshake until they are used up
-	buckets   map[endpointKey]*bucket
+	buckets   map[bucketKey]*bucket
 	sockets   map[chat.Identity]int
 	total     int
 	polls     map[string]*polling
@@ -77,19 +88,19 @@ func New(c Config) *Server {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Server{
-		Config: c, saver: newSaver(c.Positions, c.Now, c.Log),
-		endpoints: map[endpointKey]*endpoint{}, sessions: map[string]*session{}, buckets: map[endpointKey]*bucket{},
-		sockets: map[chat.Identity]int{}, polls: map[string]*polling{},
+		Config: c, saver: newSaver(c.Positions, c.Now, c.Log), empty: make(chan struct{}, 1),
+		connections: c.Metrics.Connections.WithLabelValues(protocol), queued: c.Metrics.QueueBytes.WithLabelValues(protocol),
+		endpoints: map[endpointKey]*endpoint{}, grants: map[string]grant{}, sessions: map[string]*session{},
+		buckets: map[bucketKey]*bucket{}, sockets: map[chat.Identity]int{}, polls: map[string]*polling{},
 	}
 }
 
-// Run keeps positions and forgets what has ended, until the context does.
+// Run keeps positions and forgets what has ended, until the context does. Then it waits for the connections, which the hub
+// ends, so that what they acknowledge last is kept too.
 func (s *Server) Run(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.saver.run(ctx)
-	}()
+	saving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var saver sync.WaitGroup
+	saver.Go(func() { s.saver.run(saving) })
 	ticker := time.NewTicker(time.Minute)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
@@ -97,9 +108,43 @@ func (s *Server) Run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-ticker.C:
 			s.forget()
+			s.catchPositions()
 		}
 	}
-	<-done
+	s.wait()
+	stop()
+	saver.Wait()
+}
+
+// wait returns when nobody is connected, or should not be any more.
+func (s *Server) wait() {
+	timer := time.NewTimer(goodbyes + ackTime + closeTime + time.Second)
+	defer timer.Stop()
+	for s.connected() {
+		select {
+		case <-s.empty:
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+func (s *Server) connected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total > 0
+}
+
+// catchPositions moves the positions of those on who hear nothing while much goes on elsewhere.
+func (s *Server) catchPositions() {
+	s.mu.Lock()
+	endpoints := slices.Collect(maps.Values(s.endpoints))
+	s.mu.Unlock()
+	for _, e := range endpoints {
+		if sk := e.connection(); sk != nil {
+			sk.catchPosition()
+		}
+	}
 }
 
 // Serves reports whether the path is one of this protocol.
@@ -158,7 +203,7 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
 	h := w.Header()
 	h.Add("Vary", "Origin")
-	if origin == "" || !s.allows(origin) {
+	if origin == "" || !s.allows(r, origin) {
 		return
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
@@ -170,8 +215,10 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) allows(origin string) bool {
-	return slices.Contains(s.Origins, "*") || slices.Contains(s.Origins, origin)
+// allows reports whether pages of the origin may connect. Those of the server's own may: they need no permission for REST,
+// but a websocket names its origin always.
+func (s *Server) allows(r *http.Request, origin string) bool {
+	return slices.Contains(s.Origins, "*") || slices.Contains(s.Origins, origin) || origin == s.Base(r)
 }
 
 // refuse answers without a body; the reason is for the log.
@@ -195,22 +242,23 @@ func step(path string) string {
 // in a row stop the client for good.
 func (s *Server) caller(w http.ResponseWriter, r *http.Request, token string) (user chat.Identity, expires chat.Time, ok bool) {
 	user, expires, err := s.Authenticate(r.Context(), token)
-	switch chat.KindOf(err) {
-	case chat.Unauthorized, chat.Forbidden:
-		s.refuse(w, r, http.StatusUnauthorized, "token", err)
-	default:
-		if err == nil {
-			return user, expires, true
-		}
-		w.Header().Set("Retry-After", "1")
-		s.refuse(w, r, http.StatusServiceUnavailable, "token cannot be checked", err)
+	if err == nil {
+		return user, expires, true
 	}
+	status := statusOf(err)
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	s.refuse(w, r, status, "token", err)
 	return "", 0, false
 }
 
 // config tells where the services are: here.
 func (s *Server) config(w http.ResponseWriter, r *http.Request) {
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		token = ""
+	}
 	if _, _, ok := s.caller(w, r, token); !ok {
 		return
 	}
@@ -223,9 +271,14 @@ func sendJSON(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the client may have gone
 }
 
+func plainText(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+}
+
 func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(writeTime)) // a test recorder has no deadlines
 	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxFrame))
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 }

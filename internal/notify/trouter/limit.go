@@ -1,0 +1,124 @@
+package trouter
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// rate is a number of requests at once, and then one each time.
+type rate struct {
+	burst float64
+	every time.Duration
+}
+
+// Allocations and handshakes are limited: chat 1.0.0 tries again without any pause when a handshake fails. The limit of the
+// user bounds how many endpoints one can make up.
+var (
+	endpointRate = rate{20, time.Second}
+	userRate     = rate{200, 100 * time.Millisecond}
+)
+
+type bucketKey struct {
+	step string
+	endpointKey
+}
+
+type bucket struct {
+	rate
+	left float64
+	at   time.Time
+}
+
+// limited answers 429 when an endpoint or its user takes a step too often.
+func (s *Server) limited(w http.ResponseWriter, r *http.Request, step string, user chat.Identity) bool {
+	if s.draw(step, endpointKey{user, endpointID(r.URL.Query().Get("epid"), "")}) {
+		return false
+	}
+	w.Header().Set("Retry-After", "1")
+	s.refuse(w, r, http.StatusTooManyRequests, "too often", nil)
+	return true
+}
+
+// draw takes one from the bucket of the user and one from that of the endpoint, or none.
+func (s *Server) draw(step string, key endpointKey) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.bucket(bucketKey{"any " + step, endpointKey{user: key.user}}, userRate)
+	if all.left < 1 {
+		return false
+	}
+	one := s.bucket(bucketKey{step, key}, endpointRate)
+	if one.left < 1 {
+		return false
+	}
+	all.left--
+	one.left--
+	return true
+}
+
+// bucket returns a bucket as it is now; the lock is held.
+func (s *Server) bucket(key bucketKey, limit rate) *bucket {
+	now := time.Now()
+	b := s.buckets[key]
+	if b == nil {
+		b = &bucket{rate: limit, left: limit.burst, at: now}
+		s.buckets[key] = b
+	}
+	b.left = min(b.burst, b.left+now.Sub(b.at).Seconds()/b.every.Seconds())
+	b.at = now
+	return b
+}
+
+// full reports whether the bucket is as good as a new one.
+func (b *bucket) full(now time.Time) bool { return now.Sub(b.at) > time.Duration(b.burst)*b.every }
+
+// count adds n to the connections, in all and of the user; it refuses to go over a limit.
+func (s *Server) count(user chat.Identity, n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n > 0 && (s.total >= maxSockets || s.sockets[user] >= maxPerUser) {
+		return false
+	}
+	s.total += n
+	if s.sockets[user] += n; s.sockets[user] <= 0 {
+		delete(s.sockets, user)
+	}
+	s.connections.Add(float64(n))
+	if s.total == 0 {
+		select {
+		case s.empty <- struct{}{}:
+		default:
+		}
+	}
+	return true
+}
+
+// forget drops what has ended: sessions and grants that nobody used, buckets that are full again and endpoints that nobody
+// came back to.
+func (s *Server) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for id, se := range s.sessions {
+		if now.After(se.until) {
+			delete(s.sessions, id)
+		}
+	}
+	for id, g := range s.grants {
+		if now.After(g.until) {
+			delete(s.grants, id)
+		}
+	}
+	for key, b := range s.buckets {
+		if b.full(now) {
+			delete(s.buckets, key)
+		}
+	}
+	for key, e := range s.endpoints {
+		if e.idle(now) > endpointLife {
+			delete(s.endpoints, key)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package trouter
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+const (
+	pollWait = 20 * time.Second // an idle poll is answered with a noop then
+	pollIdle = 60 * time.Second // without any poll the client is gone
+)
+
+// polling is a connection carried by long polls: a GET waits for packets, a POST brings some.
+type polling struct {
+	sk   *socket
+	turn sync.Mutex // one GET at a time
+	idle *time.Timer
+}
+
+func (s *Server) polling(w http.ResponseWriter, r *http.Request, id string) {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	p, err := s.poll(r, id)
+	if err != nil {
+		s.refuse(w, r, statusOf(err), "poll", err)
+		return
+	}
+	plainText(w)
+	if r.Method == http.MethodGet {
+		p.give(w, r)
+	} else {
+		p.accept(w, r)
+	}
+}
+
+// poll finds the connection of a session, or begins it with the first GET.
+func (s *Server) poll(r *http.Request, id string) (*polling, error) {
+	asker, err := s.asker(r)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	p := s.polls[id]
+	s.mu.Unlock()
+	switch {
+	case p != nil && (asker == "" || asker == p.sk.e.key.user):
+		return p, nil
+	case p != nil || r.Method != http.MethodGet:
+		return nil, &chat.Error{Kind: chat.NotFound, Reason: "no such connection, or that of somebody else"}
+	}
+	se, err := s.open(r.Context(), id, asker)
+	if err != nil {
+		return nil, err
+	}
+	sk, err := s.connect(r.Context(), se)
+	if err != nil {
+		return nil, err
+	}
+	return s.beginPolling(id, sk), nil
+}
+
+func (s *Server) beginPolling(id string, sk *socket) *polling {
+	p := &polling{sk: sk, idle: time.AfterFunc(pollIdle, sk.close)}
+	s.mu.Lock()
+	s.polls[id] = p
+	s.mu.Unlock()
+	go func() {
+		<-sk.closed
+		p.idle.Stop()
+		s.mu.Lock()
+		delete(s.polls, id)
+		s.mu.Unlock()
+	}()
+	return p
+}
+
+func (p *polling) give(w http.ResponseWriter, r *http.Request) {
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	p.idle.Reset(pollIdle)
+	packets, told, end := p.sk.next(r.Context(), pollWait)
+	if r.Context().Err() != nil { // nobody is there to take them; they are told again after the next connect
+		p.sk.close()
+		return
+	}
+	if len(packets) == 0 {
+		packets = []string{string(noopPacket) + "::"}
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(writeTime)) // a test recorder has no deadlines
+	_, err := w.Write([]byte(joinPackets(packets)))
+	if err == nil {
+		err = control.Flush()
+	}
+	_ = control.SetWriteDeadline(time.Time{})
+	p.sk.delivered(told)
+	if end || err != nil {
+		p.sk.close()
+	}
+}
+
+func (p *polling) accept(w http.ResponseWriter, r *http.Request) {
+	body, err := readAll(w, r)
+	var packets []string
+	if err == nil {
+		packets, err = splitPackets(string(body))
+	}
+	for _, text := range packets {
+		if err == nil && strings.TrimSpace(text) != "" {
+			err = p.sk.receive(text)
+		}
+	}
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		p.sk.close()
+		return
+	}
+	_, _ = w.Write([]byte("1")) // the client may have gone
+}

@@ -1,0 +1,293 @@
+package trouter
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf16"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// get is one long poll.
+func (p *page) get(sid string) answer {
+	p.w.Helper()
+	return p.do(http.MethodGet, p.pollURL(sid), "", p.pollHeaders()...)
+}
+
+func (p *page) post(sid string, packets ...string) answer {
+	p.w.Helper()
+	return p.do(http.MethodPost, p.pollURL(sid), framed(packets), append(p.pollHeaders(), "Content-Type: text/plain;charset=UTF-8")...)
+}
+
+func (p *page) pollURL(sid string) string {
+	return p.socketio + "socket.io/1/xhr-polling/" + sid + "?" + p.query() + "&t=1"
+}
+
+func (p *page) pollHeaders() []string {
+	if p.old {
+		return nil
+	}
+	return []string{p.skype()}
+}
+
+// framed is a body as socket.io 0.9 makes it, which counts as JavaScript does.
+func framed(packets []string) string {
+	if len(packets) == 1 {
+		return packets[0]
+	}
+	var b strings.Builder
+	for _, p := range packets {
+		fmt.Fprintf(&b, "\ufffd%d\ufffd%s", len(utf16.Encode([]rune(p))), p)
+	}
+	return b.String()
+}
+
+// unframed takes a body apart as the client does.
+func unframed(body string) []string {
+	units := utf16.Encode([]rune(body))
+	if len(units) == 0 || units[0] != 0xfffd {
+		return []string{body}
+	}
+	var out []string
+	for i := 0; i < len(units); {
+		i++
+		n := 0
+		for ; units[i] != 0xfffd; i++ {
+			n = 10*n + int(units[i]-'0')
+		}
+		out = append(out, string(utf16.Decode(units[i+1:i+1+n])))
+		i += 1 + n
+	}
+	return out
+}
+
+// poll gets packets and checks how.
+func (p *page) poll(sid string) []string {
+	p.w.Helper()
+	a := p.get(sid)
+	if a.status != http.StatusOK || a.body == "" || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") || a.header.Get("Access-Control-Allow-Origin") == "" {
+		p.w.Errorf("poll answers %d %q %q", a.status, a.header, a.body)
+	}
+	return unframed(a.body)
+}
+
+// begin polls until it is connected, and returns what came beside.
+func (p *page) begin(sid string) []string {
+	p.w.Helper()
+	packets := p.poll(sid)
+	if len(packets) == 1 {
+		packets = append(packets, p.poll(sid)...)
+	}
+	checkGreeting(p.w, packets)
+	return packets[2:]
+}
+
+func (p *page) bring(sid string, packets ...string) {
+	p.w.Helper()
+	if a := p.post(sid, packets...); a.status != http.StatusOK {
+		p.w.Errorf("%q answers %d", packets, a.status)
+	}
+}
+
+func TestPolling(t *testing.T) {
+	bubble(t, func(w *world) {
+		for _, old := range []bool{false, true} {
+			p := w.page(alice, fmt.Sprint("e", old))
+			p.old = old
+			p.allocate()
+			sid := p.shake()
+			p.begin(sid)
+			first, second := "a 😀 b \ufffd 3 \ufffd", "second — ünï 🎉🎉"
+			w.say(first)
+			w.say(second)
+			synctest.Wait()
+			frames := p.parse(p.poll(sid))
+			if got := texts(frames); !slices.Equal(got, []string{first, second}) {
+				t.Fatalf("it hears %q", got)
+			}
+			p.bring(sid, response(frames[0], 200), response(frames[1], 200), `5:1+::{"name":"ping"}`)
+			if got := p.poll(sid); !slices.Equal(got, []string{`6:::1+["pong"]`}) {
+				t.Errorf("it hears %q", got)
+			}
+			w.say("third") // one packet goes without a frame around it
+			if got := texts(p.parse(p.poll(sid))); !slices.Equal(got, []string{"third"}) {
+				t.Errorf("it hears %q", got)
+			}
+		}
+		if n := w.metric("acks_total", "status=200"); n != 4 {
+			t.Errorf("%v acknowledgements", n)
+		}
+	})
+}
+
+// An idle poll is answered with a noop, since nothing at all would not count as a sign of life; and well before the client
+// gives up.
+func TestIdlePoll(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		p.begin(sid)
+		for range 10 {
+			start := time.Now()
+			if got := p.poll(sid); !slices.Equal(got, []string{"8::"}) {
+				t.Errorf("it hears %q", got)
+			}
+			if took := time.Since(start); took < 10*time.Second || took > 40*time.Second {
+				t.Errorf("answered after %v", took)
+			}
+		}
+		start := time.Now()
+		go func() {
+			time.Sleep(time.Second)
+			w.say("hello")
+		}()
+		if got := texts(p.parse(p.poll(sid))); !slices.Equal(got, []string{"hello"}) || time.Since(start) > 2*time.Second {
+			t.Errorf("it hears %q after %v", got, time.Since(start))
+		}
+	})
+}
+
+// A client that polls no more is gone, also one that goes on to bring; what it was not told waits for it.
+func TestPollingEnds(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		p.begin(sid)
+		w.say("one")
+		for range 7 {
+			p.post(sid, "2::")
+			time.Sleep(10 * time.Second)
+		}
+		if a := p.get(sid); a.status != http.StatusNotFound || w.metric("connections") != 0 {
+			t.Errorf("poll answers %d, %v connections", a.status, w.metric("connections"))
+		}
+		p.allocate()
+		sid = p.shake()
+		packets := p.begin(sid)
+		if len(packets) == 0 {
+			packets = p.poll(sid)
+		}
+		if got := texts(p.parse(packets)); !slices.Equal(got, []string{"one"}) {
+			t.Errorf("afterwards it hears %q", got)
+		}
+		p.bring(sid, "0::")
+		if a := p.get(sid); a.status != http.StatusNotFound {
+			t.Errorf("after its goodbye it is answered %d", a.status)
+		}
+	})
+}
+
+func TestPollWithBadToken(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		if a := p.do(http.MethodGet, p.pollURL(sid), "", "X-Skypetoken: rubbish"); a.status != http.StatusUnauthorized {
+			t.Errorf("bad token: %d", a.status)
+		}
+		if a := p.post(sid, "2::"); a.status != http.StatusNotFound {
+			t.Errorf("bringing before the first poll: %d", a.status)
+		}
+		if a := p.do(http.MethodPut, p.pollURL(sid), "", p.skype()); a.status != http.StatusMethodNotAllowed {
+			t.Errorf("another method: %d", a.status)
+		}
+		p.begin(sid) // none of that used it up
+		for name, header := range map[string]string{"bad token": "rubbish", "somebody else's token": string(bob)} {
+			want := map[string]int{"bad token": 401, "somebody else's token": 404}[name]
+			for _, method := range []string{http.MethodGet, http.MethodPost} {
+				if a := p.do(method, p.pollURL(sid), "2::", "X-Skypetoken: "+header); a.status != want {
+					t.Errorf("%s, %s: %d", name, method, a.status)
+				}
+			}
+		}
+		w.say("hello")
+		if got := texts(p.parse(p.poll(sid))); len(got) != 1 {
+			t.Errorf("it hears %q", got)
+		}
+	})
+}
+
+func TestGarbageInPost(t *testing.T) {
+	bubble(t, func(w *world) {
+		for name, body := range map[string]string{
+			"no packet": "x", "no length": "\ufffdx\ufffd2::", "short": "\ufffd9\ufffd2::", "negative": "\ufffd-1\ufffd2::", "no end": "\ufffd3",
+			"rest": "\ufffd3\ufffd2::rest", "half an emoji": "\ufffd7\ufffd5:1::a😀", "too large": "5:1::" + strings.Repeat("x", maxBody),
+		} {
+			p := w.page(alice, "e")
+			p.allocate()
+			sid := p.shake()
+			p.begin(sid)
+			if a := p.do(http.MethodPost, p.pollURL(sid), body, p.skype()); a.status != http.StatusBadRequest {
+				t.Errorf("%s: %d", name, a.status)
+			}
+			if a := p.get(sid); a.status != http.StatusNotFound {
+				t.Errorf("%s: the connection goes on with %d", name, a.status)
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+// One post may bring the answers to all frames that can be outstanding.
+func TestManyAnswersInOnePost(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		p.begin(sid)
+		w.messages(1, maxOutstanding)
+		synctest.Wait()
+		var answers []string
+		for _, f := range p.parse(p.poll(sid)) {
+			f.Headers["MS-CV"] += strings.Repeat("x", 300)
+			answers = append(answers, response(f, 200))
+		}
+		p.bring(sid, answers...)
+		if n := w.metric("acks_total"); n != maxOutstanding {
+			t.Errorf("%v answers", n)
+		}
+	})
+}
+
+func TestPollingIsEnded(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		p.begin(sid)
+		go func() {
+			time.Sleep(time.Second)
+			w.Hub.End(alice, "revoked")
+		}()
+		if got := p.poll(sid); !slices.Equal(got, []string{`0:::{"reason":"unauthorized"}`}) {
+			t.Errorf("it hears %q", got)
+		}
+		if a := p.get(sid); a.status != http.StatusNotFound {
+			t.Errorf("afterwards it is answered %d", a.status)
+		}
+	})
+}
+
+// A client that asks by post and fetches nothing is not served without end.
+func TestFloodByPost(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		p.begin(sid)
+		var pings []string
+		for i := range maxControl + 1 {
+			pings = append(pings, "5:"+number(chat.Time(i))+"+::{}")
+		}
+		if a := p.post(sid, pings...); a.status != http.StatusBadRequest {
+			t.Errorf("answered %d", a.status)
+		}
+	})
+}

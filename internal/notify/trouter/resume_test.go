@@ -1,0 +1,504 @@
+package trouter
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/chatd/chatd/internal/notify"
+)
+
+// A second connection of an endpoint takes over: from then on the first is told nothing, and no event is told twice.
+func TestTakeover(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		first := p.connect()
+		w.messages(1, 3)
+		w.equal("the first hears", first.hear(), []string{"1", "2", "3"})
+		second := p.connect()
+		w.messages(4, 3)
+		w.equal("the second hears", second.hear(), []string{"4", "5", "6"})
+		w.equal("the first hears", first.hear(), nil)
+		if got := first.ask(`{"name":"ping"}`); got != `["pong"]` { // the client keeps it for a minute
+			t.Errorf("the first is acknowledged with %q", got)
+		}
+		first.leave()
+		w.messages(7, 1)
+		w.equal("the second hears", second.hear(), []string{"7"})
+		if n := w.metric("connections"); n != 1 {
+			t.Errorf("%v connections", n)
+		}
+	})
+}
+
+// What the first connection was told it may still acknowledge, for a moment; the client is connected meanwhile.
+func TestTakeoverWaitsForAcknowledgements(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		first := p.connect()
+		w.messages(1, 3)
+		frames := first.frames()
+		second := p.connect() // checks the greeting
+		w.messages(4, 1)
+		w.equal("the second hears", second.hear(), nil)
+		first.answer(http.StatusOK, frames...)
+		w.equal("then it hears", second.hear(), []string{"4"})
+		if first.err() != nil {
+			t.Errorf("the first ended with %v", first.err())
+		}
+	})
+}
+
+// A first connection that answers nothing is dead: the network took it.
+func TestTakeoverFromTheDead(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		first := p.connect()
+		w.messages(1, 3)
+		first.answer(http.StatusOK, first.frames()[0])
+		second := p.connect()
+		w.messages(4, 1)
+		time.Sleep(switchTime + time.Millisecond)
+		w.equal("the second hears", second.hear(), []string{"2", "3", "4"})
+		if first.err() == nil {
+			t.Error("the first goes on")
+		}
+	})
+}
+
+// One that was not ready for an event on its first connection gets it on the second.
+func TestTakeoverOfTooEarly(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		first := p.connect()
+		w.messages(1, 2)
+		frames := first.frames()
+		second := p.connect()
+		first.answer(http.StatusGatewayTimeout, frames[0])
+		first.answer(http.StatusOK, frames[1])
+		w.equal("the second hears", second.hear(), []string{"1"})
+		w.equal("the first hears", first.hear(), nil)
+	})
+}
+
+func TestManyTakeovers(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		var all []*conn
+		var got []string
+		for range 15 {
+			all = append(all, p.connect())
+			w.messages(len(all), 1)
+			if len(all)%5 == 0 {
+				synctest.Wait()
+			}
+		}
+		time.Sleep(15 * switchTime)
+		for _, c := range all {
+			got = append(got, c.hear()...)
+		}
+		last := all[len(all)-1]
+		w.messages(16, 1)
+		got = append(got, last.hear()...)
+		slices.SortFunc(got, func(a, b string) int { return len(a)*100 + strings.Compare(a, b) - len(b)*100 })
+		if want := []string{"15", "16"}; !slices.Equal(got[len(got)-2:], want) {
+			t.Errorf("it hears %q", got)
+		}
+	})
+}
+
+// chat 1.0.0 has no endpoint id, but brings its allocation back.
+func TestResumeByAllocation(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "")
+		p.old = true
+		c := p.connect()
+		w.messages(1, 2)
+		c.answer(http.StatusOK, c.frames()[0])
+		c.cut()
+		w.messages(3, 1)
+		w.equal("it hears", p.connect().hear(), []string{"2", "3"})
+		p.params = nil // another page, or one that erased its params
+		w.equal("a new one hears", p.connect().hear(), nil)
+	})
+}
+
+// After a restart in good order everything goes on where it was.
+func TestRestart(t *testing.T) {
+	bubble(t, func(w *world) {
+		p, quiet := w.page(bob, "e"), w.page(bob, "quiet")
+		c, q := p.connect(), quiet.connect()
+		w.messages(1, 3)
+		c.answer(http.StatusOK, c.frames()[:2]...)
+		q.hear()
+		w.restart()
+		if c.code() != websocket.StatusGoingAway || q.code() != websocket.StatusGoingAway {
+			t.Errorf("closed with %d and %d", c.code(), q.code())
+		}
+		w.messages(4, 2)
+		w.equal("it hears", p.connect().hear(), []string{"3", "4", "5"})
+		w.equal("the other hears", quiet.connect().hear(), []string{"4", "5"})
+	})
+}
+
+// Whoever was connected and heard nothing goes on all the same; what others hear is not searched for them.
+func TestRestartWithoutEvents(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(carol, "e")
+		p.connect()
+		w.messages(1, 50) // for others
+		synctest.Wait()
+		w.restart()
+		if got := w.journal.saved()[endpointKey{carol, "e"}]; got != 50 {
+			t.Errorf("position is %d", got)
+		}
+		e := message("hello")
+		e.ThreadID, e.Key = otherThread, 2
+		w.tell(e)
+		w.equal("it hears", p.connect().hear(), []string{"hello"})
+	})
+}
+
+// The same where the server had no time to say goodbye.
+func TestCrash(t *testing.T) {
+	bubble(t, func(w *world) {
+		p, quiet := w.page(bob, "e"), w.page(carol, "e")
+		c := p.connect()
+		quiet.connect()
+		w.messages(1, 3)
+		c.answer(http.StatusOK, c.frames()[:2]...)
+		time.Sleep(2 * time.Minute)
+		w.crash()
+		w.messages(4, 2)
+		w.equal("it hears", p.connect().hear(), []string{"3", "4", "5"})
+		if got := w.journal.saved()[endpointKey{carol, "e"}]; got != 3 {
+			t.Errorf("position of who heard nothing is %d", got)
+		}
+	})
+}
+
+// Nobody who is on a list of connections is written down again and again.
+func TestPositionsAreSavedOnChange(t *testing.T) {
+	bubble(t, func(w *world) {
+		c := w.page(bob, "e").connect()
+		time.Sleep(time.Hour)
+		w.messages(1, 10)
+		c.hear()
+		time.Sleep(time.Hour)
+		w.journal.mu.Lock()
+		defer w.journal.mu.Unlock()
+		if n := w.journal.saves; n < 2 || n > 14 {
+			t.Errorf("%d positions were saved", n)
+		}
+	})
+}
+
+// A position never goes back, whatever connections end in whatever order.
+func TestPositionOnlyGrows(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		at, last := func() int64 { synctest.Wait(); return w.journal.saved()[endpointKey{bob, "e"}] }, int64(0)
+		check := func() {
+			t.Helper()
+			if now := at(); now < last {
+				t.Errorf("position went from %d to %d", last, now)
+			} else {
+				last = now
+			}
+		}
+		first := p.connect()
+		w.messages(1, 4)
+		frames := first.frames()
+		check()
+		second := p.connect()
+		first.answer(http.StatusOK, frames[3])
+		check()
+		first.answer(http.StatusOK, frames[:3]...)
+		check()
+		w.messages(5, 2)
+		second.hear()
+		first.cut()
+		check()
+		second.cut()
+		check()
+		if last != 6 {
+			t.Errorf("position is %d", last)
+		}
+	})
+}
+
+// stop() means that the client wants no more: when it starts again it begins anew.
+func TestForgottenEndpoint(t *testing.T) {
+	for name, restart := range map[string]bool{"": false, "over a restart after starting again": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				p := w.page(bob, "e")
+				c := p.connect()
+				p.register("AcsWeb_Chat_2.1")
+				w.messages(1, 2)
+				c.frames() // not acknowledged
+				c.leave()
+				p.unregister()
+				w.messages(3, 2)
+				synctest.Wait()
+				c = p.connect()
+				p.register("AcsWeb_Chat_2.1")
+				w.messages(5, 1)
+				w.equal("it hears", c.hear(), []string{"5"})
+				if restart {
+					w.restart()
+				} else {
+					c.cut()
+				}
+				w.messages(6, 1)
+				w.equal("then it hears", p.connect().hear(), []string{"6"})
+			})
+		})
+	}
+}
+
+// The end of the connection and the end of the registration may arrive in either order, the latter even after the next
+// start.
+func TestForgottenEndpointOutOfOrder(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		c := p.connect()
+		p.unregister()
+		w.messages(1, 1)
+		c.frames()
+		c.leave()
+		w.messages(2, 1)
+		synctest.Wait()
+		c = p.connect()
+		w.equal("it hears", c.hear(), nil)
+		p.unregister() // late
+		p.register("AcsWeb_Chat_2.1")
+		c.cut()
+		w.messages(3, 1)
+		w.equal("then it hears", p.connect().hear(), []string{"3"})
+	})
+}
+
+// One client cannot make the server forget that of somebody else, nor change how it is spoken to.
+func TestRegistrationOfSomebodyElse(t *testing.T) {
+	bubble(t, func(w *world) {
+		hers, his := w.page(alice, "e"), w.page(bob, "e")
+		c := his.connect()
+		hers.register("AcsiOS_Chat_1.4")
+		c.cut()
+		hers.unregister()
+		e := kinds()["topic"]
+		e.Properties.Topic = "100%25"
+		w.tell(e)
+		frames := his.connect().frames()
+		if len(frames) != 1 || !strings.Contains(frames[0].payload["properties"].(string), "100%2525") {
+			t.Errorf("he hears %+v", frames)
+		}
+	})
+}
+
+func TestRegistrationSwitchesDialect(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		c := p.connect()
+		e := kinds()["topic"]
+		e.Properties.Topic = "100%25"
+		topic := func() string {
+			w.tell(e)
+			frames := c.frames()
+			c.answer(http.StatusOK, frames...)
+			return frames[0].payload["properties"].(string)
+		}
+		if got := topic(); !strings.Contains(got, "100%2525") {
+			t.Errorf("before the registration it hears %s", got)
+		}
+		for template, want := range map[string]string{"AcsAndroid_Chat_1.7": `"100%25"`, "AcsWeb_Chat_2.1": `"100%2525"`, "AcsiOS_Chat_1.4": `"100%25"`} {
+			p.register(template)
+			if got := topic(); !strings.Contains(got, want) {
+				t.Errorf("as %s it hears %s", template, got)
+			}
+			c.cut()
+			c = p.connect()
+			if got := topic(); !strings.Contains(got, want) {
+				t.Errorf("as %s it hears after a reconnect %s", template, got)
+			}
+		}
+	})
+}
+
+func TestRegistrar(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		good := registrationOf("e", "AcsWeb_Chat_2.1", "/v4/f/x/")
+		for _, base := range []string{"", "/registrar/prod", "/registrar/prod/"} {
+			for _, version := range []string{"v3", "V3"} {
+				path := origin + base + "/" + version + "/registrations"
+				if a := p.do(http.MethodPost, path, good, p.skype(), "Content-Type: application/json"); a.status != http.StatusAccepted || a.body != "" {
+					t.Errorf("POST %s: %d %q", path, a.status, a.body)
+				}
+				if a := p.do(http.MethodDelete, path+"/e", "", p.skype()); a.status != http.StatusAccepted || a.body != "" {
+					t.Errorf("DELETE %s: %d %q", path, a.status, a.body)
+				}
+			}
+		}
+		for name, body := range map[string]string{
+			"empty": "", "no JSON": "{", "a list": "[]", "no id": `{}`, "empty id": registrationOf("", "x", "y"), "id of no text": `{"registrationId":7}`,
+			"long id": registrationOf(strings.Repeat("x", maxEndpointID+1), "x", "y"), "template of no text": `{"registrationId":"e","clientDescription":{"templateKey":[]}}`,
+			"too large": `{"registrationId":"e","nodeId":"` + strings.Repeat("x", maxBody) + `"}`,
+		} {
+			if a := p.postRegistration(origin, body); a.status != http.StatusBadRequest || a.body != "" {
+				t.Errorf("%s: %d %q", name, a.status, a.body)
+			}
+		}
+		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
+			if a := p.do(method, origin+"/v3/registrations", good, p.skype()); a.status != http.StatusMethodNotAllowed {
+				t.Errorf("%s: %d", method, a.status)
+			}
+		}
+		if a := p.do(http.MethodDelete, origin+"/v3/registrations/nobody", "", p.skype()); a.status != http.StatusAccepted {
+			t.Errorf("of an unknown endpoint: %d", a.status)
+		}
+		if n := len(w.server.endpoints); n != 0 {
+			t.Errorf("%d endpoints were made up", n)
+		}
+	})
+}
+
+func (c *conn) endedUnauthorized() bool {
+	return slices.Equal(c.packets(), []string{`0:::{"reason":"unauthorized"}`}) && c.err() != nil
+}
+
+// When the token ends the client is told so, comes back with a new one, and has missed nothing.
+func TestTokenExpires(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		w.tokens.expire(p.token, 20*time.Second)
+		c := p.connect()
+		time.Sleep(20*time.Second - time.Millisecond)
+		w.messages(1, 1)
+		w.equal("it hears", texts(c.frames()), []string{"1"})
+		time.Sleep(time.Millisecond)
+		if !c.endedUnauthorized() {
+			t.Error("the connection outlives the token")
+		}
+		w.messages(2, 1)
+		if a := p.postAllocation(); a.status != http.StatusUnauthorized {
+			t.Errorf("the old token: %d", a.status)
+		}
+		p.token = string(bob) + ".2"
+		w.equal("with another it hears", p.connect().hear(), []string{"1", "2"})
+	})
+}
+
+func TestRevocation(t *testing.T) {
+	for _, reason := range []notify.Reason{notify.Revoked, notify.Deleted} {
+		t.Run(string(reason), func(t *testing.T) {
+			bubble(t, func(w *world) {
+				his, hers := w.page(bob, "e").connect(), w.page(alice, "e").connect()
+				his.p.epid = "f"
+				other := his.p.connect()
+				start := time.Now()
+				w.Hub.End(bob, reason)
+				w.messages(1, 5) // must not be told any more
+				if !his.endedUnauthorized() || !other.endedUnauthorized() || time.Since(start) > 0 {
+					t.Errorf("his connections ended with %v and %v, after %v", his.err(), other.err(), time.Since(start))
+				}
+				w.equal("she hears", hers.hear(), []string{"1", "2", "3", "4", "5"})
+			})
+		})
+	}
+}
+
+// A client that does not close is closed.
+func TestRevocationOfOneThatDoesNotRead(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		p.allocate()
+		_, _, err := p.upgrade(p.shake())
+		w.must(err)
+		synctest.Wait()
+		w.Hub.End(bob, notify.Revoked)
+		time.Sleep(closeTime)
+		synctest.Wait()
+		if n := w.metric("connections"); n != 0 {
+			t.Errorf("%v connections", n)
+		}
+	})
+}
+
+// When the server stops, it lets its clients go one after the other within two seconds; each with what it was told
+// acknowledged, if it can.
+func TestStop(t *testing.T) {
+	bubble(t, func(w *world) {
+		var conns []*conn
+		for i := range 40 {
+			conns = append(conns, w.page(user(i+1), "e").connect())
+		}
+		busy := w.page(bob, "busy")
+		c := busy.connect()
+		w.messages(1, 2)
+		frames := c.frames()
+		stopped := make(chan struct{})
+		start := time.Now()
+		go func() {
+			w.stop()
+			close(stopped)
+		}()
+		ends := map[time.Duration]int{}
+		for step := range 35 {
+			if step == 10 {
+				c.answer(http.StatusOK, frames...)
+			}
+			n := 0
+			for _, c := range conns {
+				if code := c.code(); code == websocket.StatusGoingAway {
+					n++
+				} else if code != 0 {
+					t.Fatalf("closed with %d", code)
+				}
+			}
+			ends[time.Since(start)] = n
+			time.Sleep(100 * time.Millisecond)
+		}
+		<-stopped
+		if n := ends[time.Second]; n < 5 || n > 35 || ends[0] != 0 || ends[2*time.Second] != 39 { // bob is user 2 and has not acknowledged
+			t.Errorf("closed over time: %v", ends)
+		}
+		if took := time.Since(start); took > 4*time.Second {
+			t.Errorf("stopped after %v", took)
+		}
+		if got := w.journal.saved()[endpointKey{bob, "busy"}]; got != 2 {
+			t.Errorf("position is %d", got)
+		}
+		w.start()
+		w.equal("it hears", busy.connect().hear(), nil)
+	})
+}
+
+// A client that does not answer does not keep the server from stopping.
+func TestStopWithDeadClients(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		p.allocate()
+		_, _, err := p.upgrade(p.shake())
+		w.must(err)
+		poll := w.page(bob, "poll")
+		poll.allocate()
+		sid := poll.shake()
+		poll.begin(sid)
+		synctest.Wait()
+		w.messages(1, 1)
+		start := time.Now()
+		w.stop()
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("stopped after %v", took)
+		}
+		w.start()
+		w.equal("it hears", p.connect().hear(), []string{"1"})
+	})
+}

@@ -1,0 +1,112 @@
+package trouter
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/coder/websocket"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// websocket carries a connection in text frames, one packet each.
+func (s *Server) websocket(w http.ResponseWriter, r *http.Request, id string) {
+	if origin := r.Header.Get("Origin"); origin != "" && !s.allows(r, origin) {
+		s.refuse(w, r, http.StatusForbidden, "origin is not allowed", nil)
+		return
+	}
+	asker, err := s.asker(r)
+	var se *session
+	if err == nil {
+		se, err = s.open(r.Context(), id, asker)
+	}
+	if err != nil {
+		s.refuse(w, r, statusOf(err), "session", err)
+		return
+	}
+	// The origin was checked against the same list as REST; compression costs more than it saves (measured on small events).
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled})
+	if err != nil {
+		s.giveBack(id, se) // the client now tries long polling with the same session
+		return
+	}
+	defer c.CloseNow() //nolint:errcheck // it is closed or broken already
+	ctx := context.WithoutCancel(r.Context())
+	sk, err := s.connect(ctx, se)
+	if err != nil {
+		_ = c.Close(websocket.StatusTryAgainLater, "too many connections")
+		return
+	}
+	c.SetReadLimit(maxFrame)
+	var reader sync.WaitGroup
+	reader.Go(func() { sk.readFrames(ctx, c) })
+	sk.writeFrames(ctx, c)
+	_ = c.CloseNow()
+	reader.Wait()
+}
+
+// statusOf is 404 for a session that is not there, 401 for a token that is no good, and 503 when that cannot be said:
+// three 401s in a row stop the client for good.
+func statusOf(err error) int {
+	switch chat.KindOf(err) {
+	case chat.NotFound:
+		return http.StatusNotFound
+	case chat.Unauthorized, chat.Forbidden:
+		return http.StatusUnauthorized
+	default:
+		return http.StatusServiceUnavailable
+	}
+}
+
+func (sk *socket) readFrames(ctx context.Context, c *websocket.Conn) {
+	defer sk.close()
+	for {
+		deadline, cancel := context.WithTimeout(ctx, patience)
+		kind, data, err := c.Read(deadline)
+		cancel()
+		if err != nil {
+			return
+		}
+		if kind != websocket.MessageText {
+			_ = c.Close(websocket.StatusUnsupportedData, "text only")
+			return
+		}
+		if err := sk.receive(string(data)); err != nil {
+			_ = c.Close(websocket.StatusPolicyViolation, err.Error())
+			return
+		}
+	}
+}
+
+func (sk *socket) writeFrames(ctx context.Context, c *websocket.Conn) {
+	defer sk.close()
+	for {
+		packets, told, end := sk.next(ctx, beatEvery)
+		if len(packets) == 0 && !end {
+			packets = []string{"2::"}
+		}
+		for _, p := range packets {
+			if err := writeFrame(ctx, c, p); err != nil {
+				return
+			}
+		}
+		sk.delivered(told)
+		if end {
+			_ = c.Close(websocket.StatusGoingAway, sk.ending())
+			return
+		}
+	}
+}
+
+func writeFrame(ctx context.Context, c *websocket.Conn, packet string) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTime)
+	defer cancel()
+	return c.Write(ctx, websocket.MessageText, []byte(packet))
+}
+
+func (sk *socket) delivered(told []*chat.Event) {
+	for _, e := range told {
+		sk.s.Metrics.Delivered(protocol, e)
+	}
+}

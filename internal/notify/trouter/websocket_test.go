@@ -1,0 +1,331 @@
+package trouter
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// What the client asks for is acknowledged, whatever it is: without that it reconnects after 5 s, or 10.
+func TestAcknowledgements(t *testing.T) {
+	bubble(t, func(w *world) {
+		c := w.page(alice, "e").connect() // connect checks the greeting
+		for _, ask := range []struct{ event, want string }{
+			{`{"name":"user.activity","args":[{"state":"active","cv":"a+b/c.1"}]}`, `[]`},
+			{`{"name":"ping"}`, `["pong"]`},
+			{`{"name":"trouter.processed_message_loss","args":[{"droppedIndicators":[]}]}`, `[]`},
+			{`{"name":"something.new"}`, `[]`},
+			{`rubbish`, `[]`},
+			{``, `[]`},
+		} {
+			if got := c.ask(ask.event); got != ask.want {
+				t.Errorf("%s is acknowledged with %s, want %s", ask.event, got, ask.want)
+			}
+		}
+		c.say(`5:::{"name":"user.activity"}`) // asks for nothing
+		c.say(`8::`)
+		c.say(`2::`)
+		if got := c.packets(); len(got) != 0 || c.err() != nil {
+			t.Errorf("the server says %q, ended with %v", got, c.err())
+		}
+	})
+}
+
+// An acknowledgement comes within the 5 s of the client's patience while as much as possible is being told, also on a line
+// that carries 64 KiB a second.
+func TestAcknowledgementUnderLoad(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		ws, _, err := p.upgrade(p.shake())
+		w.must(err)
+		synctest.Wait()
+		for range 500 {
+			w.say(strings.Repeat("x", 20<<10))
+		}
+		var asked time.Time
+		for heard := 0; ; {
+			_, data, err := ws.Read(w.Context())
+			w.must(err)
+			if strings.HasPrefix(string(data), "6:::7+") {
+				break
+			}
+			time.Sleep(time.Duration(len(data)) * time.Second / (64 << 10))
+			if heard++; heard == 5 { // in the midst of it
+				asked = time.Now()
+				go func() { _ = ws.Write(w.Context(), websocket.MessageText, []byte(`5:7+::{"name":"ping"}`)) }()
+			}
+		}
+		if took := time.Since(asked); took > 5*time.Second {
+			t.Errorf("acknowledged after %v", took)
+		}
+	})
+}
+
+// Heartbeats find out who is gone, and keep the client's own timer going.
+func TestHeartbeat(t *testing.T) {
+	bubble(t, func(w *world) {
+		c := w.page(alice, "e").connect()
+		time.Sleep(10 * time.Minute)
+		got := c.packets()
+		if len(got) < 20 || slices.ContainsFunc(got, func(p string) bool { return p != "2::" }) || c.err() != nil {
+			t.Errorf("in ten minutes the server says %q, ended with %v", got, c.err())
+		}
+	})
+}
+
+// Chromium lets the timers of a hidden page run once a minute; what comes less often is gone.
+func TestSilentClient(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		ws, _, err := p.upgrade(p.shake())
+		w.must(err)
+		start := time.Now()
+		for {
+			if _, _, err = ws.Read(w.Context()); err != nil {
+				break
+			}
+		}
+		if took := time.Since(start); took < 130*time.Second || took > 4*time.Minute {
+			t.Errorf("closed after %v with %v", took, err)
+		}
+		synctest.Wait()
+		if n := w.metric("connections"); n != 0 {
+			t.Errorf("%v connections", n)
+		}
+	})
+}
+
+func TestGarbage(t *testing.T) {
+	bubble(t, func(w *world) {
+		for _, garbage := range []string{
+			"", "x", "9::", "3", "3::", "3:::", "3:::{", `3:::"text"`, `3:::{"id":"x","status":200}`, "3:::[]", "5:x+::{}", "5:-1+::{}", "::", "30:::",
+			"5:99999999999999999999+::{}", "\xff\xfe", "\x00", "GET / HTTP/1.1", strings.Repeat(":", 100),
+		} {
+			c := w.page(alice, "e").connect()
+			c.say(garbage)
+			if code := c.code(); code != websocket.StatusPolicyViolation && (garbage != "\xff\xfe" || code == 0) {
+				t.Errorf("%q: closed with %d", garbage, code)
+			}
+			time.Sleep(time.Second) // no faster than may be connected
+		}
+	})
+}
+
+func TestUnknownAnswers(t *testing.T) {
+	bubble(t, func(w *world) {
+		c := w.page(alice, "e").connect()
+		for _, id := range []string{"0", "1", "-1", "4711", "9223372036854775807", "9223372036854775808", "1e300", "1.5", `"12"`, "null"} {
+			c.say(`3:::{"id":` + id + `,"status":200}`)
+		}
+		c.say(`3:::{"status":200}`)
+		c.say(`3:::{}`)
+		w.say("hello")
+		if got := c.hear(); len(got) != 1 || c.err() != nil {
+			t.Errorf("it hears %q, ended with %v", got, c.err())
+		}
+		if n := w.metric("acks_total"); n != 1 {
+			t.Errorf("%v answers counted", n)
+		}
+	})
+}
+
+func TestOversizedFrame(t *testing.T) {
+	bubble(t, func(w *world) {
+		c := w.page(alice, "e").connect()
+		go func() {
+			_ = c.Write(w.Context(), websocket.MessageText, []byte("5:1+::"+strings.Repeat("x", maxFrame)))
+		}()
+		if code := c.code(); code != websocket.StatusMessageTooBig {
+			t.Errorf("closed with %d", code)
+		}
+	})
+}
+
+func TestBinaryFrame(t *testing.T) {
+	bubble(t, func(w *world) {
+		c := w.page(alice, "e").connect()
+		w.must(c.Write(w.Context(), websocket.MessageBinary, []byte("2::")))
+		if code := c.code(); code != websocket.StatusUnsupportedData {
+			t.Errorf("closed with %d", code)
+		}
+	})
+}
+
+// A client that asks and does not read is not served without end.
+func TestFlood(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		ws, _, err := p.upgrade(p.shake())
+		w.must(err)
+		asked := 0
+		for ; asked < 100_000 && err == nil; asked++ {
+			err = ws.Write(w.Context(), websocket.MessageText, fmt.Appendf(nil, `5:%d+::{"name":"ping"}`, asked+1))
+		}
+		if err == nil || asked > 3*maxControl {
+			t.Errorf("%d questions are taken", asked)
+		}
+	})
+}
+
+// A client that reads nothing is let go after the time of one write, and what it was to be told is kept for it.
+func TestClientThatDoesNotRead(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		_, _, err := p.upgrade(p.shake())
+		w.must(err)
+		synctest.Wait()
+		w.say("hello")
+		time.Sleep(writeTime + closeTime + time.Second)
+		synctest.Wait()
+		if n := w.metric("connections"); n != 0 {
+			t.Errorf("%v connections", n)
+		}
+		if got := p.connect().hear(); !slices.Equal(got, []string{"hello"}) {
+			t.Errorf("afterwards it hears %q", got)
+		}
+	})
+}
+
+func TestSessionIsSingleUse(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		p.attach(sid)
+		if status := p.refusedUpgrade(sid); status != http.StatusNotFound {
+			t.Errorf("a used session: %d", status)
+		}
+		if a := p.get(sid); a.status != http.StatusNotFound {
+			t.Errorf("a used session, polled: %d", a.status)
+		}
+		for _, sid := range []string{"", "x", strings.Repeat("A", 52), "../x", "%00"} {
+			if status := p.refusedUpgrade(sid); status != http.StatusNotFound {
+				t.Errorf("session %q: %d", sid, status)
+			}
+		}
+		sid = p.shake()
+		time.Sleep(connectTime + time.Second)
+		if status := p.refusedUpgrade(sid); status != http.StatusNotFound {
+			t.Errorf("a session that nobody used for a minute: %d", status)
+		}
+		sid = p.shake()
+		w.tokens.refuse(p.token, revoked())
+		if status := p.refusedUpgrade(sid); status != http.StatusUnauthorized {
+			t.Errorf("a session of a revoked token: %d", status)
+		}
+		w.tokens.refuse(p.token, nil)
+		sid = p.shake()
+		w.tokens.refuse(p.token, &chat.Error{Kind: chat.Unavailable})
+		if status := p.refusedUpgrade(sid); status != http.StatusServiceUnavailable {
+			t.Errorf("when tokens cannot be checked: %d", status)
+		}
+	})
+}
+
+// Replaying a handshake gives a session of its own, for its own user only.
+func TestSessionOfSomebodyElse(t *testing.T) {
+	bubble(t, func(w *world) {
+		hers, his := w.page(alice, "e"), w.page(bob, "e")
+		hers.allocate()
+		his.allocate()
+		sid := hers.shake()
+		if status := his.refusedUpgrade(sid); status != http.StatusNotFound {
+			t.Errorf("upgrade: %d", status)
+		}
+		if a := his.get(sid); a.status != http.StatusNotFound {
+			t.Errorf("poll: %d", a.status)
+		}
+		hers.attach(sid) // and was not used up by it
+	})
+}
+
+// When a proxy does not let the upgrade through, the client polls with the same session.
+func TestRefusedUpgrade(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		if a := p.do(http.MethodGet, origin+"/socket.io/1/websocket/"+sid+"?"+p.query(), ""); a.status != http.StatusUpgradeRequired {
+			t.Errorf("without an upgrade: %d", a.status)
+		}
+		p.begin(sid)
+	})
+}
+
+func TestOriginOfWebsocket(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		for origin, allowed := range map[string]bool{
+			"https://app.example.com": true, "": true, "http://chat.example.com": true, // no page; a page of the server's own
+			"https://evil.example.com": false, "http://app.example.com": false, "null": false, "https://app.example.com.evil.com": false,
+		} {
+			sid := p.shake()
+			if p.origin = origin; allowed {
+				p.attach(sid).cut()
+			} else if status := p.refusedUpgrade(sid); status != http.StatusForbidden {
+				t.Errorf("%q: %d", origin, status)
+			}
+			p.origin = "https://app.example.com"
+		}
+	}, func(c *Config) { c.Origins = []string{"https://app.example.com"} })
+}
+
+func TestLimitOfUser(t *testing.T) {
+	bubble(t, func(w *world) {
+		var all []*conn
+		for i := range maxPerUser {
+			all = append(all, w.page(alice, fmt.Sprint("e", i)).connect())
+		}
+		p := w.page(alice, "one more")
+		p.epid = "one-more"
+		p.allocate()
+		ws, _, err := p.upgrade(p.shake())
+		w.must(err)
+		_, _, err = ws.Read(w.Context())
+		if websocket.CloseStatus(err) != websocket.StatusTryAgainLater {
+			t.Errorf("one too many ends with %v", err)
+		}
+		if a := p.get(p.shake()); a.status != http.StatusServiceUnavailable {
+			t.Errorf("one too many, polled: %d", a.status)
+		}
+		w.page(bob, "e").connect()
+		all[0].cut()
+		p.connect()
+	})
+}
+
+// A revocation that falls between the look at the token and the hub's knowing of the connection ends it all the same.
+func TestRevokedWhileConnecting(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		looks := 0
+		w.tokens.asked = func(token string) { // at the second look of the connection it is too late for the hub
+			if looks++; looks == 2 {
+				w.tokens.refused[token] = revoked()
+			}
+		}
+		ws, _, err := p.upgrade(sid)
+		w.must(err)
+		c := &conn{Conn: ws, p: p}
+		go c.read(context.Background())
+		if got := c.packets(); !slices.Contains(got, `0:::{"reason":"unauthorized"}`) || c.err() == nil {
+			t.Errorf("the server says %q, ended with %v", got, c.err())
+		}
+	})
+}

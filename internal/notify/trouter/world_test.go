@@ -1,0 +1,440 @@
+package trouter
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"go.uber.org/goleak"
+
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/notify"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var alice, bob, carol = user(1), user(2), user(3)
+
+func user(n int) chat.Identity {
+	return chat.Identity(fmt.Sprintf("8:acs:46849534-eb08-4ab7-bde7-c36928cd1547_00000020-0000-0000-0000-%012x", n))
+}
+
+func now() chat.Time { return chat.TimeOf(time.Now()) }
+
+const (
+	thread      = chat.ThreadID("19:acsV1_one@thread.v2")
+	otherThread = chat.ThreadID("19:acsV1_two@thread.v2")
+)
+
+// world is a server in a bubble of synctest, on connections and a journal that exist in memory only. Time stands still
+// until all is quiet.
+type world struct {
+	testing.TB
+	Config
+
+	journal  *journal
+	tokens   *tokens
+	logs     *logbook
+	registry *prometheus.Registry
+	server   *Server
+	client   *http.Client
+	listener *pipes
+	stop     func()       // hub and server, as when the program ends
+	ahead    atomic.Int64 // milliseconds by which the clock of chat is ahead, for what takes days
+}
+
+// bubble runs a test in a world of its own.
+func bubble(t *testing.T, test func(*world), change ...func(*Config)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { test(newWorld(t, change...)) })
+}
+
+func newWorld(tb testing.TB, change ...func(*Config)) *world {
+	tb.Helper()
+	w := &world{
+		TB: tb, journal: newJournal(), tokens: &tokens{refused: map[string]error{}, expires: map[string]chat.Time{}},
+		logs: &logbook{}, registry: prometheus.NewRegistry(), listener: newPipes(),
+	}
+	metrics, err := notify.NewMetrics(w.registry)
+	w.must(err)
+	w.Config = Config{
+		Log:     slog.New(w.logs),
+		Metrics: metrics, Authenticate: w.tokens.authenticate, Positions: w.journal, Secret: []byte("secret"),
+		Now:  func() chat.Time { return now() + chat.Time(w.ahead.Load()) },
+		Base: func(r *http.Request) string { return "http://" + r.Host }, Origins: []string{"*"},
+	}
+	for _, c := range change {
+		c(&w.Config)
+	}
+	w.start()
+	transport := &http.Transport{DialContext: w.listener.dial}
+	w.client = &http.Client{Transport: transport}
+	web := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.server.ServeHTTP(rw, r) })}
+	go func() { _ = web.Serve(w.listener) }()
+	w.Cleanup(func() {
+		w.stop()
+		transport.CloseIdleConnections()
+		w.must(web.Close())
+		time.Sleep(time.Second) // net/http waits a little after a body that was too large
+	})
+	return w
+}
+
+// start starts hub and server on what is in the journal.
+func (w *world) start() {
+	w.Helper()
+	hub, err := notify.NewHub(context.Background(), w.journal, w.Metrics, w.Config.Log)
+	w.must(err)
+	w.Hub = hub
+	w.server = New(w.Config)
+	ctx, cancel := context.WithCancel(context.Background())
+	var tasks sync.WaitGroup
+	tasks.Go(func() { hub.Run(ctx) })
+	server := w.server
+	tasks.Go(func() { server.Run(ctx) })
+	w.stop = func() {
+		cancel()
+		tasks.Wait()
+	}
+}
+
+// restart ends the server in good order and starts another on the same store.
+func (w *world) restart() {
+	w.Helper()
+	w.stop()
+	w.start()
+}
+
+// crash is a restart of which the first server knew nothing: what it had not saved is lost.
+func (w *world) crash() {
+	w.Helper()
+	synctest.Wait()
+	kept := w.journal.saved()
+	w.listener.cut()
+	w.stop()
+	w.journal.restore(kept)
+	w.start()
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// tell journals an event of the thread, and returns its position.
+func (w *world) tell(e chat.Event) int64 {
+	w.Helper()
+	if e.ThreadID == "" {
+		e.ThreadID, e.Key = thread, 1
+	}
+	return w.journal.add(e)
+}
+
+// say journals a message of alice.
+func (w *world) say(text string) int64 {
+	w.Helper()
+	return w.tell(message(text))
+}
+
+// messages journals n messages "<from>", "<from+1>" … and returns their texts.
+func (w *world) messages(from, n int) []string {
+	w.Helper()
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprint(from + i)
+		w.say(out[i])
+	}
+	return out
+}
+
+func message(text string) chat.Event {
+	at := now()
+	return chat.Event{
+		Kind: chat.MessageReceived, Actor: alice, At: at, Version: int64(at), ThreadID: thread, Key: 1,
+		Message: &chat.Message{ID: chat.MessageID(at), Type: chat.Text, Sender: alice, SenderName: "Alice", Content: chat.Content{Text: text}},
+	}
+}
+
+// metric returns the sum of a metric's series that have the labels, "name=value" each.
+func (w *world) metric(name string, labels ...string) float64 {
+	w.Helper()
+	families, err := w.registry.Gather()
+	w.must(err)
+	total := 0.0
+	for _, f := range families {
+		if f.GetName() != "chatd_realtime_"+name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			if has(m, labels) {
+				total += m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return total
+}
+
+func has(m *dto.Metric, labels []string) bool {
+	for _, want := range labels {
+		if !slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName()+"="+l.GetValue() == want }) {
+			return false
+		}
+	}
+	return true
+}
+
+// journal is one in memory. alice and bob hear all of the first thread, alice and carol all of the other.
+type journal struct {
+	mu        sync.Mutex
+	events    []chat.Event
+	oldest    int64 // positions before were purged
+	positions map[endpointKey]int64
+	saves     int
+	failing   error
+	looking   chan struct{} // holds look-ups of positions up until it closes, if not nil
+	changed   chan struct{}
+}
+
+func newJournal() *journal {
+	return &journal{positions: map[endpointKey]int64{}, changed: make(chan struct{}, 1)}
+}
+
+func (j *journal) add(e chat.Event) int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e.Position = int64(len(j.events)) + 1
+	j.events = append(j.events, e)
+	select {
+	case j.changed <- struct{}{}:
+	default:
+	}
+	return e.Position
+}
+
+func (j *journal) purge(before int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.oldest = before
+}
+
+func (j *journal) fail(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.failing = err
+}
+
+func (j *journal) Head(context.Context) (int64, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return int64(len(j.events)), j.failing
+}
+
+func (j *journal) Oldest(context.Context) (int64, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.oldest, j.failing
+}
+
+func (j *journal) After(_ context.Context, position int64, limit int) ([]chat.Event, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	from := min(max(position, j.oldest-1, 0), int64(len(j.events)))
+	return slices.Clone(j.events[from:min(from+int64(limit), int64(len(j.events)))]), j.failing
+}
+
+func (j *journal) Audience(_ context.Context, key, _ int64) ([]chat.Participant, error) {
+	if key == 2 {
+		return []chat.Participant{{Identity: alice}, {Identity: carol}}, nil
+	}
+	return []chat.Participant{{Identity: alice}, {Identity: bob}}, nil
+}
+
+func (j *journal) Changed() <-chan struct{} { return j.changed }
+
+func (j *journal) EndpointPosition(_ context.Context, user chat.Identity, endpoint string) (int64, error) {
+	j.mu.Lock()
+	looking := j.looking
+	j.mu.Unlock()
+	if looking != nil {
+		<-looking
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.positions[endpointKey{user, endpoint}], j.failing
+}
+
+func (j *journal) SaveEndpoints(_ context.Context, positions []Position, _ chat.Time) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.failing != nil {
+		return j.failing
+	}
+	for _, p := range positions {
+		key := endpointKey{p.User, p.Endpoint}
+		if old, ok := j.positions[key]; !ok || old < p.Position {
+			j.positions[key] = p.Position
+		}
+		j.saves++
+	}
+	return nil
+}
+
+func (j *journal) saved() map[endpointKey]int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return maps.Clone(j.positions)
+}
+
+func (j *journal) restore(positions map[endpointKey]int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.positions = positions
+}
+
+// tokens are the tokens that are accepted: a user's is their id, with or without something behind a dot.
+type tokens struct {
+	mu      sync.Mutex
+	refused map[string]error
+	expires map[string]chat.Time
+	asked   func(token string) // told of each look, if not nil
+}
+
+func (k *tokens) authenticate(_ context.Context, token string) (chat.Identity, chat.Time, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.asked != nil {
+		k.asked(token)
+	}
+	owner, _, _ := strings.Cut(token, ".")
+	expires, ok := k.expires[token]
+	if !ok {
+		expires = now() + 24*60*60*1000
+	}
+	switch id := chat.Identity(owner); {
+	case k.refused[token] != nil:
+		return "", 0, k.refused[token]
+	case !id.WellFormed() || expires <= now():
+		return "", 0, &chat.Error{Kind: chat.Unauthorized, Reason: "bad token"}
+	default:
+		return id, expires, nil
+	}
+}
+
+func (k *tokens) refuse(token string, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.refused[token] = err
+}
+
+func (k *tokens) expire(token string, in time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.expires[token] = chat.TimeOf(time.Now().Add(in))
+}
+
+func revoked() error { return &chat.Error{Kind: chat.Unauthorized, Reason: "token is revoked"} }
+
+// logbook remembers what was logged as "LEVEL message key=value …".
+type logbook struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (b *logbook) Enabled(context.Context, slog.Level) bool { return true }
+func (b *logbook) WithAttrs([]slog.Attr) slog.Handler       { return b }
+func (b *logbook) WithGroup(string) slog.Handler            { return b }
+
+func (b *logbook) Handle(_ context.Context, r slog.Record) error {
+	line := r.Level.String() + " " + r.Message
+	r.Attrs(func(a slog.Attr) bool {
+		line += " " + a.String()
+		return true
+	})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lines = append(b.lines, line)
+	return nil
+}
+
+// find returns the lines with all the parts in them.
+func (b *logbook) find(parts ...string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(b.lines), func(line string) bool {
+		return slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) })
+	})
+}
+
+// pipes is a listener on net.Pipe: a write waits until the other side reads.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+
+	mu    sync.Mutex
+	ports []net.Conn // the server's ends
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.conns <- there:
+		p.mu.Lock()
+		p.ports = append(p.ports, there)
+		p.mu.Unlock()
+		return here, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// cut ends all connections without a word.
+func (p *pipes) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.ports {
+		_ = c.Close()
+	}
+	p.ports = nil
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, io.EOF
+	}
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func sorted[T ~string](in []T) []T {
+	slices.Sort(in)
+	return in
+}
