@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { after } from "node:test";
+
+import { Browser } from "./support/browser.mjs";
+import { converse, meet } from "./support/conversation.mjs";
+import { Network } from "./support/network.mjs";
+import { shared } from "./support/people.mjs";
+
+const browser = await Browser.open();
+after(() => browser.close());
+
+for (const version of ["1.6.0", "1.6.0-beta.7", "1.5.4"]) {
+  browser.scenario(`all ten events, chat ${version}`, async (desk) => {
+    await converse(await meet(desk, version));
+  });
+}
+
+browser.scenario("all ten events where there are no websockets", async (desk) => {
+  const prepare = () => delete window.WebSocket;
+  const party = await meet(desk, "1.6.0", { prepare });
+  await converse(party);
+  for (const { client } of [party.ada, party.ben]) {
+    assert.ok(client.page.polls > 0, `${client.name} polls`);
+    assert.equal(client.page.links.length, 0);
+  }
+});
+
+browser.scenario("a page hears of its connection", async (desk) => {
+  const ada = await shared.person("Ada");
+  const network = await Network.open(shared.endpoint);
+  try {
+    const client = await (await desk.page("chat-1.6.0")).listener(ada, network.endpoint);
+    assert.deepEqual(await client.kinds(), ["realTimeNotificationConnected"]);
+
+    network.reset();
+
+    await client.connected(2);
+    assert.deepEqual(await client.kinds(), [
+      "realTimeNotificationConnected",
+      "realTimeNotificationDisconnected",
+      "realTimeNotificationConnected",
+    ]);
+  } finally {
+    network.close();
+  }
+});

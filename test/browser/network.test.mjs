@@ -1,0 +1,75 @@
+import { after } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+
+import { Browser } from "./support/browser.mjs";
+import { Network } from "./support/network.mjs";
+import { shared, writtenIds } from "./support/people.mjs";
+
+// All of it outlives the client's own patience of 45 s, the short form is just long enough to be noticed.
+const away = process.env.FULL ? 60_000 : 15_000;
+
+const browser = await Browser.open();
+after(() => browser.close());
+
+// The two ways of losing the network take their time together: Ben's browser knows that it is offline, Cleo's does not, and
+// neither does the server.
+browser.scenario("a page without network for a while misses nothing and hears nothing twice", async (desk) => {
+  const [ada, ben, cleo] = await shared.people("Ada", "Ben", "Cleo");
+  const thread = await shared.thread("Away", ada, ben, cleo);
+  const window = await desk.window();
+  const bens = await (await desk.page("chat-1.6.0", { window })).listener(ben, shared.endpoint);
+  const network = await Network.open(shared.endpoint);
+  try {
+    const cleos = await (await desk.page("chat-1.6.0")).listener(cleo, network.endpoint);
+    const send = async (content) => (await thread.as(ada).sendMessage({ content })).id;
+    const before = await send("before");
+    await Promise.all([bens, cleos].map((client) => client.receives([before])));
+
+    await window.setOffline(true);
+    network.cut();
+    const end = Date.now() + away;
+    for (let n = 1; Date.now() < end; n++) {
+      await send(`meanwhile ${n}`);
+      await pause(away / 30); // spreads the messages over the time that is to pass
+    }
+    desk.t.diagnostic(`meanwhile the offline page received ${(await bens.messageIds()).length - 1} messages`);
+    await window.setOffline(false);
+    network.restore();
+    await send("after");
+
+    const ids = await writtenIds(thread.as(ada));
+    for (const client of [bens, cleos]) {
+      await client.receives(ids, { within: 60_000 });
+      const disconnections = await client.count("realTimeNotificationDisconnected");
+      await client.connected(1 + disconnections);
+      desk.t.diagnostic(`${client.name} was disconnected ${disconnections} times`);
+    }
+  } finally {
+    network.close();
+  }
+});
+
+browser.scenario("a connection that breaks is made again", async (desk) => {
+  const [ada, ben] = await shared.people("Ada", "Ben");
+  const thread = await shared.thread("Breaks", ada, ben);
+  const network = await Network.open(shared.endpoint);
+  try {
+    const page = await desk.page("chat-1.6.0");
+    const bens = await page.listener(ben, network.endpoint);
+    const send = (content) => thread.as(ada).sendMessage({ content });
+    for (let n = 1; n <= 5; n++) {
+      const sent = send(`while it breaks ${n}`);
+      network.reset();
+      await sent;
+      await bens.disconnected(n);
+      await send(`while it is broken ${n}`);
+      await bens.connected(1 + n);
+      await send(`while it is whole ${n}`);
+    }
+    const ids = await writtenIds(thread.as(ada));
+    const again = await bens.receives(ids, { doubtful: () => page.doubtful() });
+    desk.t.diagnostic(`${again} of ${ids.length} messages came again: the connection broke before their acknowledgement`);
+  } finally {
+    network.close();
+  }
+});
