@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -264,5 +265,42 @@ func TestDrain(t *testing.T) {
 	}
 	if code := i.stop(); code != exitOK {
 		t.Errorf("exit code %d; stderr: %s", code, i.stderr)
+	}
+}
+
+// Serving plain http first must not take HTTP/2 away from those who were offered it by TLS.
+func TestHTTP2BesidePlainHTTP(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cfg, err := configure(&command{name: "dev"}, []string{"--config-dir", dir}, noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newServer(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.core.db.Close() })
+	var open []net.Listener
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, l)
+	}
+	_ = open[0].Close()
+	if err := s.http.Serve(open[0]); err == nil {
+		t.Fatal("a closed listener served")
+	}
+	go s.http.ServeTLS(open[1], "", "") //nolint:errcheck // it is closed below
+	t.Cleanup(func() { s.http.Close() })
+	response, err := clientTrusting(t, filepath.Join(dir, "ca.pem")).Get("https://" + open[1].Addr().String() + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.ProtoMajor != 2 || response.StatusCode != http.StatusOK {
+		t.Errorf("%s %s", response.Proto, response.Status)
 	}
 }

@@ -50,8 +50,10 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return fresh, nil
 }
 
+// config names the protocols itself: a http.Server that serves plain http first would otherwise offer HTTP/2 to TLS
+// clients without speaking it.
 func (c *certificate) config() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}
 }
 
 // openCertificate returns the certificate that the configuration asks for, and the PEM of the CA when it is an own one.
