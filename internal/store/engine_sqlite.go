@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -47,7 +48,7 @@ type job struct {
 func openSQLite(ctx context.Context, path string, log *slog.Logger) (*sqlite, error) {
 	e := &sqlite{log: log, jobs: make(chan *job, 4*maxBatch), closed: make(chan struct{})}
 	if path != "" {
-		if err := checkFolder(path); err != nil {
+		if err := prepareFile(path); err != nil {
 			return nil, err
 		}
 	}
@@ -72,8 +73,9 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*sqlite, er
 	return e, nil
 }
 
-// checkFolder says in one line what is wrong with a path, where the driver would only say "unable to open".
-func checkFolder(path string) error {
+// prepareFile makes a new file readable by its owner alone, as signing keys are in it; the log beside it gets the same
+// permissions from SQLite. It says in one line what is wrong with a path, where the driver would only say "unable to open".
+func prepareFile(path string) error {
 	info, err := os.Stat(filepath.Dir(path))
 	if err != nil {
 		return fmt.Errorf("store file %s: %w", path, err)
@@ -81,7 +83,24 @@ func checkFolder(path string) error {
 	if !info.IsDir() {
 		return fmt.Errorf("store file %s: %s is not a folder", path, filepath.Dir(path))
 	}
-	return nil
+	// A file that is there is not opened: to close it would drop the locks that a connection of this process holds on it.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("store file %s: %w", path, reason(err))
+	}
+	return f.Close()
+}
+
+// reason leaves out of an error of a file the call and the path.
+func reason(err error) error {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 func (e *sqlite) pool(ctx context.Context, path string, size int, more string) (*sql.DB, error) {

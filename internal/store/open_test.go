@@ -58,7 +58,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"a path far below a regular file", "sqlite:" + filepath.Join(text, "a", "chatd.db"), filepath.Join(text, "a")},
 		{"a folder", "sqlite:" + dir, dir},
 		{"a file that is no database", "sqlite:" + text, text + ": file is not a database"},
-		{"a place where nobody can write", "sqlite:" + unwritable(t), "unable to open"},
+		{"a place where nobody can write", "sqlite:" + unwritable(t), "store file /proc/chatd.db: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -219,6 +219,21 @@ func TestObserve(t *testing.T) {
 	for _, operation := range []string{"add_user", "revoke_user", "user"} {
 		if seen[operation] != 1 {
 			t.Errorf("%s was observed %d times, want 1: %v", operation, seen[operation], seen)
+		}
+	}
+}
+
+// The signing keys are in the file, so nobody else may read it or its log.
+func TestFileIsPrivate(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "chatd.db")
+	db := open(t, "sqlite:"+path)
+	if err := db.AddUser(t.Context(), auth.User{Identity: somebody, CreatedOn: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", file, info, err)
 		}
 	}
 }
