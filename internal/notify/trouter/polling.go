@@ -3,7 +3,6 @@ package trouter
 import (
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
@@ -17,7 +16,7 @@ const (
 // polling is a connection carried by long polls: a GET waits for packets, a POST brings some.
 type polling struct {
 	sk   *socket
-	turn sync.Mutex // one GET at a time
+	turn chan struct{} // holds a token while a GET is answered: one at a time
 	idle *time.Timer
 }
 
@@ -66,7 +65,7 @@ func (s *Server) poll(r *http.Request, id string) (*polling, error) {
 }
 
 func (s *Server) beginPolling(id string, sk *socket) *polling {
-	p := &polling{sk: sk, idle: time.AfterFunc(pollIdle, sk.close)}
+	p := &polling{sk: sk, turn: make(chan struct{}, 1), idle: time.AfterFunc(pollIdle, sk.close)}
 	s.mu.Lock()
 	s.polls[id] = p
 	s.mu.Unlock()
@@ -81,8 +80,12 @@ func (s *Server) beginPolling(id string, sk *socket) *polling {
 }
 
 func (p *polling) give(w http.ResponseWriter, r *http.Request) {
-	p.turn.Lock()
-	defer p.turn.Unlock()
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-r.Context().Done():
+		return
+	}
 	p.idle.Reset(pollIdle)
 	packets, told, end := p.sk.next(r.Context(), pollWait)
 	if r.Context().Err() != nil { // nobody is there to take them; they are told again after the next connect

@@ -1,6 +1,8 @@
 package trouter
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -288,6 +290,53 @@ func TestFloodByPost(t *testing.T) {
 		}
 		if a := p.post(sid, pings...); a.status != http.StatusBadRequest {
 			t.Errorf("answered %d", a.status)
+		}
+	})
+}
+
+// Of two polls at once, as a proxy that tries again makes them, one waits for the other; and goes when nobody waits for it.
+func TestTwoPolls(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		p.begin(sid)
+		heard := make(chan []string, 2)
+		for range 2 {
+			go func() { heard <- p.poll(sid) }()
+		}
+		synctest.Wait()
+		w.say("hello")
+		if got := texts(p.parse(<-heard)); !slices.Equal(got, []string{"hello"}) {
+			t.Errorf("one hears %q", got)
+		}
+		if got := <-heard; !slices.Equal(got, []string{"8::"}) {
+			t.Errorf("the other hears %q", got)
+		}
+	})
+}
+
+func TestAbandonedPoll(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		p.begin(sid)
+		go p.poll(sid)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		defer cancel()
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.pollURL(sid), nil)
+		w.must(err)
+		r.Header.Set("X-Skypetoken", p.token)
+		if _, err := w.client.Do(r); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("answered with %v", err)
+		}
+		w.say("hello")
+		synctest.Wait()
+		w.say("again")
+		if got := texts(p.parse(p.poll(sid))); !slices.Equal(got, []string{"again"}) { // the one that was left goes on
+			t.Errorf("it hears %q", got)
 		}
 	})
 }
