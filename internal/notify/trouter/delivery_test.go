@@ -363,7 +363,7 @@ func TestJournalWasPurged(t *testing.T) {
 		c.cut()
 		w.messages(10, 1)
 		w.equal("then it hears", p.connect().hear(), []string{"10"})
-		if got := w.journal.saved()[endpointKey{bob, "e"}]; got != 10 {
+		if got := w.position(bob, "e"); got != 10 {
 			t.Errorf("position is %d", got)
 		}
 	})

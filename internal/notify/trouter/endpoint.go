@@ -40,8 +40,9 @@ type endpoint struct {
 
 	mu      sync.Mutex
 	dialect dialect
-	current *socket   // that is told of events; nil while the client is away
-	left    time.Time // when the last connection ended
+	newest  *socket   // of the connections; nil while the client is away
+	current *socket   // that is told of events: the newest, when its turn has come
+	left    time.Time // when the newest connection ended
 	knows   knowledge
 	at      int64              // newest position that went out
 	owed    map[int64]struct{} // positions up to there that were not acknowledged
@@ -53,9 +54,12 @@ func (s *Server) endpoint(key endpointKey) *endpoint {
 	defer s.mu.Unlock()
 	e := s.endpoints[key]
 	if e == nil {
-		e = &endpoint{key: key, turn: make(chan struct{}, 1), dialect: web, left: time.Now(), owed: map[int64]struct{}{}}
+		e = &endpoint{key: key, turn: make(chan struct{}, 1), dialect: web, owed: map[int64]struct{}{}}
 		s.endpoints[key] = e
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.left = time.Now() // it must not be forgotten before its connection arrives
 	return e
 }
 
@@ -95,7 +99,7 @@ func (e *endpoint) spoken() dialect {
 func (e *endpoint) idle(now time.Time) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.current != nil {
+	if e.newest != nil {
 		return 0
 	}
 	return now.Sub(e.left)
@@ -118,6 +122,20 @@ func (e *endpoint) told() (int64, knowledge) {
 	return at, e.knows
 }
 
+// arrive notes the newest connection, and has one that still waits for its turn end. It reports whether it is known here
+// where to go on.
+func (e *endpoint) arrive(sk *socket) bool {
+	e.mu.Lock()
+	before := e.newest
+	e.newest = sk
+	here := e.knows != unknown
+	e.mu.Unlock()
+	if before != nil {
+		before.supersede()
+	}
+	return here
+}
+
 // begin makes sk the connection that is told of events. A new endpoint, or one that was forgotten, begins at the position.
 func (e *endpoint) begin(sk *socket, at int64, resumed bool) {
 	e.mu.Lock()
@@ -133,7 +151,10 @@ func (e *endpoint) release(sk *socket) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.current == sk {
-		e.current, e.left = nil, time.Now()
+		e.current = nil
+	}
+	if e.newest == sk {
+		e.newest, e.left = nil, time.Now()
 	}
 }
 

@@ -20,9 +20,13 @@ var eventIDs = map[chat.EventKind]int{
 // no message can hold it.
 var recipientMark = rand.Text()
 
+// bareMark stands for the recipient without "8:", which old clients put before it themselves.
+var bareMark = rand.Text()
+
 // payload is the superset of what the JavaScript, iOS and Android SDKs read. Ids and versions are decimal strings, times
-// ISO 8601, and what is nested is JSON in a string. JavaScript finds the kind in eventId, its release 1.0.0 in _eventId; iOS
-// demands senderId, recipientId, groupId, transactionId and priority of every event.
+// ISO 8601, and what is nested is JSON in a string. JavaScript finds the kind in eventId and the recipient in recipientMri, its
+// release 1.0.0 in _eventId and recipientId; so does iOS, which demands senderId, recipientId, groupId, transactionId and
+// priority of every event.
 type payload struct {
 	EventID       int    `json:"eventId"`
 	OldEventID    int    `json:"_eventId"`
@@ -82,7 +86,8 @@ func bodyFor(h notify.Heard, d dialect) []byte {
 	body := h.Shared.Once("trouter:"+string(d), func() []byte {
 		return encode(string(encode(payloadOf(h.Event, d))))
 	})
-	return bytes.ReplaceAll(body, []byte(recipientMark), []byte(h.To))
+	body = bytes.ReplaceAll(body, []byte(recipientMark), []byte(h.To))
+	return bytes.ReplaceAll(body, []byte(bareMark), []byte(strings.TrimPrefix(string(h.To), "8:")))
 }
 
 func encode(v any) []byte {
@@ -97,7 +102,7 @@ func encode(v any) []byte {
 
 func payloadOf(e *chat.Event, d dialect) payload {
 	p := payload{
-		EventID: eventIDs[e.Kind], OldEventID: eventIDs[e.Kind], SenderID: string(e.Actor), RecipientMRI: recipientMark, RecipientID: recipientMark,
+		EventID: eventIDs[e.Kind], OldEventID: eventIDs[e.Kind], SenderID: string(e.Actor), RecipientMRI: recipientMark, RecipientID: bareMark,
 		GroupID: string(e.ThreadID), Version: chat.MessageID(e.Version).String(),
 	}
 	switch e.Kind {

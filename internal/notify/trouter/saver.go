@@ -11,10 +11,21 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-const (
-	saveStep  = 256       // positions in one transaction: messages have to wait for it
-	beginning = int64(-1) // is kept for position 0, which there means that nothing is known
-)
+const saveStep = 256 // positions in one transaction: messages have to wait for it
+
+// In the store 0 means that nothing is known of an endpoint. That one has been told nothing of a journal that was empty when
+// it came is kept as beginning.
+const beginning = int64(-1)
+
+// keep is a position as the store has it, kept what that says.
+func keep(at int64) int64 { return cmp.Or(at, beginning) }
+
+func kept(at int64) (int64, knowledge) {
+	if at == 0 {
+		return 0, unknown
+	}
+	return max(at, 0), known
+}
 
 // saver keeps the positions of endpoints in the store: all that changed while the last time was under way, at once.
 type saver struct {
@@ -61,7 +72,7 @@ func (v *saver) save(ctx context.Context) {
 	positions := make([]Position, 0, len(dirty))
 	for e := range dirty {
 		if at, knows := e.told(); knows == known {
-			positions = append(positions, Position{User: e.key.user, Endpoint: e.key.id, Position: cmp.Or(at, beginning)})
+			positions = append(positions, Position{User: e.key.user, Endpoint: e.key.id, Position: keep(at)})
 		}
 	}
 	for part := range slices.Chunk(positions, saveStep) {

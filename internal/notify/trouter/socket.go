@@ -52,9 +52,9 @@ var errTooMany = &chat.Error{Kind: chat.Unavailable, Reason: "too many connectio
 // follow has the socket told of events until it closes, which it sees to when the token ends.
 func (sk *socket) follow(ctx context.Context) {
 	defer sk.s.count(sk.e.key.user, -1)
-	leave, err := sk.takeOver(ctx)
-	if err != nil { // without its position it would miss events
-		sk.s.Log.Error("position of an endpoint cannot be read", "error", err)
+	defer sk.e.release(sk)
+	leave, ok := sk.takeOver(ctx)
+	if !ok {
 		sk.close()
 		return
 	}
@@ -69,7 +69,6 @@ func (sk *socket) follow(ctx context.Context) {
 	sk.catchPosition()
 	leave()
 	sk.clear()
-	sk.e.release(sk)
 }
 
 var connectedPacket = `5:1::{"name":"trouter.connected","args":[{"ttl":` + strconv.Itoa(int(allocation.Seconds())) +
@@ -83,60 +82,6 @@ func (sk *socket) greet() {
 		sk.greeted = true
 		sk.control = append(sk.control, connectedPacket)
 		sk.stir()
-	}
-}
-
-// takeOver makes the socket the one that is told of the events of its endpoint. The one before, when there is one still (a
-// client keeps the old one for a while when it switches), is told nothing more, and has a moment to acknowledge what it got,
-// so that nothing is told twice.
-func (sk *socket) takeOver(ctx context.Context) (leave func(), err error) {
-	e := sk.e
-	e.turn <- struct{}{}
-	defer func() { <-e.turn }()
-	if old := e.connection(); old != nil {
-		sk.greet() // there is a position to go on from
-		if !old.retire(switchTime) {
-			old.close() // it answers nothing: the network took it
-		}
-	}
-	from, knows := e.told()
-	if knows == unknown {
-		if from, err = sk.s.Positions.EndpointPosition(ctx, e.key.user, e.key.id); err != nil {
-			return nil, err
-		}
-		if from != 0 {
-			from, knows = max(from, 0), known
-		}
-	}
-	present, leave := sk.s.Hub.Subscribe(e.key.user, subscriber{sk})
-	resumed := knows == known && from <= present
-	if resumed {
-		sk.s.Metrics.Reconnects.WithLabelValues(protocol).Inc()
-	} else {
-		from = present
-	}
-	e.begin(sk, from, resumed)
-	sk.greet()
-	sk.start(from, present)
-	sk.s.saver.note(e) // so that it goes on here even when it hears nothing before the server stops
-	return leave, nil
-}
-
-// catchPosition notes that the endpoint has been told all that the hub handed over, if that is so: else what it did not have
-// to hear would be searched for it again when it comes back.
-func (sk *socket) catchPosition() {
-	position := sk.s.Hub.Position()
-	sk.mu.Lock()
-	defer sk.mu.Unlock()
-	if sk.started && !sk.behind && !sk.retired && !sk.over && len(sk.pending) == 0 {
-		sk.pass(position)
-	}
-}
-
-// pass notes that up to a position there is nothing that was not sent.
-func (sk *socket) pass(position int64) {
-	if sk.e.pass(position) {
-		sk.s.saver.note(sk.e)
 	}
 }
 
@@ -192,37 +137,3 @@ func (sk *socket) ending() string {
 
 // close ends the connection for good; follow clears up.
 func (sk *socket) close() { sk.once.Do(func() { close(sk.closed) }) }
-
-// retire stops telling events and waits until those told are acknowledged, the connection has ended, or time is up.
-// It reports whether they were acknowledged.
-func (sk *socket) retire(patience time.Duration) bool {
-	sk.mu.Lock()
-	sk.retired = true
-	if sk.drained == nil {
-		sk.drained = make(chan struct{})
-	}
-	drained := sk.drained
-	sk.drain()
-	sk.mu.Unlock()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-drained:
-		return true
-	case <-sk.closed:
-	case <-timer.C:
-	}
-	return false
-}
-
-// drain tells who waits for it that nothing is outstanding, if that is so; the lock is held.
-func (sk *socket) drain() {
-	if sk.drained == nil || len(sk.frames) > 0 {
-		return
-	}
-	select {
-	case <-sk.drained:
-	default:
-		close(sk.drained)
-	}
-}
