@@ -57,28 +57,44 @@ const healthTime = 3 * time.Second
 func health(ctx context.Context, p *program, cfg *config) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
-	client, err := cfg.clientTLS()
-	if err == nil {
-		err = probe(ctx, "https", reachable(cfg.listen), client)
-	}
-	if err != nil && cfg.httpListen != "" {
-		if plain := probe(ctx, "http", reachable(cfg.httpListen), nil); plain != nil {
-			err = errors.Join(err, plain)
-		} else {
-			err = nil
-		}
-	}
-	if err != nil {
+	if err := cfg.probeAny(ctx); err != nil {
 		return fmt.Errorf("not ready: %w", err)
 	}
-	_, err = fmt.Fprintln(p.stdout, "ready")
+	_, err := fmt.Fprintln(p.stdout, "ready")
 	return err
 }
 
-// probe asks /readyz of an address.
+// probeAny is content with one answer, as a check from elsewhere may lack what it takes to trust the https server.
+func (c *config) probeAny(ctx context.Context) error {
+	var refused error
+	if c.listen != "" {
+		if refused = c.probeTLS(ctx, c.listen); refused == nil {
+			return nil
+		}
+	}
+	if c.httpListen == "" {
+		return refused
+	}
+	plain := probe(ctx, "http", c.httpListen, nil)
+	if plain == nil {
+		return nil
+	}
+	return errors.Join(refused, plain)
+}
+
+// probeTLS asks the https server of this configuration.
+func (c *config) probeTLS(ctx context.Context, address string) error {
+	client, err := c.clientTLS()
+	if err != nil {
+		return err
+	}
+	return probe(ctx, "https", address, client)
+}
+
+// probe asks /readyz of a server that listens on the address.
 func probe(ctx context.Context, scheme, address string, client *tls.Config) error {
 	transport := &http.Transport{TLSClientConfig: client, DisableKeepAlives: true}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+address+"/readyz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+reachable(address)+"/readyz", nil)
 	if err != nil {
 		return err
 	}

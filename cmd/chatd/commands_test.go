@@ -108,6 +108,9 @@ func TestHealth(t *testing.T) {
 	if !healthy("--config-dir", t.TempDir(), "--listen", secure, "--http-listen", plain) {
 		t.Error("not healthy over http")
 	}
+	if !healthy("--config-dir", t.TempDir(), "--listen", "off", "--http-listen", plain) {
+		t.Error("not healthy over http alone")
+	}
 	if healthy("--config-dir", t.TempDir(), "--listen", secure) {
 		t.Error("trusts a server of another CA")
 	}

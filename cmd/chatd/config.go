@@ -74,13 +74,13 @@ const (
 var settings = []setting{
 	{
 		name: "listen", commands: clients, initial: "localhost:8443",
-		help: "address of the https server; localhost is 127.0.0.1 and ::1, port 0 any free one",
+		help: "address of the https server; localhost is 127.0.0.1 and ::1, port 0 any free one; off: none",
 		set:  func(c *config, v string) error { return setAddress(&c.listen, v) },
 	},
 	{
 		name: "http-listen", commands: clients,
-		help: "address of a plain http server beside it, for a proxy that ends TLS; empty: none",
-		set:  func(c *config, v string) error { return setOptionalAddress(&c.httpListen, v) },
+		help: "address of a plain http server beside it, for a proxy that ends TLS; empty or off: none",
+		set:  func(c *config, v string) error { return setAddress(&c.httpListen, v) },
 	},
 	{
 		name: "store", commands: "dev serve token", initial: "memory:", demanded: true,

@@ -83,6 +83,9 @@ func reachable(address string) string {
 	return address
 }
 
+// isPublic reports whether other machines can connect to the address, if there is one.
+func isPublic(address string) bool { return address != "" && !isLoopback(address) }
+
 // isLoopback reports whether only this machine can connect to the address.
 func isLoopback(address string) bool {
 	host, _, _ := net.SplitHostPort(address)

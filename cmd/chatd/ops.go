@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -25,21 +24,26 @@ type ops struct {
 
 // handler puts the operator's routes in front of the APIs.
 func (o *ops) handler(api http.Handler) http.Handler {
-	r := chi.NewRouter()
-	for path, h := range map[string]http.HandlerFunc{
+	routes := map[string]http.HandlerFunc{
 		"/healthz":               func(w http.ResponseWriter, _ *http.Request) { send(w, "text/plain; charset=utf-8", []byte("ok\n")) },
 		"/readyz":                o.readyz,
 		"/metrics":               promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{}).ServeHTTP,
 		"/version":               sendVersion,
 		"/ca.pem":                o.ca,
 		"/.well-known/jwks.json": func(w http.ResponseWriter, _ *http.Request) { send(w, "application/json", o.jwks) },
-	} {
-		r.Get(path, h)
-		r.Head(path, h)
 	}
-	r.NotFound(api.ServeHTTP)
-	r.MethodNotAllowed(api.ServeHTTP)
-	return r
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, ours := routes[r.URL.Path]
+		switch {
+		case !ours:
+			api.ServeHTTP(w, r)
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		default:
+			h(w, r)
+		}
+	})
 }
 
 func send(w http.ResponseWriter, contentType string, body []byte) {

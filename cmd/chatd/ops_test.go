@@ -53,10 +53,23 @@ func TestCAPEM(t *testing.T) {
 
 func TestOthersGoToTheAPI(t *testing.T) {
 	t.Parallel()
-	for _, call := range [][2]string{{"POST", "/healthz"}, {"GET", "/chat/threads"}, {"OPTIONS", "//identities"}, {"GET", "/"}} {
+	for _, call := range [][2]string{{"GET", "/chat/threads"}, {"OPTIONS", "//identities"}, {"GET", "/"}, {"PROPFIND", "/chat/threads"}} {
 		if w := newOps(nil).answer(call[0], call[1]); w.Code != http.StatusTeapot {
 			t.Errorf("%s %s: %d", call[0], call[1], w.Code)
 		}
+	}
+}
+
+func TestOpsAreToBeReadOnly(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"POST", "OPTIONS", "PROPFIND"} {
+		w := newOps(nil).answer(method, "/healthz")
+		if got := w.Header().Get("Allow"); w.Code != http.StatusMethodNotAllowed || got != "GET, HEAD" {
+			t.Errorf("%s /healthz: %d, Allow: %s", method, w.Code, got)
+		}
+	}
+	if w := newOps(nil).answer("HEAD", "/healthz"); w.Code != http.StatusOK {
+		t.Errorf("HEAD /healthz: %d", w.Code)
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -16,13 +15,8 @@ import (
 // ready is what chatd dev says once it answers.
 type ready struct {
 	cfg      *config
-	endpoint string
+	endpoint string // the URL that clients are told
 	plain    string // of the plain http server; empty: there is none
-}
-
-// endpointAt is the URL that clients are told.
-func (c *config) endpointAt(l net.Listener) string {
-	return cmp.Or(c.publicURL, "https://"+net.JoinHostPort(hostOf(c.listen), portOf(l)))
 }
 
 // hostOf is the host by which a client on this machine knows an address to listen on.
@@ -51,7 +45,7 @@ func (r ready) announce(ctx context.Context, p *program, identities *auth.Identi
 		rows = append(rows, [2]string{"Plain http", r.plain})
 	}
 	ca := ""
-	if r.cfg.tlsCert == "" {
+	if r.cfg.tlsCert == "" && r.cfg.listen != "" {
 		if ca, err = r.cfg.caPath(); err != nil {
 			return err
 		}

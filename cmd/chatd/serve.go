@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,9 +64,14 @@ func serve(ctx context.Context, p *program, cfg *config) error {
 }
 
 func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, error) {
-	cert, caPEM, err := openCertificate(cfg, log)
-	if err != nil {
-		return nil, err
+	var caPEM []byte
+	var secure *tls.Config
+	if cfg.listen != "" { // else no folder is needed for a certificate either
+		cert, ca, err := openCertificate(cfg, log)
+		if err != nil {
+			return nil, err
+		}
+		caPEM, secure = ca, cert.config()
 	}
 	registry := newRegistry()
 	core, err := openCore(ctx, cfg, store.Options{Log: log, Observe: observeStore(registry)})
@@ -82,7 +89,7 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 	s.ops = &ops{registry: registry, store: core.db.Ready, caPEM: caPEM, jwks: core.keys.JWKS()}
 	s.http = &http.Server{
 		Handler:           s.realtime.handler(s.ops.handler(api)),
-		TLSConfig:         cert.config(),
+		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    64 << 10,
@@ -186,17 +193,21 @@ func closeAll(listeners []net.Listener) {
 func (s *server) begin(ctx context.Context, p *program, secure, plain []net.Listener) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	client, err := s.cfg.clientTLS()
-	if err != nil {
-		return err
-	}
-	if err := probe(ctx, "https", reachable(secure[0].Addr().String()), client); err != nil {
-		return fmt.Errorf("the server does not answer itself: %w", err)
-	}
-	r := ready{endpoint: s.cfg.endpointAt(secure[0]), cfg: s.cfg}
+	r := ready{cfg: s.cfg}
+	var err error
 	if len(plain) > 0 {
 		r.plain = "http://" + net.JoinHostPort(hostOf(s.cfg.httpListen), portOf(plain[0]))
+		r.endpoint = r.plain
+		err = probe(ctx, "http", plain[0].Addr().String(), nil)
 	}
+	if len(secure) > 0 {
+		r.endpoint = "https://" + net.JoinHostPort(hostOf(s.cfg.listen), portOf(secure[0]))
+		err = errors.Join(err, s.cfg.probeTLS(ctx, secure[0].Addr().String()))
+	}
+	if err != nil {
+		return fmt.Errorf("the server does not answer itself: %w", err)
+	}
+	r.endpoint = cmp.Or(s.cfg.publicURL, r.endpoint)
 	if s.cfg.command == "serve" {
 		s.log.Info("ready", "endpoint", r.endpoint, "http", r.plain, "version", buildInfo().Version)
 		return nil
@@ -207,8 +218,7 @@ func (s *server) begin(ctx context.Context, p *program, secure, plain []net.List
 
 // warn tells when somebody else could use the key that everybody knows.
 func (s *server) warn() {
-	public := !isLoopback(s.cfg.listen) || s.cfg.httpListen != "" && !isLoopback(s.cfg.httpListen)
-	if s.cfg.accessKey == wellKnownKey && public {
+	if s.cfg.accessKey == wellKnownKey && (isPublic(s.cfg.listen) || isPublic(s.cfg.httpListen)) {
 		s.log.Warn("other machines can connect, and the development access key is known to everybody")
 	}
 }

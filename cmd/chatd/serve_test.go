@@ -178,6 +178,38 @@ func TestServe(t *testing.T) {
 	}
 }
 
+// Behind a proxy that ends TLS no certificate is needed, and no folder for one.
+func TestServeWithoutTLS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	i := launch(t, "serve", "--listen", "off", "--http-listen", ":0", "--trusted-proxies", "127.0.0.1", "--config-dir", dir+"/none",
+		"--store", "sqlite:"+filepath.Join(dir, "chatd.db"), "--access-key", ownKey, "--resource-id", resource, "--log-format", "json")
+	i.waitFor(i.stderr, `"msg":"ready"`)
+	var line struct{ Endpoint, HTTP string }
+	if err := json.Unmarshal([]byte(i.stderr.String()), &line); err != nil || line.Endpoint != line.HTTP || !strings.HasPrefix(line.HTTP, "http://localhost:") {
+		t.Fatalf("%+v %v: %s", line, err, i.stderr)
+	}
+	i.client = http.DefaultClient
+	if status, body := i.get(line.Endpoint+"/ca.pem", ""); status != http.StatusNotFound {
+		t.Errorf("GET /ca.pem: %d %s", status, body)
+	}
+	if _, err := os.Stat(dir + "/none"); err == nil {
+		t.Error("a config folder was made")
+	}
+	if code := i.stop(); code != exitOK {
+		t.Errorf("exit code %d; stderr: %s", code, i.stderr)
+	}
+}
+
+func TestDevWithoutTLS(t *testing.T) {
+	t.Parallel()
+	i := launch(t, "--listen", "off", "--http-listen", "localhost:0", "--config-dir", t.TempDir())
+	i.waitFor(i.stdout, "chatd dev is ready.")
+	if out := i.stdout.String(); !strings.Contains(out, "endpoint=http://localhost:") || strings.Contains(out, "CA certificate") {
+		t.Errorf("stdout: %s", out)
+	}
+}
+
 func TestPublicURL(t *testing.T) {
 	t.Parallel()
 	i := dev(t, t.TempDir(), "--public-url", "https://chat.example.com/")

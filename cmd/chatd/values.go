@@ -19,24 +19,21 @@ import (
 
 // The setters read one value each. Their errors say what is wanted; the caller names the flag and the value.
 
+// setAddress takes an address to listen on. None is said by a word too, as an empty variable counts as one that is not set.
 func setAddress(to *string, v string) error {
+	if v == "" || v == "off" {
+		*to = ""
+		return nil
+	}
 	_, port, err := net.SplitHostPort(v)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return errors.New("host:port, or :port for all addresses of the machine")
+		return errors.New("host:port, :port for all addresses of the machine, or off")
 	}
 	*to = v
 	return nil
-}
-
-func setOptionalAddress(to *string, v string) error {
-	if v == "" {
-		*to = ""
-		return nil
-	}
-	return setAddress(to, v)
 }
 
 func setStore(c *config, v string) error {
@@ -69,6 +66,9 @@ func setResource(c *config, v string) error {
 	c.resourceID = strings.ToLower(v)
 	if !guid.MatchString(c.resourceID) {
 		return errors.New("a GUID such as " + wellKnownResource)
+	}
+	if c.command == "serve" && c.resourceID == wellKnownResource {
+		return errors.New("a GUID of your own, not the well-known one of chatd dev; uuidgen makes one")
 	}
 	return nil
 }
@@ -153,6 +153,12 @@ func list(v string) []string {
 func (c *config) check() error {
 	if (c.tlsCert == "") != (c.tlsKey == "") {
 		return usagef("--tls-cert and --tls-key belong together: give both or neither")
+	}
+	if slices.Contains(strings.Fields(clients), c.command) && c.listen == "" && c.httpListen == "" {
+		return usagef("--listen is off and --http-listen is not set: nobody could connect")
+	}
+	if c.command == "serve" && isPublic(c.httpListen) && len(c.trustedProxies) == 0 {
+		return usagef("--http-listen is %q, where other machines connect without TLS: name the proxy that ends TLS by --trusted-proxies, or listen on localhost", c.httpListen)
 	}
 	return nil
 }
