@@ -25,8 +25,8 @@ var bareMark = rand.Text()
 
 // payload is the superset of what the JavaScript, iOS and Android SDKs read. Ids and versions are decimal strings, times
 // ISO 8601, and what is nested is JSON in a string. JavaScript finds the kind in eventId and the recipient in recipientMri, its
-// release 1.0.0 in _eventId and recipientId; so does iOS, which demands senderId, recipientId, groupId, transactionId and
-// priority of every event.
+// release 1.0.0 in _eventId and recipientId; iOS finds the recipient there too, and demands senderId, recipientId, groupId,
+// transactionId and priority of every event.
 type payload struct {
 	EventID       int    `json:"eventId"`
 	OldEventID    int    `json:"_eventId"`

@@ -248,7 +248,7 @@ func TestShapes(t *testing.T) {
 			if err := json.Unmarshal([]byte(bodyOf(t, &e, bob, d)), &got); err != nil {
 				t.Fatal(err)
 			}
-			if got["eventId"] != numbers[e.Kind] || got["_eventId"] != numbers[e.Kind] || got["recipientMri"] != string(bob) || "8:"+got["recipientId"].(string) != string(bob) || got["groupId"] != string(thread) {
+			if got["eventId"] != numbers[e.Kind] || got["_eventId"] != numbers[e.Kind] || got["recipientMri"] != string(bob) || got["recipientId"] != strings.TrimPrefix(string(bob), "8:") || got["groupId"] != string(thread) {
 				t.Errorf("%s: %v", name, got)
 			}
 			shapes[e.Kind].check(t, name, got, d)
