@@ -54,6 +54,22 @@ func TestTakeoverWaitsForAcknowledgements(t *testing.T) {
 	})
 }
 
+// What waited on the first connection waits on the second, and on that one only.
+func TestTakeoverOfWhatWaits(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		first := p.connect()
+		want := w.messages(1, maxOutstanding+100)
+		frames := first.frames()
+		second := p.connect()
+		first.answer(http.StatusOK, frames...)
+		w.equal("the second hears", second.hear(), want[maxOutstanding:])
+		if held := w.metric("queue_bytes"); held != 0 || first.err() != nil {
+			t.Errorf("%v bytes are held, the first ended with %v", held, first.err())
+		}
+	})
+}
+
 // A first connection that answers nothing is dead: the network took it.
 func TestTakeoverFromTheDead(t *testing.T) {
 	bubble(t, func(w *world) {

@@ -68,6 +68,10 @@ func (sk *socket) retire(patience time.Duration) bool {
 	sk.catchPosition()
 	sk.mu.Lock()
 	sk.retired = true
+	for _, f := range sk.pending { // for the connection that goes on
+		sk.weigh(-f.size)
+	}
+	sk.pending = nil
 	if sk.drained == nil {
 		sk.drained = make(chan struct{})
 	}
