@@ -1,0 +1,201 @@
+package trouter
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// act is something that happens in a story; whom and how many it concerns are drawn with it.
+type act struct {
+	Does string
+	Page int
+	N    int
+}
+
+func acts() *rapid.Generator[act] {
+	return rapid.Custom(func(rt *rapid.T) act {
+		return act{
+			Does: rapid.SampledFrom([]string{"say", "say", "say", "acknowledge", "acknowledge", "connect", "connect", "cut", "too early", "wait", "restart", "crash"}).Draw(rt, "does"),
+			Page: rapid.IntRange(0, 2).Draw(rt, "page"),
+			N:    rapid.OneOf(rapid.IntRange(1, 5), rapid.IntRange(1, 5), rapid.IntRange(200, 3000)).Draw(rt, "n"),
+		}
+	})
+}
+
+// Whatever happens to connections and to the server: in the end each page has acknowledged each event of its user exactly
+// once, those of one thread in their order. Pages acknowledge in the order of arrival, as the SDK does.
+func TestEachEventOnceInOrder(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		plot := rapid.SliceOfN(acts(), 1, 30).Draw(rt, "plot")
+		var wrong string
+		synctest.Test(t, func(t *testing.T) { wrong = newStory(t).run(plot) })
+		if wrong != "" {
+			rt.Fatal(wrong)
+		}
+	})
+}
+
+// story is a world with two pages of alice, who hears both threads, and one of carol, who hears the other one only.
+type story struct {
+	*world
+	readers []*reader
+	said    map[chat.Identity][]int // numbers of the messages that each of them is to hear
+	last    int
+}
+
+func newStory(t *testing.T) *story {
+	s := &story{world: newWorld(t), said: map[chat.Identity][]int{}}
+	for i, who := range []chat.Identity{alice, alice, carol} {
+		r := &reader{p: s.page(who, fmt.Sprint("e", i))}
+		s.readers = append(s.readers, r)
+		r.connect()
+	}
+	return s
+}
+
+// run plays the plot and then lets everybody hear the rest. It returns what is wrong, if anything.
+func (s *story) run(plot []act) string {
+	for _, a := range plot {
+		r := s.readers[a.Page]
+		switch a.Does {
+		case "say":
+			s.say(a.N)
+		case "connect":
+			r.connect()
+		case "acknowledge":
+			r.answer(http.StatusOK, a.N)
+		case "too early":
+			r.tooEarly()
+		case "cut":
+			r.cut()
+		case "wait":
+			time.Sleep(time.Duration(a.N%10) * time.Second)
+		case "restart":
+			s.restart()
+		case "crash":
+			s.crash()
+		}
+	}
+	for _, r := range s.readers {
+		r.connects = 0 // it has waited long enough to be let in
+		time.Sleep(time.Minute)
+		r.connect()
+		time.Sleep(switchTime + time.Second)
+		for r.answer(http.StatusOK, 1<<30) > 0 {
+		}
+		if wrong := s.compare(r); wrong != "" {
+			return wrong
+		}
+	}
+	if held, dropped := s.metric("queue_bytes"), s.metric("dropped_total"); held != 0 || dropped != 0 {
+		return fmt.Sprintf("%v bytes are held, %v dropped", held, dropped)
+	}
+	return ""
+}
+
+// say has n messages sent, turn by turn in both threads.
+func (s *story) say(n int) {
+	for range n {
+		s.last++
+		e := message(strconv.Itoa(s.last))
+		s.said[alice] = append(s.said[alice], s.last)
+		if s.last%2 == 0 {
+			e.ThreadID, e.Key = otherThread, 2
+			s.said[carol] = append(s.said[carol], s.last)
+		}
+		s.tell(e)
+	}
+	synctest.Wait()
+}
+
+func (s *story) compare(r *reader) string {
+	heard := slices.Clone(r.heard)
+	slices.SortStableFunc(heard, func(a, b int) int { return cmp.Compare(a%2, b%2) }) // thread by thread
+	want := slices.Clone(s.said[r.p.user])
+	slices.SortStableFunc(want, func(a, b int) int { return cmp.Compare(a%2, b%2) })
+	for i := range max(len(heard), len(want)) {
+		if i >= len(heard) || i >= len(want) || heard[i] != want[i] {
+			return fmt.Sprintf("page %s acknowledged %d of %d; from the first difference on %v, want %v",
+				r.p.epid, len(heard), len(want), heard[min(i, len(heard)):min(i+5, len(heard))], want[min(i, len(want)):min(i+5, len(want))])
+		}
+	}
+	return ""
+}
+
+// reader is a page with all of its connections that may still be open.
+type reader struct {
+	p        *page
+	lines    []*line
+	connects int
+	heard    []int // numbers of the messages that were acknowledged
+}
+
+// line is a connection with the frames that came and were not answered.
+type line struct {
+	*conn
+	frames []frame
+	early  int
+}
+
+func (r *reader) connect() {
+	if r.connects++; r.connects > int(endpointRate.burst) {
+		return
+	}
+	r.lines = append(r.lines, &line{conn: r.p.connect()})
+}
+
+// answer answers n frames, on older connections first, and returns how many there were.
+func (r *reader) answer(status, n int) int {
+	answered := 0
+	for _, l := range r.open() {
+		k := min(n-answered, len(l.frames))
+		l.conn.answer(status, l.frames[:k]...)
+		for _, f := range l.frames[:k] {
+			if number, err := strconv.Atoi(f.text()); err == nil && status == http.StatusOK {
+				r.heard = append(r.heard, number)
+			}
+		}
+		l.frames = l.frames[k:]
+		answered += k
+	}
+	return answered
+}
+
+// tooEarly answers all frames of the newest connection with 504, less often than the server would give up.
+func (r *reader) tooEarly() {
+	lines := r.open()
+	if len(lines) == 0 {
+		return
+	}
+	if l := lines[len(lines)-1]; l.early < maxAttempts-1 {
+		l.early++
+		l.conn.answer(http.StatusGatewayTimeout, l.frames...)
+		l.frames = nil
+	}
+}
+
+func (r *reader) cut() {
+	if lines := r.open(); len(lines) > 0 {
+		lines[len(lines)-1].cut()
+	}
+}
+
+// open returns the connections that are open, with all that came on them.
+func (r *reader) open() []*line {
+	r.lines = slices.DeleteFunc(r.lines, func(l *line) bool { return l.err() != nil })
+	for _, l := range r.lines {
+		l.frames = append(l.frames, l.conn.frames()...)
+	}
+	return r.lines
+}
