@@ -6,5 +6,5 @@ import "embed"
 
 // Files holds <engine>/<NNNN>_<name>.sql.
 //
-//go:embed sqlite/*.sql
+//go:embed postgres/*.sql sqlite/*.sql
 var Files embed.FS

@@ -19,6 +19,7 @@ var allowed = map[string][]string{
 	"internal/chat":            {},
 	"internal/auth":            {"internal/chat"},
 	"internal/store":           {"internal/chat", "internal/auth", "migrations"},
+	"internal/store/pgtest":    {},
 	"internal/store/storetest": {"internal/chat", "internal/auth", "internal/store"},
 	"internal/httpapi":         {"internal/chat", "internal/auth"},
 	"internal/notify":          {"internal/chat"},

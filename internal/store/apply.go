@@ -9,18 +9,25 @@ import (
 
 // Create stores a new thread. See chat.Store.
 func (db *DB) Create(ctx context.Context, c *chat.Change, answer chat.Creation) (chat.Creation, error) {
-	out := answer
+	var out chat.Creation
 	err := db.publish(ctx, "create", func(tx conn) error {
-		first, err := creationOf(ctx, tx, c.Thread.ID)
-		if err == nil {
-			out = first
-			return nil
+		key, err := insertThread(ctx, tx, &c.Thread)
+		if err == errNoRow { //nolint:errorlint // conn returns it bare
+			out, err = creationOf(ctx, tx, c.Thread.ID)
+			return err
 		}
-		if err != errNoRow { //nolint:errorlint // conn returns it bare
+		if err != nil {
 			return err
 		}
 		out = answer
-		return insertThread(ctx, tx, c, answer)
+		raw, err := formatCreation(answer)
+		if err != nil {
+			return err
+		}
+		if err := tx.later(ctx, "INSERT INTO creations (tk, answer) VALUES ($1, $2)", key, raw); err != nil {
+			return err
+		}
+		return insertRows(ctx, tx, key, c)
 	})
 	return out, err
 }
@@ -33,25 +40,15 @@ func creationOf(ctx context.Context, tx conn, id chat.ThreadID) (chat.Creation, 
 	return parseCreation(id, raw)
 }
 
-func insertThread(ctx context.Context, tx conn, c *chat.Change, answer chat.Creation) error {
-	raw, err := formatCreation(answer)
-	if err != nil {
-		return err
-	}
-	t := &c.Thread
-	var key int64
+// insertThread returns the new thread's key, or errNoRow when a thread of that id is there; who creates it at the same
+// time is waited for.
+func insertThread(ctx context.Context, tx conn, t *chat.Thread) (key int64, err error) {
 	err = tx.one(ctx, []any{&key}, `INSERT INTO threads
 		(id, topic, created_by, created_on, metadata, retention_kind, retention_days, expires_on, seq, last_id, last_on, roster, present, text_only)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING tk`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO NOTHING RETURNING tk`,
 		string(t.ID), t.Topic, string(t.CreatedBy), int64(t.CreatedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,
-		int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present, flag(t.TextOnly))
-	if err != nil {
-		return err
-	}
-	if _, err := tx.exec(ctx, "INSERT INTO creations (tk, answer) VALUES ($1, $2)", key, raw); err != nil {
-		return err
-	}
-	return insertRows(ctx, tx, key, c)
+		int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present, t.TextOnly)
+	return key, err
 }
 
 // Post gives a message its place and stores it. See chat.Store. The membership that the decision relied on is checked
@@ -100,10 +97,10 @@ func updateThread(ctx context.Context, tx conn, c *chat.Change) error {
 	t := &c.Thread
 	// Edits, receipts and altered participants leave the thread's row alone.
 	if len(c.Replace)+len(c.Alter) == 0 && c.Receipt == nil {
-		_, err := tx.exec(ctx, `UPDATE threads SET topic = $2, deleted_on = $3, metadata = $4, retention_kind = $5, retention_days = $6,
+		err := tx.later(ctx, `UPDATE threads SET topic = $2, deleted_on = $3, metadata = $4, retention_kind = $5, retention_days = $6,
 			expires_on = $7, seq = $8, last_id = $9, last_on = $10, roster = $11, present = $12, text_only = $13 WHERE tk = $1`,
 			t.Key, t.Topic, int64(t.DeletedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,
-			int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present, flag(t.TextOnly))
+			int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present, t.TextOnly)
 		if err != nil {
 			return err
 		}
@@ -115,21 +112,21 @@ func updateThread(ctx context.Context, tx conn, c *chat.Change) error {
 func insertRows(ctx context.Context, tx conn, key int64, c *chat.Change) error {
 	for i := range c.Join {
 		p := &c.Join[i]
-		_, err := tx.exec(ctx, `INSERT INTO participants (tk, user_id, joined, place, name, share_from, metadata, roles) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		err := tx.later(ctx, `INSERT INTO participants (tk, user_id, joined, place, name, share_from, metadata, roles) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			key, string(p.Identity), p.Joined, i, p.DisplayName, int64(p.ShareFrom), formatMap(p.Metadata), formatList(p.Roles))
 		if err != nil {
 			return err
 		}
 	}
 	for _, p := range c.Leave {
-		_, err := tx.exec(ctx, "UPDATE participants SET gone = $4, until = $5 WHERE tk = $1 AND user_id = $2 AND joined = $3",
+		err := tx.later(ctx, "UPDATE participants SET gone = $4, until = $5 WHERE tk = $1 AND user_id = $2 AND joined = $3",
 			key, string(p.Identity), p.Joined, p.Left, int64(p.Until))
 		if err != nil {
 			return err
 		}
 	}
 	for _, p := range c.Alter {
-		_, err := tx.exec(ctx, "UPDATE participants SET name = $4, roles = $5 WHERE tk = $1 AND user_id = $2 AND joined = $3",
+		err := tx.later(ctx, "UPDATE participants SET name = $4, roles = $5 WHERE tk = $1 AND user_id = $2 AND joined = $3",
 			key, string(p.Identity), p.Joined, p.DisplayName, formatList(p.Roles))
 		if err != nil {
 			return err
@@ -146,7 +143,7 @@ func insertRows(ctx context.Context, tx conn, key int64, c *chat.Change) error {
 		}
 	}
 	if r := c.Receipt; r != nil {
-		_, err := tx.exec(ctx, `INSERT INTO receipts (tk, user_id, message_id, read_on) VALUES ($1, $2, $3, $4)
+		err := tx.later(ctx, `INSERT INTO receipts (tk, user_id, message_id, read_on) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (tk, user_id) DO UPDATE SET message_id = excluded.message_id, read_on = excluded.read_on`,
 			key, string(r.Reader), int64(r.MessageID), int64(r.ReadOn))
 		if err != nil {
@@ -161,11 +158,10 @@ func insertMessage(ctx context.Context, tx conn, key int64, m *chat.Message) err
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, `INSERT INTO messages (tk, id, seq, version, type, sender, name, content, metadata, high, attachments)
+	return tx.later(ctx, `INSERT INTO messages (tk, id, seq, version, type, sender, name, content, metadata, high, attachments)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		key, int64(m.ID), m.Seq, m.Version, string(m.Type), string(m.Sender), m.SenderName, content, formatMap(m.Metadata),
-		flag(m.High), formatList(attachmentRecords(m.Content.Attachments)))
-	return err
+		m.High, formatList(attachmentRecords(m.Content.Attachments)))
 }
 
 func replaceMessage(ctx context.Context, tx conn, key int64, m *chat.Message) error {
@@ -173,11 +169,10 @@ func replaceMessage(ctx context.Context, tx conn, key int64, m *chat.Message) er
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, `UPDATE messages SET version = $3, content = $4, metadata = $5, edited_on = $6, deleted_on = $7, attachments = $8, high = $9
+	return tx.later(ctx, `UPDATE messages SET version = $3, content = $4, metadata = $5, edited_on = $6, deleted_on = $7, attachments = $8, high = $9
 		WHERE tk = $1 AND id = $2`,
 		key, int64(m.ID), m.Version, content, formatMap(m.Metadata), int64(m.EditedOn), int64(m.DeletedOn),
-		formatList(attachmentRecords(m.Content.Attachments)), flag(m.High))
-	return err
+		formatList(attachmentRecords(m.Content.Attachments)), m.High)
 }
 
 // Note journals an event that changes nothing. See chat.Store.
@@ -206,11 +201,10 @@ func (db *DB) Purge(ctx context.Context, before chat.Time) error {
 		}
 	}
 	return db.write(ctx, "purge", func(tx conn) error {
-		if _, err := tx.exec(ctx, "DELETE FROM endpoints WHERE seen_on < $1", int64(before)); err != nil {
+		if err := tx.later(ctx, "DELETE FROM endpoints WHERE seen_on < $1", int64(before)); err != nil {
 			return err
 		}
-		_, err := tx.exec(ctx, "DELETE FROM journal WHERE pos < (SELECT coalesce((SELECT pos FROM journal WHERE at >= $1 ORDER BY pos LIMIT 1), (SELECT max(pos) FROM journal)))", int64(before))
-		return err
+		return tx.later(ctx, "DELETE FROM journal WHERE pos < (SELECT coalesce((SELECT pos FROM journal WHERE at >= $1 ORDER BY pos LIMIT 1), (SELECT max(pos) FROM journal)))", int64(before))
 	})
 }
 
@@ -228,7 +222,7 @@ func deletedBefore(ctx context.Context, tx conn, before chat.Time, limit int) ([
 func removeThreads(ctx context.Context, tx conn, keys []int64) error {
 	for _, key := range keys {
 		for _, table := range []string{"messages", "receipts", "images", "participants", "creations", "threads"} {
-			if _, err := tx.exec(ctx, "DELETE FROM "+table+" WHERE tk = $1", key); err != nil {
+			if err := tx.later(ctx, "DELETE FROM "+table+" WHERE tk = $1", key); err != nil {
 				return err
 			}
 		}

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -142,9 +141,17 @@ func ping(ctx context.Context, db *sql.DB) error {
 	}
 }
 
-func (e *sqlite) name() string { return "sqlite" }
-
 func (e *sqlite) read() conn { return e.reader }
+
+var sqliteWords = &words{name: "sqlite"}
+
+// settled has no bound: writes are one after the other, so the order of positions is that of commits.
+func (e *sqlite) settled(context.Context) (int64, error) { return endOfTime, nil }
+
+func (e *sqlite) announce() {}
+
+// lease is always granted: there is no other node.
+func (e *sqlite) lease(context.Context, string, time.Duration) (bool, error) { return true, nil }
 
 func (e *sqlite) ready(ctx context.Context) error {
 	var n int
@@ -246,24 +253,13 @@ func (e *sqlite) attempt(ctx context.Context, j *job) error {
 	if _, err := e.writer.exec(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
-	if j.err = e.guard(j.do); j.err != nil {
+	if j.err = guard(e.log, e.writer, j.do); j.err != nil {
 		if _, err := e.writer.exec(ctx, "ROLLBACK TO one"); err != nil {
 			return err
 		}
 	}
 	_, err := e.writer.exec(ctx, "RELEASE one")
 	return err
-}
-
-// guard turns a panic of one write into its error: the committer serves all.
-func (e *sqlite) guard(do func(conn) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			e.log.Error("write panicked", "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("write panicked: %v", p)
-		}
-	}()
-	return do(e.writer)
 }
 
 func (e *sqlite) close() error {
@@ -326,6 +322,13 @@ func (o *outside) exec(ctx context.Context, sql string, args ...any) (int64, err
 	}
 	defer o.leave()
 	return o.on.exec(ctx, sql, args...)
+}
+
+func (o *outside) words() *words { return sqliteWords }
+
+func (o *outside) later(ctx context.Context, sql string, args ...any) error {
+	_, err := o.exec(ctx, sql, args...)
+	return err
 }
 
 func (o *outside) one(ctx context.Context, dest []any, sql string, args ...any) error {
@@ -393,6 +396,13 @@ func (s *statements) exec(_ context.Context, text string, args ...any) (int64, e
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+func (s *statements) words() *words { return sqliteWords }
+
+func (s *statements) later(ctx context.Context, text string, args ...any) error {
+	_, err := s.exec(ctx, text, args...)
+	return err
 }
 
 func (s *statements) one(ctx context.Context, dest []any, text string, args ...any) error {

@@ -9,9 +9,8 @@ import (
 // AddImage keeps an image. See chat.Store.
 func (db *DB) AddImage(ctx context.Context, thread int64, i *chat.Image) error {
 	return db.write(ctx, "add_image", func(tx conn) error {
-		_, err := tx.exec(ctx, "INSERT INTO images (tk, id, name, type, owner, created_on, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		return tx.later(ctx, "INSERT INTO images (tk, id, name, type, owner, created_on, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 			thread, i.ID, i.Name, i.Type, string(i.Owner), int64(i.On), i.Bytes)
-		return err
 	})
 }
 
@@ -28,7 +27,6 @@ func (db *DB) Image(ctx context.Context, thread int64, id string) (*chat.Image, 
 // DeleteImage removes an image. See chat.Store.
 func (db *DB) DeleteImage(ctx context.Context, thread int64, id string) error {
 	return db.write(ctx, "delete_image", func(tx conn) error {
-		_, err := tx.exec(ctx, "DELETE FROM images WHERE tk = $1 AND id = $2", thread, id)
-		return err
+		return tx.later(ctx, "DELETE FROM images WHERE tk = $1 AND id = $2", thread, id)
 	})
 }

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/chatd/chatd/internal/chat"
 )
@@ -32,7 +34,13 @@ type receiptRecord struct {
 	ReadOn chat.Time     `json:"on"`
 }
 
+// insertEvents writes the last of a transaction: readers wait for its end from here on.
 func insertEvents(ctx context.Context, tx conn, key int64, events []chat.Event) error {
+	if announce := tx.words().announce; announce != "" && len(events) > 0 {
+		if err := tx.later(ctx, announce); err != nil {
+			return err
+		}
+	}
 	for i := range events {
 		if err := insertEvent(ctx, tx, key, &events[i]); err != nil {
 			return err
@@ -61,22 +69,25 @@ func insertEvent(ctx context.Context, tx conn, key int64, e *chat.Event) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, `INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
+	return tx.later(ctx, `INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		key, string(e.ThreadID), e.Roster, string(e.Kind), int64(e.At), e.Version, string(e.Actor), e.ActorName, int64(message), seq, string(body))
-	return err
 }
 
 // After returns up to limit events behind a position of the journal, in order.
 func (db *DB) After(ctx context.Context, position int64, limit int) ([]chat.Event, error) {
 	var out []chat.Event
 	err := db.read("after", func(c conn) error {
+		settled, err := db.engine.settled(ctx)
+		if err != nil {
+			return err
+		}
 		return c.each(ctx, func(r row) error {
 			e, err := scanEvent(r)
 			out = append(out, e)
 			return err
 		}, `SELECT pos, tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body
-			FROM journal WHERE pos > $1 ORDER BY pos LIMIT $2`, position, limit)
+			FROM journal WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3`, position, settled, limit)
 	})
 	return out, err
 }
@@ -114,7 +125,11 @@ func scanEvent(r row) (chat.Event, error) {
 func (db *DB) Head(ctx context.Context) (int64, error) {
 	var head int64
 	err := db.read("head", func(c conn) error {
-		return c.one(ctx, []any{&head}, "SELECT coalesce(max(pos), 0) FROM journal")
+		settled, err := db.engine.settled(ctx)
+		if err != nil {
+			return err
+		}
+		return c.one(ctx, []any{&head}, "SELECT coalesce(max(pos), 0) FROM journal WHERE pos <= $1", settled)
 	})
 	return head, err
 }
@@ -164,11 +179,15 @@ func (db *DB) EndpointPosition(ctx context.Context, user chat.Identity, endpoint
 
 // SaveEndpoints keeps how far endpoints have been told. A position never goes back.
 func (db *DB) SaveEndpoints(ctx context.Context, positions []chat.EndpointPosition, now chat.Time) error {
+	// All nodes take the rows in one order, so that none waits for another that waits for it.
+	sorted := slices.SortedFunc(slices.Values(positions), func(a, b chat.EndpointPosition) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Endpoint, b.Endpoint))
+	})
 	return db.write(ctx, "save_endpoints", func(tx conn) error {
-		for _, p := range positions {
-			_, err := tx.exec(ctx, `INSERT INTO endpoints (user_id, id, position, seen_on) VALUES ($1, $2, $3, $4)
+		for _, p := range sorted {
+			err := tx.later(ctx, `INSERT INTO endpoints (user_id, id, position, seen_on) VALUES ($1, $2, $3, $4)
 				ON CONFLICT (user_id, id) DO UPDATE SET seen_on = excluded.seen_on,
-				position = CASE WHEN position < excluded.position THEN excluded.position ELSE position END`,
+				position = CASE WHEN endpoints.position < excluded.position THEN excluded.position ELSE endpoints.position END`,
 				string(p.User), p.Endpoint, p.Position, int64(now))
 			if err != nil {
 				return err

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/chatd/chatd/internal/store/pgtest"
 )
 
 func TestMain(m *testing.M) {
@@ -20,7 +22,10 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		pgtest.Stop()
+		os.Exit(code)
+	}))
 }
 
 // pick chooses between what is enough and what is bearable under the race detector, which slows SQLite 45 times down.

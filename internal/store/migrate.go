@@ -24,7 +24,7 @@ type migration struct {
 // migrate brings the schema up to date: forward only, each file in a transaction of its own with the note that it ran.
 // A database that a newer chatd has written, or a released file that was changed, is refused.
 func migrate(ctx context.Context, e engine, now time.Time) error {
-	all, err := readMigrations(migrations.Files, e.name())
+	all, err := readMigrations(migrations.Files, e.read().words().name)
 	if err != nil {
 		return err
 	}
@@ -54,11 +54,30 @@ func readMigrations(files fs.FS, engine string) ([]migration, error) {
 	return all, nil
 }
 
+// migrationTime bounds one migration, and how long a node waits for another's.
+const migrationTime = 30 * time.Minute
+
 func applyMigrations(ctx context.Context, e engine, all []migration, now time.Time) error {
-	err := e.write(ctx, func(c conn) error {
-		_, err := c.exec(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (
-			version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_on BIGINT NOT NULL)`)
+	// Most of the time there is nothing to do, which a user who may not change the schema is to find out too.
+	var there []migration
+	err := e.read().each(ctx, func(r row) error {
+		var m migration
+		err := r.Scan(&m.version, &m.name, &m.checksum)
+		there = append(there, m)
 		return err
+	}, "SELECT version, name, checksum FROM schema_migrations ORDER BY version")
+	if err == nil && len(there) > 0 {
+		if err := compare(there, all); err != nil || len(there) == len(all) {
+			return err
+		}
+	}
+	ctx = patiently(ctx, migrationTime)
+	err = e.write(ctx, func(c conn) error {
+		if err := wait(ctx, c); err != nil {
+			return err
+		}
+		return c.later(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (
+			version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_on BIGINT NOT NULL)`)
 	})
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
@@ -68,39 +87,57 @@ func applyMigrations(ctx context.Context, e engine, all []migration, now time.Ti
 			return fmt.Errorf("migrate %s: %w", m.name, err)
 		}
 	}
-	return e.write(ctx, func(c conn) error {
-		var newest int
-		if err := c.one(ctx, []any{&newest}, "SELECT max(version) FROM schema_migrations"); err != nil {
-			return fmt.Errorf("migrate: %w", err)
+	return nil
+}
+
+// compare refuses what ran in a database when it is more than we know, or something else.
+func compare(there, known []migration) error {
+	if newest := there[len(there)-1].version; newest > len(known) {
+		return fmt.Errorf("the store has schema %d, this chatd knows up to %d: use a newer chatd", newest, len(known))
+	}
+	for i, ran := range there {
+		if err := known[i].same(ran.version, ran.checksum); err != nil {
+			return fmt.Errorf("migrate %s: %w", known[i].name, err)
 		}
-		if newest > len(all) {
-			return fmt.Errorf("the store has schema %d, this chatd knows up to %d: use a newer chatd", newest, len(all))
-		}
-		return nil
-	})
+	}
+	return nil
+}
+
+func (m *migration) same(version int, checksum string) error {
+	if version != m.version || checksum != m.checksum {
+		return fmt.Errorf("it was changed after it had been applied (checksum %.12s, now %.12s)", checksum, m.checksum)
+	}
+	return nil
+}
+
+// wait lets those who migrate the same database go first.
+func wait(ctx context.Context, c conn) error {
+	if alone := c.words().alone; alone != "" {
+		return c.later(ctx, alone)
+	}
+	return nil
 }
 
 // apply runs one migration unless it ran before; two processes that start together meet in the transaction.
 func apply(ctx context.Context, c conn, m migration, now time.Time) error {
+	if err := wait(ctx, c); err != nil {
+		return err
+	}
 	var checksum string
 	err := c.one(ctx, []any{&checksum}, "SELECT checksum FROM schema_migrations WHERE version = $1", m.version)
 	if err == nil {
-		if checksum != m.checksum {
-			return fmt.Errorf("it was changed after it had been applied (checksum %.12s, now %.12s)", checksum, m.checksum)
-		}
-		return nil
+		return m.same(m.version, checksum)
 	}
 	if err != errNoRow { //nolint:errorlint // conn returns it bare
 		return err
 	}
-	for _, statement := range split(m.sql) {
+	for _, statement := range split(m.sql) { // each may need what the one before made
 		if _, err := c.exec(ctx, statement); err != nil {
 			return err
 		}
 	}
-	_, err = c.exec(ctx, "INSERT INTO schema_migrations (version, name, checksum, applied_on) VALUES ($1, $2, $3, $4)",
+	return c.later(ctx, "INSERT INTO schema_migrations (version, name, checksum, applied_on) VALUES ($1, $2, $3, $4)",
 		m.version, m.name, m.checksum, now.UnixMilli())
-	return err
 }
 
 // split cuts a file into statements. Our files have no semicolon within one; comments are dropped.

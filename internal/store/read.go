@@ -20,19 +20,23 @@ func threadFields(t *chat.Thread, metadata *string) []any {
 // accessOf reads a thread and the latest stay of a user in it.
 func accessOf(ctx context.Context, c conn, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
 	var a chat.Access
-	var metadata string
-	err := c.one(ctx, threadFields(&a.Thread, &metadata), "SELECT "+threadColumns+" FROM threads t WHERE t.id = $1", string(id))
+	var p chat.Participant
+	var metadata, stayed, roles string
+	into := append(threadFields(&a.Thread, &metadata), &p.Identity, &p.DisplayName, &p.ShareFrom, &stayed, &roles, &p.Joined, &p.Left, &p.Until)
+	err := c.one(ctx, into, "SELECT "+threadColumns+`, coalesce(p.user_id, ''), coalesce(p.name, ''), coalesce(p.share_from, 0),
+		coalesce(p.metadata, ''), coalesce(p.roles, ''), coalesce(p.joined, 0), coalesce(p.gone, 0), coalesce(p.until, 0)
+		FROM threads t LEFT JOIN participants p ON p.tk = t.tk AND p.user_id = $2
+		AND p.joined = (SELECT max(joined) FROM participants WHERE tk = t.tk AND user_id = $2) WHERE t.id = $1`, string(id), string(user))
 	if err != nil {
 		return a, err
 	}
-	if a.Thread.Metadata, err = parseMap(metadata); err != nil {
+	if a.Thread.Metadata, err = parseMap(metadata); err != nil || p.Identity == "" {
 		return a, err
 	}
-	err = c.each(ctx, func(r row) error {
-		p, err := scanParticipant(r)
-		a.Stay = &p
-		return err
-	}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND user_id = $2 ORDER BY joined DESC LIMIT 1", a.Thread.Key, string(user))
+	a.Stay = &p
+	if p.Metadata, err = parseMap(stayed); err == nil {
+		p.Roles, err = parseList[string](roles)
+	}
 	return a, err
 }
 
@@ -215,7 +219,7 @@ type view struct {
 
 func openView(ctx context.Context, tx conn, id chat.ThreadID) (*view, error) {
 	v := &view{ctx: ctx, tx: tx, id: id}
-	return v, tx.one(ctx, []any{&v.key}, "SELECT tk FROM threads WHERE id = $1", string(id))
+	return v, tx.one(ctx, []any{&v.key}, "SELECT tk FROM threads WHERE id = $1"+tx.words().hold, string(id))
 }
 
 func (v *view) Access(user chat.Identity) (*chat.Access, error) {

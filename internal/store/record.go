@@ -158,11 +158,3 @@ func attachmentsOf(in []attachmentRecord) []chat.Attachment {
 	}
 	return out
 }
-
-// flag renders a truth as a number, which all engines keep alike.
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}

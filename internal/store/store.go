@@ -12,11 +12,14 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// Options of a DB. Both may be left out.
+// Options of a DB. All may be left out.
 type Options struct {
 	Log *slog.Logger
 	// Observe is told how long each operation took, by its name.
 	Observe func(operation string, took time.Duration)
+	// Async lets Postgres acknowledge a write that it has not yet on disk: if its machine stops, the last writes of some
+	// hundred milliseconds are lost. Other engines take no notice.
+	Async bool
 }
 
 // DB is an open store. It implements chat.Store, auth.KeyStore and auth.UserStore.
@@ -27,7 +30,7 @@ type DB struct {
 }
 
 // Open opens the store that the URL names and brings its schema up to date: "memory:" lives as long as the process,
-// "sqlite:PATH" in a file.
+// "sqlite:PATH" in a file, "postgres://…" in a database that several nodes may share.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -35,7 +38,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.Observe == nil {
 		o.Observe = func(string, time.Duration) {}
 	}
-	e, err := openEngine(ctx, url, o.Log)
+	e, err := openEngine(ctx, url, o)
 	if err != nil {
 		return nil, err
 	}
@@ -45,16 +48,16 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	return &DB{engine: e, observe: o.Observe, changed: make(chan struct{}, 1)}, nil
 }
 
-func openEngine(ctx context.Context, raw string, log *slog.Logger) (engine, error) {
+func openEngine(ctx context.Context, raw string, o Options) (engine, error) {
 	scheme, rest, _ := strings.Cut(raw, ":")
 	path := strings.TrimPrefix(rest, "//")
 	switch {
 	case raw == "memory:":
-		return openSQLite(ctx, "", log)
+		return openSQLite(ctx, "", o.Log)
 	case scheme == "sqlite" && path != "" && path != ":memory:": // which means a database for each connection
-		return openSQLite(ctx, path, log)
+		return openSQLite(ctx, path, o.Log)
 	case scheme == "postgres" || scheme == "postgresql":
-		return nil, errors.New("postgres stores are not in this build yet: use memory: or sqlite:PATH")
+		return openPostgres(ctx, raw, o)
 	default: // a URL may hold a secret, at a place that is not known when it cannot be understood
 		return nil, fmt.Errorf("store %q: want memory:, sqlite:PATH or postgres://…", scheme)
 	}
@@ -72,12 +75,19 @@ func (db *DB) Secret(ctx context.Context, name string) ([]byte, error) {
 	rand.Read(fresh)
 	var kept []byte
 	err := db.write(ctx, "secret", func(c conn) error {
-		if _, err := c.exec(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, fresh); err != nil {
+		if err := c.later(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, fresh); err != nil {
 			return err
 		}
 		return c.one(ctx, []any{&kept}, "SELECT value FROM secrets WHERE name = $1", name)
 	})
 	return kept, err
+}
+
+// Lease reports whether this node is to do what only one of all nodes is to do now. When it is, no other is told so for the
+// duration.
+func (db *DB) Lease(ctx context.Context, name string, d time.Duration) (bool, error) {
+	granted, err := db.engine.lease(ctx, name, d)
+	return granted, translate(err)
 }
 
 // write runs a transaction, times it, and translates what the driver says.
@@ -93,6 +103,7 @@ func (db *DB) publish(ctx context.Context, operation string, do func(conn) error
 	err := db.write(ctx, operation, do)
 	if err == nil {
 		db.wake()
+		db.engine.announce()
 	}
 	return err
 }
@@ -108,7 +119,10 @@ func (db *DB) read(operation string, do func(conn) error) error {
 // translate is the border between drivers and chat: errors of a driver become *chat.Error, others pass.
 func translate(err error) error {
 	var known *chat.Error
+	var gone *away
 	switch {
+	case errors.As(err, &gone):
+		return &chat.Error{Kind: chat.Unavailable, Reason: "the store is not available", Cause: err}
 	case err == nil, errors.As(err, &known), errors.Is(err, chat.ErrStale),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err

@@ -12,9 +12,8 @@ import (
 // AddUser keeps a user; one that is there already stays as it is. See auth.UserStore.
 func (db *DB) AddUser(ctx context.Context, u auth.User) error {
 	return db.write(ctx, "add_user", func(tx conn) error {
-		_, err := tx.exec(ctx, "INSERT INTO users (id, created_on, valid_from, deleted_on, custom_id, token_on) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+		return tx.later(ctx, "INSERT INTO users (id, created_on, valid_from, deleted_on, custom_id, token_on) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
 			string(u.Identity), int64(u.CreatedOn), int64(u.ValidFrom), int64(u.DeletedOn), u.CustomID, int64(u.TokenOn))
-		return err
 	})
 }
 
@@ -121,8 +120,7 @@ func (db *DB) SigningKeys(ctx context.Context) ([]auth.SigningKey, error) {
 // AddSigningKey keeps a key; one of that id that is there already stays. See auth.KeyStore.
 func (db *DB) AddSigningKey(ctx context.Context, k auth.SigningKey) error {
 	return db.write(ctx, "add_signing_key", func(tx conn) error {
-		_, err := tx.exec(ctx, "INSERT INTO signing_keys (id, created_on, pkcs8) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
+		return tx.later(ctx, "INSERT INTO signing_keys (id, created_on, pkcs8) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
 			k.ID, int64(k.CreatedOn), k.PKCS8)
-		return err
 	})
 }

@@ -1,0 +1,244 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	oldestPostgres = 14
+
+	connectTime = 5 * time.Second  // to get a connection, where the URL says nothing else
+	workTime    = 10 * time.Second // for what is done on one
+)
+
+// postgres is the engine for several nodes. Nothing is kept by one node that another has to know: what orders their writes
+// is the lock of the thread's row, and what orders the journal is described at settled.
+type postgres struct {
+	log  *slog.Logger
+	pool *pgxpool.Pool
+	shut atomic.Bool
+}
+
+var postgresWords = &words{
+	name:     "postgres",
+	hold:     " FOR UPDATE",
+	announce: announcePositions,
+	alone:    "SELECT pg_advisory_xact_lock(7162266011)", // any number that nobody else uses
+}
+
+// openPostgres connects to the database of the URL.
+func openPostgres(ctx context.Context, url string, o Options) (*postgres, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil { // whose text may tell the password
+		return nil, errors.New("store: the URL cannot be understood, want postgres://user:password@host:port/database?options")
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		// Few connections that wait are faster than many that take turns on the cores of the database.
+		config.MaxConns = int32(max(8, 4*runtime.GOMAXPROCS(0)))
+	}
+	c := config.ConnConfig
+	if c.ConnectTimeout == 0 || !strings.Contains(url, "connect_timeout") {
+		c.ConnectTimeout = connectTime
+	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "chatd"
+	}
+	if o.Async {
+		c.RuntimeParams["synchronous_commit"] = "off"
+	}
+	e := &postgres{log: o.Log}
+	if e.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, oneLine(err)
+	}
+	if err := e.check(ctx); err != nil {
+		return nil, errors.Join(oneLine(err), e.close())
+	}
+	return e, nil
+}
+
+// check refuses a database that cannot keep what we have.
+func (e *postgres) check(ctx context.Context) error {
+	var version int
+	var encoding string
+	err := e.read().one(ctx, []any{&version, &encoding}, "SELECT current_setting('server_version_num')::int, current_setting('server_encoding')")
+	switch {
+	case err != nil:
+		return fmt.Errorf("open store: %w", err)
+	case version < oldestPostgres*10_000:
+		return fmt.Errorf("open store: it is Postgres %d, want %d or newer", version/10_000, oldestPostgres)
+	case encoding != "UTF8":
+		return fmt.Errorf("open store: the encoding of the database is %s, want UTF8", encoding)
+	}
+	return nil
+}
+
+// oneLine joins the lines of the driver's errors.
+func oneLine(err error) error {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if text == err.Error() {
+		return err
+	}
+	return &relined{text, err}
+}
+
+type relined struct {
+	text  string
+	cause error
+}
+
+func (e *relined) Error() string { return e.text }
+func (e *relined) Unwrap() error { return e.cause }
+
+func (e *postgres) read() conn { return postgresReader{e} }
+
+// ready asks for what a standby and a database that is only to be read do not have.
+func (e *postgres) ready(ctx context.Context) error {
+	var readOnly bool
+	err := e.read().one(ctx, []any{&readOnly}, "SELECT current_setting('transaction_read_only')::bool")
+	if err == nil && readOnly {
+		err = &away{cause: errors.New("the database can only be read")}
+	}
+	return err
+}
+
+// lease is granted by the clock of the database, the only one that all nodes share. It is not given back: whoever asks
+// first when it has ended gets the next one. So a node that is frozen or gone delays by no more than d, and no connection
+// is held, as an advisory lock would demand.
+func (e *postgres) lease(ctx context.Context, name string, d time.Duration) (granted bool, err error) {
+	err = e.write(ctx, func(c conn) error {
+		n, err := c.exec(ctx, `INSERT INTO leases AS l (name, until)
+			SELECT $1, now + $2 FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) c
+			ON CONFLICT (name) DO UPDATE SET until = excluded.until WHERE l.until <= excluded.until - $2`, name, d.Milliseconds())
+		granted = n > 0
+		return err
+	})
+	return granted, err
+}
+
+func (e *postgres) announce() {}
+
+// close waits for what is under way.
+func (e *postgres) close() error {
+	if !e.shut.Swap(true) {
+		e.pool.Close()
+	}
+	return nil
+}
+
+// acquire waits for a connection as long as the caller does, and not much longer than a connect may take.
+func (e *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	c, err := e.pool.Acquire(limited)
+	switch {
+	case err == nil:
+		return c, nil
+	case e.shut.Load():
+		return nil, errClosed
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	default:
+		return nil, &away{cause: err}
+	}
+}
+
+// begun is the context of what has begun: it is finished even if the caller has gone. To cut it off would close the
+// connection, and leave open what became of a write.
+func begun(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), timeFor(ctx))
+}
+
+// postgresReader runs statements outside a transaction, each on a connection of the pool.
+type postgresReader struct{ e *postgres }
+
+func (r postgresReader) words() *words { return postgresWords }
+
+func (r postgresReader) exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
+	err = r.on(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		tag, err := c.Exec(ctx, sql, args...)
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
+func (r postgresReader) later(ctx context.Context, sql string, args ...any) error {
+	_, err := r.exec(ctx, sql, args...)
+	return err
+}
+
+func (r postgresReader) one(ctx context.Context, dest []any, sql string, args ...any) error {
+	return scanOne(dest, func(scan func(row) error) error { return r.each(ctx, scan, sql, args...) })
+}
+
+// each asks a second time when the connection turned out to be dead before a row came, as connections are after a restart
+// of the database.
+func (r postgresReader) each(ctx context.Context, scan func(row) error, sql string, args ...any) error {
+	seen := false
+	query := func(ctx context.Context, c *pgx.Conn) error {
+		rows, err := c.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func(row row) error {
+			seen = true
+			return scan(row)
+		})
+	}
+	err := r.on(ctx, query)
+	if gone := (*away)(nil); errors.As(err, &gone) && gone.lost && !seen {
+		err = r.on(ctx, query)
+	}
+	return err
+}
+
+func (r postgresReader) on(ctx context.Context, do func(context.Context, *pgx.Conn) error) error {
+	c, err := r.e.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	ctx, cancel := begun(ctx)
+	defer cancel()
+	return explain(c.Conn(), do(ctx, c.Conn()))
+}
+
+// scanAll reads all rows and closes them.
+func scanAll(rows pgx.Rows, scan func(row) error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// scanOne makes the only row of a query.
+func scanOne(dest []any, each func(scan func(row) error) error) error {
+	found := false
+	err := each(func(r row) error {
+		if found {
+			return nil
+		}
+		found = true
+		return r.Scan(dest...)
+	})
+	if err == nil && !found {
+		return errNoRow
+	}
+	return err
+}

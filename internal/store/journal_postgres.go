@@ -1,0 +1,46 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Positions of the journal come from a sequence, and transactions end in another order than the one in which they got
+// theirs: who reads up to the newest position may pass by one whose transaction is still under way. So every transaction
+// announces, by a shared advisory lock that it takes before its first position, a position before all of its own, and
+// nobody reads further than the lowest that is announced. The lock ends with the transaction, in whatever way that ends,
+// just after its rows can be seen.
+//
+// Why a reader misses nothing: let it take the newest position given so far (1), then the lowest announced (2), then the
+// rows up to the lower of both (3). A row up to there had its position before (1), and its transaction had announced
+// itself before that. At (2) it still had, and then the row lies behind what is read; or it had ended, and then (3) sees
+// the row if there is one.
+//
+// Positions of one thread are in the order of its commits, since they are given under the lock of its row. Gaps, of
+// transactions that failed, matter to nobody.
+//
+// What it costs: a shared lock for each transaction, a look at pg_locks for each read, and that events wait for those
+// whose transaction began to write just before, which is for one flush of the log. A lock that is held to the end of the
+// transaction, the simpler way, would let one transaction commit at a time in the whole cluster.
+const (
+	// The key of the lock is 16 bits that mark it as ours and 48 bits of position.
+	announcePositions = `SELECT pg_advisory_xact_lock_shared((25444::bigint << 48) | (last_value - 1)) FROM journal_pos_seq`
+
+	newestPosition  = `SELECT last_value FROM journal_pos_seq`
+	lowestAnnounced = `SELECT coalesce(min(((classid::bigint & 65535) << 32) | objid::bigint), 9223372036854775807) FROM pg_locks
+		WHERE locktype = 'advisory' AND objsubid = 1 AND classid::bigint >> 16 = 25444
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+)
+
+func (e *postgres) settled(ctx context.Context) (int64, error) {
+	var newest, lowest int64
+	err := postgresReader{e}.on(ctx, func(ctx context.Context, c *pgx.Conn) error {
+		// One round trip; each statement sees what there is when it begins, in this order.
+		var b pgx.Batch
+		b.Queue(newestPosition).QueryRow(func(r pgx.Row) error { return r.Scan(&newest) })
+		b.Queue(lowestAnnounced).QueryRow(func(r pgx.Row) error { return r.Scan(&lowest) })
+		return c.SendBatch(ctx, &b).Close()
+	})
+	return min(newest, lowest), err
+}

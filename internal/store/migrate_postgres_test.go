@@ -1,0 +1,164 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chatd/chatd/internal/store/pgtest"
+)
+
+// openServer opens the engine on a database, without migrating it.
+func openServer(t *testing.T, url string) *postgres {
+	t.Helper()
+	e, err := openPostgres(t.Context(), url, Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.close() })
+	return e
+}
+
+// Nodes may start together on an empty database.
+func TestPostgresMigrateTogether(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t, nil)
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() {
+			db, err := Open(t.Context(), url, Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := db.Head(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestPostgresMigrateRefuses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, do string // to a store of today
+		want     []string
+	}{
+		{"a file that was changed", "UPDATE schema_migrations SET checksum = 'other'", []string{"0001_init", "changed"}},
+		{"a store of a newer chatd", "INSERT INTO schema_migrations (version, name, checksum, applied_on) VALUES (99, '0099_later', '', 0)", []string{"schema 99", "newer chatd"}},
+		{"a newer store with other files", "UPDATE schema_migrations SET version = 99", []string{"schema 99"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.Database(t, nil)
+			db, err := Open(t.Context(), url, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(db.engine.write(t.Context(), insert(c.do)), db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			db, err = Open(t.Context(), url, Options{})
+			if err == nil {
+				t.Fatalf("it was opened; closing it: %v", db.Close())
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("error is %q, want one line that says %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+// A migration may take longer than a node waits for anything else; the others wait for it.
+func TestPostgresMigrationIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	e := openServer(t, pgtest.Database(t, nil))
+	if err := migrate(t.Context(), e, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	ctx := patiently(t.Context(), migrationTime)
+	var long string
+	err := e.write(ctx, func(c conn) error {
+		return c.one(ctx, []any{&long}, "SELECT current_setting('statement_timeout') || ' ' || current_setting('lock_timeout')")
+	})
+	if err != nil || long != "30min 1790s" {
+		t.Errorf("limits are %s (%v), want half an hour", long, err)
+	}
+}
+
+// A user who may only read and write rows can run chatd on a schema that somebody else migrated.
+func TestPostgresNeedsNoRightToMigrate(t *testing.T) {
+	t.Parallel()
+	address := pgtest.Database(t, nil)
+	e := openServer(t, address)
+	if err := migrate(t.Context(), e, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{
+		`DO $$ BEGIN CREATE ROLE chatd_limited LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$`,
+		"REVOKE CREATE ON SCHEMA public FROM public",
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO chatd_limited",
+		"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO chatd_limited",
+	} {
+		if _, err := e.read().exec(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { _, _ = e.read().exec(context.Background(), "DROP OWNED BY chatd_limited") })
+	u, err := url.Parse(address)
+	if err != nil || u.User == nil {
+		t.Skip("the server is not named by a URL with a user")
+	}
+	u.User = url.User("chatd_limited")
+	db, err := Open(t.Context(), u.String(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Secret(t.Context(), "a"); err != nil {
+		t.Error(err)
+	}
+	if _, err := db.After(t.Context(), 0, 1); err != nil {
+		t.Error(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Both engines keep the same, but for leases, which one process alone does not need.
+func TestEnginesHaveTheSameColumns(t *testing.T) {
+	t.Parallel()
+	columns := func(e engine, sql string) (out []string) {
+		if err := migrate(t.Context(), e, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		err := e.read().each(t.Context(), func(r row) error {
+			var table, column string
+			err := r.Scan(&table, &column)
+			out = append(out, table+"."+column)
+			return err
+		}, sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(out)
+		return out
+	}
+	a := columns(openServer(t, pgtest.Database(t, nil)), "SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'leases'")
+	b := columns(openFile(t, ""), "SELECT t.name, c.name FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'")
+	if !slices.Equal(a, b) {
+		t.Errorf("Postgres has %v\nSQLite has %v", a, b)
+	}
+}

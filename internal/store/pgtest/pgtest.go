@@ -1,0 +1,141 @@
+//go:build unix
+
+// Package pgtest has a Postgres for tests: one server for a test binary, one database for a test.
+//
+// The server is the one that CHATD_TEST_POSTGRES names (a URL by which databases can be created), or one that is started
+// from the binaries on the PATH or of Debian's package postgresql. It listens on a socket in a folder of its own and ends
+// with the process that started it, however that ends.
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Variable is the environment variable with the URL of a server to use.
+const Variable = "CHATD_TEST_POSTGRES"
+
+var shared struct {
+	once   sync.Once
+	err    error
+	url    string // of the database that is there from the beginning
+	server *Server
+
+	mu        sync.Mutex
+	template  string // of the databases of tests, once prepared
+	databases atomic.Int64
+}
+
+// Stop ends the shared server if this process started it. It is for TestMain, after the tests.
+func Stop() {
+	if shared.server != nil {
+		shared.server.stop()
+	}
+}
+
+// Database returns the URL of a new database that is removed when the test ends. The first call has prepare fill a
+// template, of which all databases are copies; nil leaves them empty. Where no Postgres can be had the test is skipped,
+// in CI it fails.
+func Database(t testing.TB, prepare func(url string) error) string {
+	t.Helper()
+	shared.once.Do(open)
+	if shared.err != nil {
+		unavailable(t, shared.err)
+	}
+	template := "template0"
+	if prepare != nil {
+		var err error
+		if template, err = prepared(prepare); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := newName("test")
+	if err := createDatabase(name, template); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := execute(`DROP DATABASE "` + name + `" WITH (FORCE)`); err != nil {
+			t.Error(err)
+		}
+	})
+	return databaseURL(shared.url, name)
+}
+
+// unavailable skips the test, or fails it in CI.
+func unavailable(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
+}
+
+func open() {
+	if shared.url = os.Getenv(Variable); shared.url == "" {
+		if shared.server, shared.err = start(); shared.err != nil {
+			return
+		}
+		shared.url = shared.server.URL("postgres")
+	}
+	shared.err = execute("SELECT 1")
+}
+
+// newName is unlike that of any other process on the same server.
+func newName(kind string) string {
+	return fmt.Sprintf("chatd_%s_%d_%d", kind, os.Getpid(), shared.databases.Add(1))
+}
+
+// prepared returns the template. It is kept with the server, which ends with the process; on a server of others it is
+// named after this process and stays.
+func prepared(prepare func(url string) error) (string, error) {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.template != "" {
+		return shared.template, nil
+	}
+	name := newName("template")
+	if err := createDatabase(name, "template0"); err != nil {
+		return "", err
+	}
+	if err := prepare(databaseURL(shared.url, name)); err != nil {
+		return "", err
+	}
+	shared.template = name
+	return name, nil
+}
+
+func createDatabase(name, template string) error {
+	return execute(`CREATE DATABASE "` + name + `" TEMPLATE "` + template + `" ENCODING 'UTF8'`)
+}
+
+func execute(sql string) (err error) {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, shared.url)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
+	if _, err = conn.Exec(ctx, sql); err != nil {
+		return fmt.Errorf("%s: %w", sql, err)
+	}
+	return nil
+}
+
+// databaseURL is the URL of another database of the same server.
+func databaseURL(server, name string) string {
+	u, err := url.Parse(server)
+	if err != nil { // of the form "host=… dbname=…", where the last one counts
+		return strings.TrimSpace(server) + " dbname=" + name
+	}
+	u.Path = "/" + name
+	return u.String()
+}

@@ -1,0 +1,214 @@
+//go:build unix
+
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Server is a Postgres that this process started.
+type Server struct {
+	bin     string // folder of the programs
+	dir     string // all that belongs to it
+	account *syscall.Credential
+	options []string
+
+	keeper *exec.Cmd
+	leash  io.Closer
+}
+
+// Start starts a server of the test's own, for tests that stop it, restart it or want settings such as "fsync=on". It is
+// skipped or fails as Database says.
+func Start(t testing.TB, settings ...string) *Server {
+	t.Helper()
+	s, err := start(settings...)
+	if err != nil {
+		unavailable(t, err)
+	}
+	t.Cleanup(s.stop)
+	return s
+}
+
+// URL is that of a database of the server; "postgres" is there from the beginning.
+func (s *Server) URL(database string) string {
+	return "postgres://postgres@/" + database + "?host=" + url.QueryEscape(s.dir)
+}
+
+// Socket is the path of the socket that the server listens on.
+func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") }
+
+// Kill ends the server without giving it time for anything.
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	if err := s.signal(syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.keeper.Wait() // says how it ended
+}
+
+// Run starts the server again after Kill.
+func (s *Server) Run(t testing.TB) {
+	t.Helper()
+	if err := s.run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// find returns the folder of the programs of a server: the one on the PATH, else the newest of Debian's.
+func find() (string, error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			return filepath.Dir(path), nil
+		}
+	}
+	dirs, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(dirs) == 0 {
+		return "", errors.New("needs Postgres: initdb on the PATH, Debian's package postgresql, or " + Variable + " with the URL of a server")
+	}
+	newest, number := "", 0
+	for _, d := range dirs {
+		if n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(d)))); n >= number {
+			newest, number = filepath.Dir(d), n
+		}
+	}
+	return newest, nil
+}
+
+// account is who runs the server, which refuses the superuser; nil is whoever runs the test.
+func account() (*syscall.Credential, error) {
+	if os.Getuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err := strconv.ParseUint(u.Uid, 10, 32)
+		if err != nil {
+			return nil, err
+		}
+		gid, err := strconv.ParseUint(u.Gid, 10, 32)
+		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, err
+	}
+	return nil, errors.New("needs a user to run Postgres as: the superuser cannot, and there is neither postgres nor nobody")
+}
+
+func start(settings ...string) (*Server, error) {
+	s := &Server{}
+	var err error
+	if s.bin, err = find(); err != nil {
+		return nil, err
+	}
+	if s.account, err = account(); err != nil {
+		return nil, err
+	}
+	if s.dir, err = os.MkdirTemp("", "chatd-pg"); err != nil {
+		return nil, err
+	}
+	if s.account != nil {
+		if err := os.Chown(s.dir, int(s.account.Uid), int(s.account.Gid)); err != nil {
+			return nil, err
+		}
+	}
+	initdb := s.command(filepath.Join(s.bin, "initdb"), "--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--pgdata="+s.data())
+	if out, err := initdb.CombinedOutput(); err != nil {
+		_ = os.RemoveAll(s.dir)
+		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	// What is lost with the machine may be lost here, unless a test says otherwise.
+	all := append([]string{"fsync=off", "full_page_writes=off", "max_connections=300", "shared_buffers=64MB", "max_wal_size=256MB"}, settings...)
+	for _, setting := range append(all, "listen_addresses=", "port=5432", "unix_socket_directories="+s.dir) {
+		s.options = append(s.options, "-c", setting)
+	}
+	if err := s.run(); err != nil {
+		_ = os.RemoveAll(s.dir)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+func (s *Server) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	if s.account != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account}
+	}
+	return cmd
+}
+
+// keep runs a server for as long as its standard input is open, which is until the process that holds the other end has
+// gone in whatever way; the server then ends at once.
+const keep = `"$@" >>log 2>&1 </dev/null & server=$!
+trap 'kill -QUIT $server' TERM
+{ cat; kill -QUIT $server; } >/dev/null 2>&1 <&3 &
+wait $server; wait $server 2>/dev/null; kill $! 2>/dev/null; exit 0`
+
+// run starts the server and waits until it answers.
+func (s *Server) run() error {
+	args := append([]string{"-c", `exec 3<&0; ` + keep, "keeper", filepath.Join(s.bin, "postgres"), "-D", s.data()}, s.options...)
+	s.keeper = s.command("/bin/sh", args...)
+	leash, err := s.keeper.StdinPipe()
+	if err != nil {
+		return err
+	}
+	s.leash = leash
+	if err := s.keeper.Start(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, s.URL("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			return fmt.Errorf("the server does not answer: %w\n%s", err, log)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// signal sends a signal to the server itself.
+func (s *Server) signal(sig syscall.Signal) error {
+	file, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	if err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(string(file), "\n")
+	pid, err := strconv.Atoi(first)
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, sig)
+}
+
+// stop ends the server and removes what belongs to it. A server that was killed is not there any more.
+func (s *Server) stop() {
+	_ = s.leash.Close()
+	if s.keeper.ProcessState == nil {
+		_ = s.keeper.Wait()
+	}
+	_ = os.RemoveAll(s.dir)
+}

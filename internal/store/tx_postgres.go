@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// limits keep a transaction whose node is frozen from holding its locks, and those who wait for a lock from waiting for
+// ever. They are set in the transaction since a pooler may give each one another connection.
+const limits = `SELECT set_config('idle_in_transaction_session_timeout', '3s', true), set_config('lock_timeout', $1, true),
+	set_config('statement_timeout', $2, true)`
+
+// lockTime is how long a transaction waits for a lock. Locks are held for some round trips, by a frozen node for 3 s.
+const lockTime = 5 * time.Second
+
+// write runs do in a transaction of its own. It is tried again when it certainly did nothing; a connection that is lost
+// while it commits leaves open what became of it, which the caller is told as Unavailable.
+func (e *postgres) write(ctx context.Context, do func(conn) error) error {
+	const attempts = 3
+	for n := 1; ; n++ {
+		err := e.transact(ctx, do)
+		if err == nil || n == attempts || !harmless(err) {
+			return err
+		}
+	}
+}
+
+func (e *postgres) transact(ctx context.Context, do func(conn) error) error {
+	c, err := e.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release() // which closes a connection that is still in a transaction
+	ctx, cancel := begun(ctx)
+	defer cancel()
+	tx := &postgresTx{ctx: ctx, on: c.Conn()}
+	tx.queue("BEGIN ISOLATION LEVEL READ COMMITTED") // whatever the server's default is
+	long := timeFor(ctx)
+	tx.queue(limits, milliseconds(max(lockTime, long-workTime)), milliseconds(long))
+	err = guard(e.log, tx, do)
+	if err == nil {
+		tx.queue("COMMIT")
+		err = tx.flush()
+	}
+	if err != nil && !tx.on.IsClosed() && tx.on.PgConn().TxStatus() != 'I' {
+		_, undo := tx.on.Exec(ctx, "ROLLBACK")
+		err = errors.Join(err, undo)
+	}
+	return err
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// postgresTx is a transaction. It sends what may be sent later together with the next statement whose answer is wanted,
+// so that a transaction takes as many round trips as it has answers to wait for, and one for all that it writes in the
+// end.
+type postgresTx struct {
+	ctx    context.Context
+	on     *pgx.Conn
+	queued *pgx.Batch
+}
+
+func (t *postgresTx) words() *words { return postgresWords }
+
+func (t *postgresTx) queue(sql string, args ...any) {
+	if t.queued == nil {
+		t.queued = &pgx.Batch{}
+	}
+	t.queued.Queue(sql, args...)
+}
+
+// send sends what is queued; last, if not nil, reads the answer of the last statement.
+func (t *postgresTx) send(last func(pgx.BatchResults) error) error {
+	n := t.queued.Len()
+	results := t.on.SendBatch(t.ctx, t.queued)
+	t.queued = nil
+	var err error
+	for i := 0; i < n && err == nil; i++ {
+		if i == n-1 && last != nil {
+			err = last(results)
+		} else {
+			_, err = results.Exec()
+		}
+	}
+	if end := results.Close(); err == nil {
+		err = end
+	}
+	return explain(t.on, err)
+}
+
+func (t *postgresTx) flush() error { return t.send(nil) }
+
+func (t *postgresTx) later(_ context.Context, sql string, args ...any) error {
+	t.queue(sql, args...)
+	return nil
+}
+
+func (t *postgresTx) exec(_ context.Context, sql string, args ...any) (n int64, err error) {
+	t.queue(sql, args...)
+	err = t.send(func(r pgx.BatchResults) error {
+		tag, err := r.Exec()
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
+func (t *postgresTx) one(ctx context.Context, dest []any, sql string, args ...any) error {
+	return scanOne(dest, func(scan func(row) error) error { return t.each(ctx, scan, sql, args...) })
+}
+
+func (t *postgresTx) each(_ context.Context, scan func(row) error, sql string, args ...any) error {
+	t.queue(sql, args...)
+	return t.send(func(r pgx.BatchResults) error {
+		rows, err := r.Query()
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, scan)
+	})
+}
+
+// away says that the database cannot do its work now: it is not there, overloaded, stopping, full or only to be read.
+type away struct {
+	cause error
+	lost  bool // the connection is
+}
+
+func (e *away) Error() string { return e.cause.Error() }
+func (e *away) Unwrap() error { return e.cause }
+
+// explain tells what concerns the database as a whole from what is wrong with one statement.
+func explain(on *pgx.Conn, err error) error {
+	var answer *pgconn.PgError
+	switch {
+	case err == nil:
+		return nil
+	case on.IsClosed():
+		return &away{err, true}
+	case errors.As(err, &answer) && (troubles[answer.Code] || troubles[answer.Code[:2]]):
+		return &away{err, false}
+	default:
+		return err
+	}
+}
+
+// troubles are those of the codes and classes of codes in appendix A of Postgres's manual that concern the whole database,
+// or go by by themselves.
+var troubles = map[string]bool{
+	"08":    true, // connection exception
+	"25006": true, // read-only transaction
+	"25P03": true, // idle in transaction for too long: this process was frozen
+	"25P04": true, // transaction timeout
+	"40001": true, // serialization failure
+	"40P01": true, // deadlock
+	"53":    true, // insufficient resources: disk full, out of memory, too many connections
+	"55P03": true, // a lock was waited for too long
+	"57":    true, // operator intervention: shutdown, crash of another backend, cancelled or too long
+	"58":    true, // error of the system: input and output
+}
+
+// harmless tells of an error that nothing was done, and that it may go better at once.
+func harmless(err error) bool {
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		switch answer.Code {
+		case "40001", "40P01", "25P03":
+			return true
+		}
+		return false
+	}
+	return pgconn.SafeToRetry(err)
+}
