@@ -47,6 +47,30 @@ func TestWhoHears(t *testing.T) {
 	})
 }
 
+// Who is removed hears what came before, that he was removed, and nothing of what came after: connected or not.
+func TestRemovedParticipant(t *testing.T) {
+	bubble(t, func(w *world) {
+		here, away := w.page(bob, "here"), w.page(bob, "away")
+		c := here.connect()
+		away.connect().cut()
+		w.say("before")
+		removed := kinds()["removed"]
+		removed.Key = 1
+		w.tell(removed)
+		after := message("after")
+		after.Roster = withoutBob
+		w.tell(after)
+		synctest.Wait()
+		for name, c := range map[string]*conn{"connected": c, "back again": away.connect()} {
+			var got []string
+			for _, f := range c.frames() {
+				got = append(got, f.URL[strings.LastIndexByte(f.URL, '/')+1:])
+			}
+			w.equal(name+" he hears", got, []string{"chatMessageReceived", "participantsRemoved"})
+		}
+	})
+}
+
 func TestAllKindsAreSent(t *testing.T) {
 	bubble(t, func(w *world) {
 		c := w.page(bob, "e").connect()

@@ -145,9 +145,13 @@ func TestStrangeConnectparams(t *testing.T) {
 			t.Error("one's own allocation does not go on")
 		}
 		w.ahead.Add((8 * 24 * time.Hour).Milliseconds())
+		if a := p.getHandshake(); a.status != http.StatusUnauthorized {
+			t.Errorf("connectparams that have ended: handshake answers %d", a.status)
+		}
 		if got := p.allocate(); got.ID == first.ID {
 			t.Error("an allocation outlives its connectparams")
 		}
+		p.shake() // with those of the new one
 	})
 }
 

@@ -187,6 +187,9 @@ func (p *page) upgrade(sid string) (*websocket.Conn, *http.Response, error) {
 		HTTPClient: p.w.client, HTTPHeader: header,
 	})
 	if err == nil {
+		if got := response.Header.Get("Access-Control-Allow-Origin"); got != p.origin {
+			p.w.Errorf("the upgrade allows %q, want %q", got, p.origin)
+		}
 		c.SetReadLimit(-1)
 		p.w.Cleanup(func() { _ = c.CloseNow() })
 	}

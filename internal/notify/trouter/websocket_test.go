@@ -308,6 +308,28 @@ func TestLimitOfUser(t *testing.T) {
 	})
 }
 
+func TestLimitInAll(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.server.mu.Lock()
+		w.server.total = maxSockets - 1 // as if of others
+		w.server.mu.Unlock()
+		c := w.page(alice, "e").connect()
+		p := w.page(bob, "e")
+		p.allocate()
+		if a := p.get(p.shake()); a.status != http.StatusServiceUnavailable || a.header.Get("Access-Control-Allow-Origin") != p.origin {
+			t.Errorf("one too many: %d", a.status)
+		}
+		c.cut()
+		p.connect().cut()
+		w.server.mu.Lock()
+		defer w.server.mu.Unlock()
+		if w.server.total != maxSockets-1 || len(w.server.sockets) != 0 {
+			t.Errorf("counted are %d, %v", w.server.total, w.server.sockets)
+		}
+		w.server.total = 0
+	})
+}
+
 // A revocation that falls between the look at the token and the hub's knowing of the connection ends it all the same.
 func TestRevokedWhileConnecting(t *testing.T) {
 	bubble(t, func(w *world) {

@@ -199,7 +199,11 @@ func has(m *dto.Metric, labels []string) bool {
 	return true
 }
 
-// journal is one in memory. alice and bob hear all of the first thread, alice and carol all of the other.
+// withoutBob is a roster version of the first thread.
+const withoutBob = 7
+
+// journal is one in memory. alice and bob hear all of the first thread, but for events of the roster without bob; alice and
+// carol all of the other.
 type journal struct {
 	mu        sync.Mutex
 	events    []chat.Event
@@ -258,9 +262,12 @@ func (j *journal) After(_ context.Context, position int64, limit int) ([]chat.Ev
 	return slices.Clone(j.events[from:min(from+int64(limit), int64(len(j.events)))]), j.failing
 }
 
-func (j *journal) Audience(_ context.Context, key, _ int64) ([]chat.Participant, error) {
-	if key == 2 {
+func (j *journal) Audience(_ context.Context, key, roster int64) ([]chat.Participant, error) {
+	switch {
+	case key == 2:
 		return []chat.Participant{{Identity: alice}, {Identity: carol}}, nil
+	case roster == withoutBob:
+		return []chat.Participant{{Identity: alice}}, nil
 	}
 	return []chat.Participant{{Identity: alice}, {Identity: bob}}, nil
 }
