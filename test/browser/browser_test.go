@@ -36,7 +36,7 @@ var serviceHosts = strings.Join([]string{
 	"go.trouter.teams.microsoft.com", "go-eu.trouter.teams.microsoft.com", "teams.microsoft.com", // chat 1.3.2 to 1.5.2
 }, ",")
 
-// TestBrowser runs all *.test.mjs. With FULL set in the environment, what takes its time takes longer.
+// TestBrowser runs all *.test.mjs.
 func TestBrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a browser: not in -short")

@@ -11,6 +11,7 @@ import { chromium } from "playwright-core";
 import { Page } from "./page.mjs";
 import { out } from "./paths.mjs";
 import { openSite } from "./site.mjs";
+import { UnwatchedTab } from "./unwatched.mjs";
 
 const run = promisify(execFile);
 
@@ -94,9 +95,20 @@ class Desk {
     if (prepare) {
       await tab.addInitScript(prepare);
     }
+    await tab.exposeFunction("freshToken", async (user) => freshToken(user));
+    return this.#open(tab, bundle);
+  }
+
+  /** Opens a page of the bundle in a new window, and watches nothing but its errors. */
+  async unwatchedPage(bundle) {
+    const tab = await UnwatchedTab.open(await this.browser.chromium.newBrowserCDPSession());
+    this.windows.push(tab);
+    return this.#open(tab, bundle);
+  }
+
+  async #open(tab, bundle) {
     const page = new Page(tab);
     this.pages.push(page);
-    await tab.exposeFunction("freshToken", async (user) => freshToken(user));
     await tab.goto(`${this.browser.site.origin}/${bundle}`);
     return page;
   }
