@@ -24,7 +24,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
 		Connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "chatd_realtime_connections", Help: "Open connections by protocol."}, []string{"protocol"}),
 		Reconnects:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chatd_realtime_reconnects_total", Help: "Connections that went on where an earlier one had ended."}, []string{"protocol"}),
-		Dropped:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chatd_realtime_dropped_total", Help: "Frames that were given up, by reason."}, []string{"protocol", "reason"}),
+		Dropped:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chatd_realtime_dropped_total", Help: "Frames that were given up, by reason; where that is an absence that was too long, absences."}, []string{"protocol", "reason"}),
 		Acks:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chatd_realtime_acks_total", Help: "Answers of Trouter clients to frames; 404 means that a payload was malformed."}, []string{"status"}),
 		QueueBytes:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "chatd_realtime_queue_bytes", Help: "Bytes waiting to be sent or acknowledged."}, []string{"protocol"}),
 		events:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chatd_realtime_events_total", Help: "Events of the journal by kind."}, []string{"kind"}),

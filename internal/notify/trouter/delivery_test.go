@@ -190,7 +190,7 @@ func TestAlwaysTooEarly(t *testing.T) {
 			n += len(frames)
 			c.answer(http.StatusGatewayTimeout, frames...)
 		}
-		if n != maxAttempts || len(w.logs.find("ERROR", "status=504", "position=1")) != 1 {
+		if n != maxAttempts || w.metric("dropped_total", "reason=too early") != 1 || len(w.logs.find("ERROR", "status=504", "position=1")) != 1 {
 			t.Errorf("told %d times, logged %q", n, w.logs.find("ERROR"))
 		}
 		c.cut()

@@ -62,9 +62,14 @@ func (sk *socket) answered(data string) error {
 		return nil
 	}
 	sk.s.Metrics.Acks.WithLabelValues(statusLabel(response.Status)).Inc()
-	if !again && response.Status != http.StatusOK { // no handler there, or it could not read the payload
-		sk.s.Log.Error("a client could not use an event", "kind", f.Kind, "position", f.Position, "status", response.Status, "user", sk.e.key.user)
+	if again || response.Status == http.StatusOK {
+		return nil
 	}
+	if response.Status == http.StatusGatewayTimeout {
+		sk.s.Metrics.Dropped.WithLabelValues(protocol, "too early").Inc()
+	}
+	// 404: there was no handler, or it could not read the payload.
+	sk.s.Log.Error("a client could not use an event", "kind", f.Kind, "position", f.Position, "status", response.Status, "user", sk.e.key.user)
 	return nil
 }
 
