@@ -340,3 +340,27 @@ func TestAbandonedPoll(t *testing.T) {
 		}
 	})
 }
+
+// A client that does not read the answer to its poll is let go after the time of one write, and told again when it comes back.
+func TestPollThatIsNotRead(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		p.begin(sid)
+		c, err := w.listener.dial(w.Context(), "", "")
+		w.must(err)
+		defer c.Close()
+		_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: chat.example.com\r\nX-Skypetoken: %s\r\n\r\n", strings.TrimPrefix(p.pollURL(sid), origin), p.token)
+		w.must(err)
+		w.say("hello")
+		time.Sleep(writeTime + time.Second)
+		synctest.Wait()
+		if n := w.metric("connections"); n != 0 {
+			t.Errorf("%v connections", n)
+		}
+		if got := p.connect().hear(); !slices.Equal(got, []string{"hello"}) {
+			t.Errorf("afterwards it hears %q", got)
+		}
+	})
+}
