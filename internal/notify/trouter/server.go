@@ -2,13 +2,10 @@ package trouter
 
 import (
 	"context"
-	"encoding/json"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -145,140 +142,4 @@ func (s *Server) catchPositions() {
 			sk.catchPosition()
 		}
 	}
-}
-
-// Serves reports whether the path is one of this protocol.
-func Serves(path string) bool {
-	path = clean(path)
-	return path == configPath || path == allocatePath || strings.HasPrefix(path, handshakePath) || registrations(path)
-}
-
-const (
-	configPath    = "/chat/config/realTimeNotifications"
-	allocatePath  = "/v4/a"
-	handshakePath = "/socket.io/1/"
-)
-
-// clean makes single slashes: endpoints end in one, and clients add paths that begin with one.
-func clean(path string) string {
-	for strings.Contains(path, "//") {
-		path = strings.ReplaceAll(path, "//", "/")
-	}
-	return path
-}
-
-// registrations reports whether the path is the registrar's: below the configured URL, or where older SDKs have it.
-func registrations(path string) bool {
-	path = strings.ToLower(strings.TrimPrefix(path, "/registrar/prod"))
-	return path == "/v3/registrations" || strings.HasPrefix(path, "/v3/registrations/")
-}
-
-// ServeHTTP routes by path. Answers carry CORS headers whatever they are.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.cors(w, r)
-	if r.Method == http.MethodOptions {
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	switch path := clean(r.URL.Path); {
-	case path == configPath && r.Method == http.MethodGet:
-		s.config(w, r)
-	case path == allocatePath && r.Method == http.MethodPost:
-		s.allocate(w, r)
-	case path == handshakePath && r.Method == http.MethodGet:
-		s.handshake(w, r)
-	case strings.HasPrefix(path, handshakePath+"websocket/"):
-		s.websocket(w, r, strings.TrimPrefix(path, handshakePath+"websocket/"))
-	case strings.HasPrefix(path, handshakePath+"xhr-polling/"):
-		s.polling(w, r, strings.TrimPrefix(path, handshakePath+"xhr-polling/"))
-	case registrations(path):
-		s.registrar(w, r, path)
-	default:
-		w.WriteHeader(http.StatusNotFound)
-	}
-}
-
-// cors echoes an allowed origin: SDKs up to 1.2.0 send credentials with the handshake, for which "*" does not do.
-func (s *Server) cors(w http.ResponseWriter, r *http.Request) {
-	origin := r.Header.Get("Origin")
-	h := w.Header()
-	h.Add("Vary", "Origin")
-	if origin == "" || !s.allows(r, origin) {
-		return
-	}
-	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Allow-Credentials", "true")
-	if r.Method == http.MethodOptions {
-		h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-		h.Set("Access-Control-Allow-Headers", "authorization, content-type, accept, x-skypetoken, x-ms-client-request-id, x-ms-useragent")
-		h.Set("Access-Control-Max-Age", "7200")
-	}
-}
-
-// allows reports whether pages of the origin may connect. Those of the server's own may: they need no permission for REST,
-// but a websocket names its origin always.
-func (s *Server) allows(r *http.Request, origin string) bool {
-	return slices.Contains(s.Origins, "*") || slices.Contains(s.Origins, origin) || origin == s.Base(r)
-}
-
-// refuse answers without a body; the reason is for the log.
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, reason string, err error) {
-	s.Log.Info("realtime request refused", "method", r.Method, "step", step(r.URL.Path), "status", status, "reason", reason, "error", err)
-	w.WriteHeader(status)
-}
-
-// step names a path without the session id in it, which is a secret.
-func step(path string) string {
-	path = clean(path)
-	for _, known := range []string{handshakePath + "websocket", handshakePath + "xhr-polling"} {
-		if strings.HasPrefix(path, known) {
-			return known
-		}
-	}
-	return path
-}
-
-// caller authenticates by a header that holds the token, or answers 401. Anything else than a bad token is 503: three 401s
-// in a row stop the client for good.
-func (s *Server) caller(w http.ResponseWriter, r *http.Request, token string) (user chat.Identity, expires chat.Time, ok bool) {
-	user, expires, err := s.Authenticate(r.Context(), token)
-	if err == nil {
-		return user, expires, true
-	}
-	status := statusOf(err)
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
-	}
-	s.refuse(w, r, status, "token", err)
-	return "", 0, false
-}
-
-// config tells where the services are: here.
-func (s *Server) config(w http.ResponseWriter, r *http.Request) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		token = ""
-	}
-	if _, _, ok := s.caller(w, r, token); !ok {
-		return
-	}
-	base := s.Base(r)
-	sendJSON(w, map[string]string{"trouterServiceUrl": base, "registrarServiceUrl": base, "cloudType": "public"})
-}
-
-func sendJSON(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the client may have gone
-}
-
-func plainText(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-}
-
-func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(writeTime)) // a test recorder has no deadlines
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 }

@@ -46,19 +46,6 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request, id string) {
 	reader.Wait()
 }
 
-// statusOf is 404 for a session that is not there, 401 for a token that is no good, and 503 when that cannot be said:
-// three 401s in a row stop the client for good.
-func statusOf(err error) int {
-	switch chat.KindOf(err) {
-	case chat.NotFound:
-		return http.StatusNotFound
-	case chat.Unauthorized, chat.Forbidden:
-		return http.StatusUnauthorized
-	default:
-		return http.StatusServiceUnavailable
-	}
-}
-
 func (sk *socket) readFrames(ctx context.Context, c *websocket.Conn) {
 	defer sk.close()
 	for {
