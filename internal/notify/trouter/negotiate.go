@@ -64,7 +64,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 	id := rand.Text() + rand.Text()
 	s.mu.Lock()
 	s.sessions[id] = &session{
-		user: user, expires: expires, token: token, key: endpointKey{user, endpointID(r.URL.Query().Get("epid"), p.id)},
+		expires: expires, token: token, key: endpointKey{user, endpointID(r.URL.Query().Get("epid"), p.id)},
 		surl: "/v4/f/" + p.id + "/", until: time.Now().Add(connectTime),
 	}
 	s.mu.Unlock()

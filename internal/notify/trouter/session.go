@@ -10,7 +10,6 @@ import (
 
 // session is what a handshake leads to: who may connect once, for a little while.
 type session struct {
-	user    chat.Identity
 	expires chat.Time // of the token
 	token   string
 	key     endpointKey
@@ -56,7 +55,7 @@ func (s *Server) asker(r *http.Request) (chat.Identity, error) {
 func (s *Server) open(ctx context.Context, id string, asker chat.Identity) (*session, error) {
 	s.mu.Lock()
 	se := s.sessions[id]
-	if se == nil || time.Now().After(se.until) || asker != "" && asker != se.user {
+	if se == nil || time.Now().After(se.until) || asker != "" && asker != se.key.user {
 		s.mu.Unlock()
 		return nil, &chat.Error{Kind: chat.NotFound, Reason: "unknown or used session, or that of somebody else"}
 	}

@@ -35,7 +35,7 @@ type socket struct {
 
 // connect begins a connection of a session. The events of the endpoint come to it from where the last one ended.
 func (s *Server) connect(ctx context.Context, se *session) (*socket, error) {
-	if !s.count(se.user, +1) {
+	if !s.count(se.key.user, +1) {
 		return nil, errTooMany
 	}
 	sk := &socket{
