@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/chatd/chatd/internal/store"
 )
 
 func printVersion(_ context.Context, p *program, _ *config) error {
@@ -24,6 +26,20 @@ func printVersion(_ context.Context, p *program, _ *config) error {
 func (c *config) caPath() (string, error) {
 	dir, err := c.folder()
 	return filepath.Join(dir, caFile), err
+}
+
+// migrate brings the schema up to date without serving, for those who let another user of the database do it.
+func migrate(ctx context.Context, p *program, cfg *config) error {
+	db, err := store.Open(ctx, cfg.store, store.Options{Listen: store.NoListen})
+	if err != nil {
+		return err
+	}
+	version, err := db.Schema(ctx)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "the schema is up to date: %d\n", version)
+	return err
 }
 
 func certFlags(f *flag.FlagSet, c *config) {

@@ -15,6 +15,8 @@ type config struct {
 	listen             string
 	httpListen         string
 	store              string
+	storeListen        string
+	durability         string
 	accessKey          string
 	accessKeySecondary string
 	resourceID         string
@@ -65,6 +67,7 @@ func (s *setting) usedBy(command string) bool {
 const (
 	servers = "dev serve"
 	clients = "dev serve health"
+	stores  = "dev serve token migrate"
 
 	// What everybody may know: the development server's key is no secret, which is why chatd serve refuses it.
 	wellKnownKey      = "Y2hhdGQgZGV2ZWxvcG1lbnQga2V5OiBldmVyeWJvZHkga25vd3MgaXQsIG5ldmVyIHVzZSBpdCBwdWJsaWNseQ=="
@@ -83,9 +86,19 @@ var settings = []setting{
 		set:  func(c *config, v string) error { return setAddress(&c.httpListen, v) },
 	},
 	{
-		name: "store", commands: "dev serve token", initial: "memory:", demanded: true,
+		name: "store", commands: stores, initial: "memory:", demanded: true, secret: true,
 		help: "where everything is kept: memory:, sqlite:PATH or postgres://…",
 		set:  setStore,
+	},
+	{
+		name: "store-listen", commands: servers, secret: true,
+		help: "postgres://… for hearing of what other nodes write, where --store leads to a pooler; none: look each second; empty: as --store",
+		set:  setStoreListen,
+	},
+	{
+		name: "durability", commands: servers, initial: "sync",
+		help: "when Postgres has acknowledged a write: sync, it is on disk as the server's synchronous_commit says; async, it may be lost if its machine stops",
+		set:  setDurability,
 	},
 	{
 		name: "access-key", commands: "dev serve token", initial: wellKnownKey, demanded: true, secret: true,
@@ -194,8 +207,8 @@ func (s *setting) apply(cfg *config, flags map[string]string, getenv func(string
 	case err != nil:
 		return err
 	case ok:
-	case s.demanded && cfg.command == "serve":
-		return usagef("chatd serve needs --%s (or %s): %s", s.name, s.env(), s.help)
+	case s.demanded && (cfg.command == "serve" || cfg.command == "migrate"):
+		return usagef("chatd "+cfg.command+" needs --%s (or %s): %s", s.name, s.env(), s.help)
 	case s.initial == "":
 		return nil
 	default:

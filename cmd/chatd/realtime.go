@@ -36,7 +36,7 @@ func newRealtime(ctx context.Context, cfg *config, core *core, log *slog.Logger,
 	if err != nil {
 		return nil, err
 	}
-	core.identities.Ended = func(id chat.Identity) { hub.End(id, notify.Revoked) }
+	hub.Ended = core.identities.Forget
 	authenticate := func(ctx context.Context, token string) (chat.Identity, chat.Time, error) {
 		p, err := core.identities.Authenticate(ctx, token)
 		if err == nil && !p.Can(auth.Converse) {

@@ -100,6 +100,7 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 
 // openCore opens the store and the keys that belong to it.
 func openCore(ctx context.Context, cfg *config, o store.Options) (*core, error) {
+	o.Listen, o.Async = cfg.storeListen, cfg.durability == "async"
 	db, err := store.Open(ctx, cfg.store, o)
 	if err != nil {
 		return nil, err
@@ -245,7 +246,12 @@ func (s *server) sweep(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if err := s.core.chat.Sweep(ctx, keepFor); err != nil && ctx.Err() == nil {
+		// One node of all sweeps. The lease ends before the next round, so that any of them may be the next.
+		mine, err := s.core.db.Lease(ctx, "sweep", sweepEvery-sweepEvery/10)
+		if err == nil && mine {
+			err = s.core.chat.Sweep(ctx, keepFor)
+		}
+		if err != nil && ctx.Err() == nil {
 			s.log.Error("retention sweep failed", "error", err)
 		}
 	}

@@ -75,7 +75,7 @@ func settingsTable() string {
 		initial := ""
 		if v, more, _ := strings.Cut(s.shown(), "; "); v != "" {
 			initial = "`" + v + "`"
-			if s.secret {
+			if s.initial == wellKnownKey {
 				initial = v
 			}
 			if more != "" {

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/store"
 )
 
 // The setters read one value each. Their errors say what is wanted; the caller names the flag and the value.
@@ -39,7 +40,7 @@ func setAddress(to *string, v string) error {
 func setStore(c *config, v string) error {
 	scheme, rest, found := strings.Cut(v, ":")
 	switch {
-	case v == "memory:" && c.command == "serve":
+	case v == "memory:" && c.command != "dev" && c.command != "token":
 		return errors.New("a store that outlives the process, sqlite:PATH or postgres://…; memory: is for chatd dev")
 	case v == "memory:", found && rest != "" && slices.Contains([]string{"sqlite", "postgres", "postgresql"}, scheme):
 		c.store = v
@@ -47,6 +48,22 @@ func setStore(c *config, v string) error {
 	default:
 		return errors.New("memory:, sqlite:PATH or postgres://…")
 	}
+}
+
+func setStoreListen(c *config, v string) error {
+	if v != "" && v != store.NoListen && !strings.HasPrefix(v, "postgres://") && !strings.HasPrefix(v, "postgresql://") {
+		return errors.New("postgres://… or none")
+	}
+	c.storeListen = v
+	return nil
+}
+
+func setDurability(c *config, v string) error {
+	if v != "sync" && v != "async" {
+		return errors.New("sync or async")
+	}
+	c.durability = v
+	return nil
 }
 
 func setKey(c *config, to *string, v string) error {
@@ -191,7 +208,7 @@ func (c *config) newLogger(p *program) *slog.Logger {
 // shown is the default as help and README tell it.
 func (s *setting) shown() string {
 	text := s.initial
-	if s.secret && text != "" {
+	if text == wellKnownKey {
 		text = "a well-known one"
 	}
 	if s.demanded {

@@ -62,9 +62,6 @@ type Identities struct {
 	parser   *jwt.Parser
 	tokens   *cache[[sha256.Size]byte, verified] // by the hash of the token
 	users    *cache[chat.Identity, User]
-
-	// Ended, when set before the first call, is told whose tokens were revoked or who was deleted.
-	Ended func(id chat.Identity)
 }
 
 // NewIdentities returns the users of the resource, which is a GUID.
@@ -150,7 +147,6 @@ func (s *Identities) RevokeBefore(ctx context.Context, id chat.Identity, validFr
 	}
 	now := s.now()
 	if validFrom < now {
-		defer s.ended(id)
 		defer s.Forget(id)
 		return s.store.RevokeUser(ctx, id, max(validFrom, user.ValidFrom))
 	}
@@ -158,7 +154,6 @@ func (s *Identities) RevokeBefore(ctx context.Context, id chat.Identity, validFr
 	if user.ValidFrom != 0 { // tokens issued since then may have the second after it as their iat, see Issue
 		validFrom = max(validFrom, user.ValidFrom+1000)
 	}
-	defer s.ended(id)  // deferred calls run last first: by then the state is forgotten
 	defer s.Forget(id) // after an error too: it may have come after the deed
 	return notOwned(s.store.RevokeUser(ctx, id, validFrom))
 }
@@ -168,15 +163,8 @@ func (s *Identities) Delete(ctx context.Context, id chat.Identity) error {
 	if _, err := s.owned(ctx, id); err != nil {
 		return err
 	}
-	defer s.ended(id)  // deferred calls run last first: by then the state is forgotten
 	defer s.Forget(id) // after an error too: it may have come after the deed
 	return notOwned(s.store.DeleteUser(ctx, id, s.now()))
-}
-
-func (s *Identities) ended(id chat.Identity) {
-	if s.Ended != nil {
-		s.Ended(id)
-	}
 }
 
 // Forget says that the identity was revoked or deleted, by another server too: the next Authenticate asks the store.

@@ -19,6 +19,10 @@ const (
 	ParticipantsRemoved     EventKind = "participantsRemoved"
 )
 
+// IdentityEnded tells the servers themselves, and no client, that tokens of a user are not valid any more. It rides in the
+// journal since that reaches every server.
+const IdentityEnded EventKind = "identityEnded"
+
 // Event is what listeners are told. It is journaled in the transaction of its change; in one thread the order
 // of positions is the order of commits.
 //
@@ -107,6 +111,11 @@ func typingEvent(t *Thread, actor Identity, name string, now Time) Event {
 		Kind: TypingReceived, ThreadID: t.ID, Key: t.Key, Roster: t.Roster, At: now, Version: int64(now),
 		Actor: actor, ActorName: name,
 	}
+}
+
+// EndOf is the event of an identity whose tokens were revoked, or that was deleted.
+func EndOf(user Identity, now Time) Event {
+	return Event{Kind: IdentityEnded, At: now, Version: int64(now), Actor: user}
 }
 
 // VisibleTo reports whether somebody of the audience may hear the event: what tells of a message is not for those whose

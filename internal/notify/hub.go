@@ -89,6 +89,9 @@ type Hub struct {
 	users    map[chat.Identity]map[Subscriber]struct{}
 	rosters  map[rosterKey][]chat.Participant
 	stopped  bool
+
+	// Ended, when set before Run, is told whose tokens were revoked or who was deleted, on whichever server.
+	Ended func(user chat.Identity)
 }
 
 type rosterKey struct{ thread, roster int64 }
@@ -144,6 +147,10 @@ func (h *Hub) step(ctx context.Context) (int, error) {
 }
 
 func (h *Hub) hand(ctx context.Context, e *chat.Event) error {
+	if e.Kind == chat.IdentityEnded {
+		h.ended(e)
+		return nil
+	}
 	audience, err := h.audience(ctx, e)
 	if err != nil {
 		return err
@@ -162,6 +169,18 @@ func (h *Hub) hand(ctx context.Context, e *chat.Event) error {
 	h.position = e.Position
 	h.metrics.handed(e)
 	return nil
+}
+
+// ended is told before the connections are cut, so that those who come back at once are refused.
+func (h *Hub) ended(e *chat.Event) {
+	if h.Ended != nil {
+		h.Ended(e.Actor)
+	}
+	h.End(e.Actor, Revoked)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.position = e.Position
+	h.metrics.handed(e)
 }
 
 // audience returns who hears an event, from memory where it can.

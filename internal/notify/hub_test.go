@@ -519,3 +519,44 @@ func TestReplay(t *testing.T) {
 		t.Errorf("replay in an ended context: %v", err)
 	}
 }
+
+// Whose tokens are over is told before the connections are cut, and nobody hears the event itself.
+func TestEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaper()
+		metrics, err := NewMetrics(prometheus.NewRegistry())
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := NewHub(context.Background(), p, metrics, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var a, b ear
+		var told []chat.Identity
+		h.Ended = func(user chat.Identity) {
+			told = append(told, user)
+			equal(t, "reasons before", []Reason(nil), a.reasons())
+		}
+		h.Subscribe(alice, &a)
+		h.Subscribe(bob, &b)
+		ctx, cancel := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		running.Go(func() { h.Run(ctx) })
+		e := chat.EndOf(alice, 1)
+		e.Position = 1
+		p.mu.Lock()
+		p.events = append(p.events, e)
+		p.mu.Unlock()
+		p.changed <- struct{}{}
+		synctest.Wait()
+		equal(t, "told", []chat.Identity{alice}, told)
+		equal(t, "alice", []Reason{Revoked}, a.reasons())
+		equal(t, "bob", []Reason(nil), b.reasons())
+		equal(t, "heard", []string(nil), a.names())
+		equal(t, "position", int64(1), h.Position())
+		cancel()
+		running.Wait()
+	})
+}

@@ -180,49 +180,91 @@ func (db *DB) Note(ctx context.Context, e chat.Event) error {
 	return db.publish(ctx, "note", func(tx conn) error { return insertEvents(ctx, tx, e.Key, []chat.Event{e}) })
 }
 
+// purgeSlice is how many rows one transaction of a purge removes, roughly: others are not to wait for it.
+const purgeSlice = 5000
+
 // Purge removes what nobody can read any more. See chat.Store.
 func (db *DB) Purge(ctx context.Context, before chat.Time) error {
-	const batch = 20 // threads in one transaction: a thread may hold many messages
+	const batch = 20 // threads in one transaction
 	for {
-		removed := 0
-		err := db.write(ctx, "purge", func(tx conn) error {
-			keys, err := deletedBefore(ctx, tx, before, batch)
-			if err != nil {
-				return err
-			}
-			removed = len(keys)
-			return removeThreads(ctx, tx, keys)
-		})
+		gone, err := db.deletedBefore(ctx, before, batch)
 		if err != nil {
 			return err
 		}
-		if removed < batch {
+		for _, t := range gone {
+			if t.Seq > purgeSlice {
+				if err := db.removeMessages(ctx, t.Key); err != nil {
+					return err
+				}
+			}
+		}
+		err = db.write(ctx, "purge", func(tx conn) error { return removeThreads(ctx, tx, gone) })
+		if err != nil {
+			return err
+		}
+		if len(gone) < batch {
 			break
 		}
 	}
-	return db.write(ctx, "purge", func(tx conn) error {
-		if err := tx.later(ctx, "DELETE FROM endpoints WHERE seen_on < $1", int64(before)); err != nil {
+	err := db.write(ctx, "purge", func(tx conn) error {
+		return tx.later(ctx, "DELETE FROM endpoints WHERE seen_on < $1", int64(before))
+	})
+	if err != nil {
+		return err
+	}
+	return db.removeEvents(ctx, before)
+}
+
+func (db *DB) deletedBefore(ctx context.Context, before chat.Time, limit int) ([]chat.Thread, error) {
+	var out []chat.Thread
+	err := db.read("purge", func(c conn) error {
+		return c.each(ctx, func(r row) error {
+			var t chat.Thread
+			err := r.Scan(&t.Key, &t.Seq)
+			out = append(out, t)
+			return err
+		}, "SELECT tk, seq FROM threads WHERE deleted_on > 0 AND deleted_on < $1 ORDER BY deleted_on LIMIT $2", int64(before), limit)
+	})
+	return out, err
+}
+
+// removeMessages removes the messages of a large thread but for a last slice.
+func (db *DB) removeMessages(ctx context.Context, key int64) error {
+	return db.inSlices(ctx, `DELETE FROM messages WHERE tk = $1
+		AND id < (SELECT id FROM messages WHERE tk = $1 ORDER BY id LIMIT 1 OFFSET $2)`, key, purgeSlice)
+}
+
+// removeEvents removes the events from before; the newest stays, as the mark of where the journal ends.
+func (db *DB) removeEvents(ctx context.Context, before chat.Time) error {
+	var bound int64
+	err := db.read("purge", func(c conn) error {
+		return c.one(ctx, []any{&bound}, `SELECT coalesce((SELECT pos FROM journal WHERE at >= $1 ORDER BY pos LIMIT 1),
+			(SELECT max(pos) FROM journal), 0)`, int64(before))
+	})
+	if err != nil {
+		return err
+	}
+	return db.inSlices(ctx, "DELETE FROM journal WHERE pos < $1 AND pos < (SELECT min(pos) FROM journal) + $2", bound, purgeSlice)
+}
+
+// inSlices runs a statement until it changes nothing any more.
+func (db *DB) inSlices(ctx context.Context, sql string, args ...any) error {
+	for {
+		var n int64
+		err := db.write(ctx, "purge", func(tx conn) (err error) {
+			n, err = tx.exec(ctx, sql, args...)
+			return err
+		})
+		if err != nil || n == 0 {
 			return err
 		}
-		return tx.later(ctx, "DELETE FROM journal WHERE pos < (SELECT coalesce((SELECT pos FROM journal WHERE at >= $1 ORDER BY pos LIMIT 1), (SELECT max(pos) FROM journal)))", int64(before))
-	})
+	}
 }
 
-func deletedBefore(ctx context.Context, tx conn, before chat.Time, limit int) ([]int64, error) {
-	var keys []int64
-	err := tx.each(ctx, func(r row) error {
-		var key int64
-		err := r.Scan(&key)
-		keys = append(keys, key)
-		return err
-	}, "SELECT tk FROM threads WHERE deleted_on > 0 AND deleted_on < $1 ORDER BY deleted_on LIMIT $2", int64(before), limit)
-	return keys, err
-}
-
-func removeThreads(ctx context.Context, tx conn, keys []int64) error {
-	for _, key := range keys {
+func removeThreads(ctx context.Context, tx conn, gone []chat.Thread) error {
+	for _, t := range gone {
 		for _, table := range []string{"messages", "receipts", "images", "participants", "creations", "threads"} {
-			if err := tx.later(ctx, "DELETE FROM "+table+" WHERE tk = $1", key); err != nil {
+			if err := tx.later(ctx, "DELETE FROM "+table+" WHERE tk = $1", t.Key); err != nil {
 				return err
 			}
 		}

@@ -24,9 +24,10 @@ const (
 // postgres is the engine for several nodes. Nothing is kept by one node that another has to know: what orders their writes
 // is the lock of the thread's row, and what orders the journal is described at settled.
 type postgres struct {
-	log  *slog.Logger
-	pool *pgxpool.Pool
-	shut atomic.Bool
+	log        *slog.Logger
+	pool       *pgxpool.Pool
+	neighbours *neighbours // nil: the others find out by themselves
+	shut       atomic.Bool
 }
 
 var postgresWords = &words{
@@ -36,25 +37,32 @@ var postgresWords = &words{
 	alone:    "SELECT pg_advisory_xact_lock(7162266011)", // any number that nobody else uses
 }
 
-// openPostgres connects to the database of the URL.
-func openPostgres(ctx context.Context, url string, o Options) (*postgres, error) {
+// openPostgres connects to the database of the URL. wake is called when other nodes wrote events.
+func openPostgres(ctx context.Context, url string, o Options, wake func()) (*postgres, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil { // whose text may tell the password
-		return nil, errors.New("store: the URL cannot be understood, want postgres://user:password@host:port/database?options")
+		return nil, errURL
+	}
+	listen := config.ConnConfig
+	if o.Listen != "" && o.Listen != NoListen {
+		if listen, err = pgx.ParseConfig(o.Listen); err != nil {
+			return nil, errURL
+		}
 	}
 	if !strings.Contains(url, "pool_max_conns") {
 		// Few connections that wait are faster than many that take turns on the cores of the database.
 		config.MaxConns = int32(max(8, 4*runtime.GOMAXPROCS(0)))
 	}
-	c := config.ConnConfig
-	if c.ConnectTimeout == 0 || !strings.Contains(url, "connect_timeout") {
-		c.ConnectTimeout = connectTime
-	}
-	if c.RuntimeParams["application_name"] == "" {
-		c.RuntimeParams["application_name"] = "chatd"
+	for _, c := range []*pgx.ConnConfig{config.ConnConfig, listen} {
+		if c.ConnectTimeout == 0 || c.ConnectTimeout > connectTime {
+			c.ConnectTimeout = connectTime
+		}
+		if c.RuntimeParams["application_name"] == "" {
+			c.RuntimeParams["application_name"] = "chatd"
+		}
 	}
 	if o.Async {
-		c.RuntimeParams["synchronous_commit"] = "off"
+		config.ConnConfig.RuntimeParams["synchronous_commit"] = "off"
 	}
 	e := &postgres{log: o.Log}
 	if e.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
@@ -63,8 +71,13 @@ func openPostgres(ctx context.Context, url string, o Options) (*postgres, error)
 	if err := e.check(ctx); err != nil {
 		return nil, errors.Join(oneLine(err), e.close())
 	}
+	if o.Listen != NoListen {
+		e.neighbours = meet(e, listen, wake)
+	}
 	return e, nil
 }
+
+var errURL = errors.New("store: the URL cannot be understood, want postgres://user:password@host:port/database?options")
 
 // check refuses a database that cannot keep what we have.
 func (e *postgres) check(ctx context.Context) error {
@@ -125,11 +138,18 @@ func (e *postgres) lease(ctx context.Context, name string, d time.Duration) (gra
 	return granted, err
 }
 
-func (e *postgres) announce() {}
+func (e *postgres) announce() {
+	if e.neighbours != nil {
+		e.neighbours.announce()
+	}
+}
 
 // close waits for what is under way.
 func (e *postgres) close() error {
 	if !e.shut.Swap(true) {
+		if e.neighbours != nil {
+			e.neighbours.leave()
+		}
 		e.pool.Close()
 	}
 	return nil

@@ -25,7 +25,8 @@ import (
 // transaction, the simpler way, would let one transaction commit at a time in the whole cluster.
 const (
 	// The key of the lock is 16 bits that mark it as ours and 48 bits of position.
-	announcePositions = `SELECT pg_advisory_xact_lock_shared((25444::bigint << 48) | (last_value - 1)) FROM journal_pos_seq`
+	announcePositions = `SELECT pg_advisory_xact_lock_shared((25444::bigint << 48) | CASE WHEN is_called THEN last_value ELSE 0 END)
+		FROM journal_pos_seq`
 
 	newestPosition  = `SELECT last_value FROM journal_pos_seq`
 	lowestAnnounced = `SELECT coalesce(min(((classid::bigint & 65535) << 32) | objid::bigint), 9223372036854775807) FROM pg_locks

@@ -31,6 +31,14 @@ func migrate(ctx context.Context, e engine, now time.Time) error {
 	return applyMigrations(ctx, e, all, now)
 }
 
+// Schema returns the number of the newest migration that ran.
+func (db *DB) Schema(ctx context.Context) (version int, err error) {
+	err = db.read("schema", func(c conn) error {
+		return c.one(ctx, []any{&version}, "SELECT max(version) FROM schema_migrations")
+	})
+	return version, err
+}
+
 func readMigrations(files fs.FS, engine string) ([]migration, error) {
 	names, err := fs.Glob(files, engine+"/*.sql") // sorted by name
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // openServer opens the engine on a database, without migrating it.
 func openServer(t *testing.T, url string) *postgres {
 	t.Helper()
-	e, err := openPostgres(t.Context(), url, Options{Log: slog.New(slog.DiscardHandler)})
+	e, err := openPostgres(t.Context(), url, Options{Log: slog.New(slog.DiscardHandler), Listen: NoListen}, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,10 +17,17 @@ type Options struct {
 	Log *slog.Logger
 	// Observe is told how long each operation took, by its name.
 	Observe func(operation string, took time.Duration)
+	// Listen is the URL of Postgres for hearing of what other nodes write; empty: that of the store. Where that one leads to
+	// a pooler in transaction mode, it is to be one that does not, or NoListen.
+	Listen string
 	// Async lets Postgres acknowledge a write that it has not yet on disk: if its machine stops, the last writes of some
 	// hundred milliseconds are lost. Other engines take no notice.
 	Async bool
 }
+
+// NoListen as Options.Listen says that other nodes are not heard of; who reads the journal then finds what they wrote when it
+// looks by itself.
+const NoListen = "none"
 
 // DB is an open store. It implements chat.Store, auth.KeyStore and auth.UserStore.
 type DB struct {
@@ -38,17 +45,19 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.Observe == nil {
 		o.Observe = func(string, time.Duration) {}
 	}
-	e, err := openEngine(ctx, url, o)
+	db := &DB{observe: o.Observe, changed: make(chan struct{}, 1)}
+	e, err := openEngine(ctx, url, o, db.wake)
 	if err != nil {
 		return nil, err
 	}
+	db.engine = e
 	if err := migrate(ctx, e, time.Now()); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
-	return &DB{engine: e, observe: o.Observe, changed: make(chan struct{}, 1)}, nil
+	return db, nil
 }
 
-func openEngine(ctx context.Context, raw string, o Options) (engine, error) {
+func openEngine(ctx context.Context, raw string, o Options, wake func()) (engine, error) {
 	scheme, rest, _ := strings.Cut(raw, ":")
 	path := strings.TrimPrefix(rest, "//")
 	switch {
@@ -57,7 +66,7 @@ func openEngine(ctx context.Context, raw string, o Options) (engine, error) {
 	case scheme == "sqlite" && path != "" && path != ":memory:": // which means a database for each connection
 		return openSQLite(ctx, path, o.Log)
 	case scheme == "postgres" || scheme == "postgresql":
-		return openPostgres(ctx, raw, o)
+		return openPostgres(ctx, raw, o, wake)
 	default: // a URL may hold a secret, at a place that is not known when it cannot be understood
 		return nil, fmt.Errorf("store %q: want memory:, sqlite:PATH or postgres://…", scheme)
 	}

@@ -38,27 +38,38 @@ func (db *DB) user(ctx context.Context, operation, which, key string) (auth.User
 
 // NoteToken keeps when a token was issued. See auth.UserStore.
 func (db *DB) NoteToken(ctx context.Context, id chat.Identity, issued chat.Time) error {
-	return db.mark(ctx, "note_token", "UPDATE users SET token_on = $2 WHERE id = $1 AND deleted_on = 0", id, issued)
+	return db.write(ctx, "note_token", func(tx conn) error {
+		return mark(ctx, tx, "UPDATE users SET token_on = $2 WHERE id = $1 AND deleted_on = 0", id, issued)
+	})
 }
 
 // RevokeUser ends all tokens issued before validFrom; of two revocations the later one holds. See auth.UserStore.
 func (db *DB) RevokeUser(ctx context.Context, id chat.Identity, validFrom chat.Time) error {
-	return db.mark(ctx, "revoke_user", "UPDATE users SET valid_from = CASE WHEN valid_from < $2 THEN $2 ELSE valid_from END WHERE id = $1 AND deleted_on = 0", id, validFrom)
+	return db.end(ctx, "revoke_user", "UPDATE users SET valid_from = CASE WHEN valid_from < $2 THEN $2 ELSE valid_from END WHERE id = $1 AND deleted_on = 0", id, validFrom)
 }
 
 // DeleteUser keeps a tombstone, so that the user's tokens stay refused. See auth.UserStore.
 func (db *DB) DeleteUser(ctx context.Context, id chat.Identity, now chat.Time) error {
-	return db.mark(ctx, "delete_user", "UPDATE users SET deleted_on = $2 WHERE id = $1 AND deleted_on = 0", id, now)
+	return db.end(ctx, "delete_user", "UPDATE users SET deleted_on = $2 WHERE id = $1 AND deleted_on = 0", id, now)
 }
 
-func (db *DB) mark(ctx context.Context, operation, sql string, id chat.Identity, t chat.Time) error {
-	return db.write(ctx, operation, func(tx conn) error {
-		n, err := tx.exec(ctx, sql, string(id), int64(t))
-		if err == nil && n == 0 {
-			err = errNoRow
+// end changes a user so that tokens are not valid any more, which the journal tells all nodes.
+func (db *DB) end(ctx context.Context, operation, sql string, id chat.Identity, t chat.Time) error {
+	return db.publish(ctx, operation, func(tx conn) error {
+		if err := mark(ctx, tx, sql, id, t); err != nil {
+			return err
 		}
-		return err
+		return insertEvents(ctx, tx, 0, []chat.Event{chat.EndOf(id, t)})
 	})
+}
+
+// mark changes a user, or answers errNoRow.
+func mark(ctx context.Context, tx conn, sql string, id chat.Identity, t chat.Time) error {
+	n, err := tx.exec(ctx, sql, string(id), int64(t))
+	if err == nil && n == 0 {
+		err = errNoRow
+	}
+	return err
 }
 
 // knownAtOnce is the size of the one list of users that the statement has room for; shorter lists are filled up.
