@@ -23,11 +23,12 @@ type act struct {
 }
 
 func acts() *rapid.Generator[act] {
+	few := rapid.IntRange(1, 5)
 	return rapid.Custom(func(rt *rapid.T) act {
 		return act{
 			Does: rapid.SampledFrom([]string{"say", "say", "say", "acknowledge", "acknowledge", "connect", "connect", "cut", "too early", "wait", "restart", "crash"}).Draw(rt, "does"),
 			Page: rapid.IntRange(0, 2).Draw(rt, "page"),
-			N:    rapid.OneOf(rapid.IntRange(1, 5), rapid.IntRange(1, 5), rapid.IntRange(200, 3000)).Draw(rt, "n"),
+			N:    rapid.OneOf(few, few, few, few, few, few, few, rapid.IntRange(maxOutstanding, maxOutstanding+maxPending+500)).Draw(rt, "n"),
 		}
 	})
 }
@@ -37,7 +38,7 @@ func acts() *rapid.Generator[act] {
 func TestEachEventOnceInOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		plot := rapid.SliceOfN(acts(), 1, 30).Draw(rt, "plot")
+		plot := rapid.SliceOfN(acts(), 1, 25).Draw(rt, "plot")
 		var wrong string
 		synctest.Test(t, func(t *testing.T) { wrong = newStory(t).run(plot) })
 		if wrong != "" {
