@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 FUZZTIME ?= 30s
 
-.PHONY: help build check test test-short sdk sdk-matrix fuzz footprint
+.PHONY: help build check test test-short sdk sdk-matrix fuzz footprint bench bench-quick bench-fanout
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,8 +42,14 @@ fuzz: ## each fuzz test for FUZZTIME
 		done; \
 	done
 
-footprint: ## print size, time to start and idle memory
-	go run ./test/footprint
+footprint: ## print size, time to start and memory, idle and for each connection
+	go run ./bench -only footprint
 
-bench-fanout: ## print how fast one message reaches many listeners, and what an idle listener costs
-	go run ./test/fanout
+bench: ## measure all paths against the limits of the machine; prints a table, writes bench/out
+	go run ./bench
+
+bench-quick: ## the goals alone, in less than two minutes
+	go run ./bench -quick
+
+bench-fanout: ## print how fast one message reaches many listeners
+	go run ./bench -only fan-out

@@ -26,16 +26,14 @@ var allowed = map[string][]string{
 	"internal/notify/trouter":  {"internal/chat", "internal/notify"},
 	"internal/notify/native":   {"internal/chat", "internal/notify"},
 	"client":                   {},
-	"bench":                    {"bench/fanout", "bench/limit", "bench/load", "bench/report", "bench/target"},
-	"bench/fanout":             {"bench/limit", "bench/load", "bench/target"},
+	"bench":                    {"bench/fanout", "bench/limit", "bench/load", "bench/report", "bench/setup"},
+	"bench/fanout":             {"bench/limit", "bench/load", "bench/setup"},
 	"bench/limit":              {"bench/load"},
 	"bench/load":               {},
 	"bench/report":             {},
-	"bench/target":             {"bench/load", "internal/auth"}, // which signs requests
+	"bench/setup":              {"bench/load", "internal/auth"}, // which signs requests
 	"migrations":               {},
 	"test/browser":             {},
-	"test/fanout":              nil, // a whole server in one process
-	"test/footprint":           {},
 	"test/sdk":                 {},
 	"test/sdk/matrix":          {},
 }
