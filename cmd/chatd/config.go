@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"time"
 )
 
 // config is what was set, parsed.
@@ -29,6 +30,7 @@ type config struct {
 	corsOrigins        []string
 	logLevel           slog.Level
 	logFormat          string
+	stopDelay          time.Duration
 
 	// Arguments of chatd token and chatd cert.
 	user     string
@@ -164,6 +166,11 @@ var settings = []setting{
 		name: "log-format", commands: servers, initial: "text",
 		help: "text or json",
 		set:  setLogFormat,
+	},
+	{
+		name: "stop-delay", commands: servers, initial: "0s",
+		help: "how long a server that shall stop goes on while /readyz says so, for proxies to turn to others; at most 5m",
+		set:  setStopDelay,
 	},
 }
 

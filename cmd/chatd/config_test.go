@@ -86,10 +86,12 @@ func TestEveryVariable(t *testing.T) {
 		"CHATD_CORS_ORIGINS":         "https://a.example.com,http://localhost:3000",
 		"CHATD_LOG_LEVEL":            "warn",
 		"CHATD_LOG_FORMAT":           "json",
+		"CHATD_STOP_DELAY":           "1m30s",
 	}))
 	if c.listen != ":443" || c.httpListen != "[::1]:80" || c.store != "sqlite:/x/y" || c.configDir != "/etc/chatd" ||
 		c.resourceID != resource || c.entraToken != "entra" || c.tlsCert != "c.pem" || c.tlsKey != "k.pem" ||
-		c.publicURL != "https://chat.example.com:8443" || c.logLevel.String() != "WARN" || c.logFormat != "json" {
+		c.publicURL != "https://chat.example.com:8443" || c.logLevel.String() != "WARN" || c.logFormat != "json" ||
+		c.stopDelay.String() != "1m30s" {
 		t.Errorf("%+v", c)
 	}
 	if got := c.keys(); len(got) != 2 || got[0] != ownKey {

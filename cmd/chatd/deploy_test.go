@@ -152,9 +152,6 @@ type manifest struct {
 					Startup   probing `yaml:"startupProbe"`
 					Readiness probing `yaml:"readinessProbe"`
 					Liveness  probing `yaml:"livenessProbe"`
-					Lifecycle struct {
-						PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
-					}
 				}
 			}
 		}
@@ -327,9 +324,8 @@ func TestProbes(t *testing.T) {
 func TestTimeToStop(t *testing.T) {
 	t.Parallel()
 	const goodbyes = 10 * time.Second // for real-time clients; see internal/notify/trouter
-	pod := readManifests(t, "chatd.yaml")["Deployment"].Spec.Template.Spec
 	given := map[string]time.Duration{
-		"kubernetes":    time.Duration(pod.Grace-pod.Containers[0].Lifecycle.PreStop.Sleep.Seconds) * time.Second,
+		"kubernetes":    time.Duration(readManifests(t, "chatd.yaml")["Deployment"].Spec.Template.Spec.Grace) * time.Second,
 		"chatd.service": seconds(t, systemd(t)["TimeoutStopSec"]+"s"),
 	}
 	for name, s := range readCompose(t, installation(t)).Services {
@@ -337,9 +333,9 @@ func TestTimeToStop(t *testing.T) {
 			given["docker-compose.yml, "+name] = seconds(t, s.Grace)
 		}
 	}
-	for name, d := range given {
-		if d <= drainTime+goodbyes {
-			t.Errorf("%s gives chatd %s to stop, want more than %s", name, d, drainTime+goodbyes)
+	for name, values := range deployments(t) {
+		if d, known := given[name]; known && d <= configured(t, "serve", env(values)).stopDelay+drainTime+goodbyes {
+			t.Errorf("%s gives chatd %s to stop", name, d)
 		}
 	}
 }

@@ -246,6 +246,7 @@ func TestMistakes(t *testing.T) {
 		{"serve with the known resource", []string{"serve", "--store", "sqlite:x", "--access-key", ownKey, "--resource-id", strings.ToUpper(wellKnownResource)}, nil, 2, "not the well-known one of chatd dev"},
 		{"serve plain http to all", serve("--access-key", ownKey, "--http-listen", ":80"), nil, 2, `--http-listen is ":80", where other machines connect without TLS: name the proxy`},
 		{"serve plain http to a network", serve("--access-key", ownKey, "--listen", "off", "--http-listen", "10.0.0.1:80"), nil, 2, "--trusted-proxies"},
+		{"stop delay", []string{"--stop-delay", "6m"}, nil, 2, "want a time such as 5s, at most 5m"},
 		{"nothing to listen on", []string{"--listen", "off"}, nil, 2, "nobody could connect"},
 		{"nothing to ask", []string{"health", "--listen="}, nil, 2, "nobody could connect"},
 		{"scope", []string{"token", "--scope", "chat,fly"}, nil, 2, `--scope is "chat,fly"`},

@@ -178,6 +178,11 @@ func (s *server) run(ctx context.Context, p *program) error {
 		case err = <-failed:
 		}
 	}
+	s.ops.stopping.Store(true)
+	s.log.Debug("stopping")
+	if err == nil {
+		time.Sleep(s.cfg.stopDelay)
+	}
 	s.drain()
 	cancel()
 	s.tasks.Wait()
@@ -226,8 +231,6 @@ func (s *server) warn() {
 
 // drain stops taking requests and waits for those that run.
 func (s *server) drain() {
-	s.ops.stopping.Store(true)
-	s.log.Debug("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {

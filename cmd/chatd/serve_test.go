@@ -300,6 +300,23 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// Who asks at /readyz has time to turn to another server before this one goes.
+func TestStopDelay(t *testing.T) {
+	t.Parallel()
+	i := dev(t, t.TempDir(), "--stop-delay", "3s", "--log-level", "debug")
+	i.cancel()
+	i.waitFor(i.stderr, "msg=stopping")
+	if status, body := i.get(i.labels["Endpoint"]+"/readyz", ""); status != http.StatusServiceUnavailable {
+		t.Errorf("GET /readyz: %d %s", status, body)
+	}
+	if !i.accepts(i.labels["Token"]) {
+		t.Error("requests are refused")
+	}
+	if code := i.stop(); code != exitOK {
+		t.Errorf("exit code %d; stderr: %s", code, i.stderr)
+	}
+}
+
 // Serving plain http first must not take HTTP/2 away from those who were offered it by TLS.
 func TestHTTP2BesidePlainHTTP(t *testing.T) {
 	t.Parallel()

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/store"
@@ -152,6 +153,15 @@ func setLogFormat(c *config, v string) error {
 		return errors.New("text or json")
 	}
 	c.logFormat = v
+	return nil
+}
+
+func setStopDelay(c *config, v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 || d > 5*time.Minute {
+		return errors.New("a time such as 5s, at most 5m")
+	}
+	c.stopDelay = d
 	return nil
 }
 
