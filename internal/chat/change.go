@@ -50,9 +50,9 @@ func (c *Change) done() *Change {
 
 // Post is a user message on its way into a thread. Everything is decided but its place: the store gives id and
 // sequence number when it applies the post, so that many posts fit into one statement. The decision holds for one
-// roster version of a thread that is not deleted; otherwise the store answers ErrStale.
+// roster version and one messaging policy of a thread that is not deleted; otherwise the store answers ErrStale.
 type Post struct {
-	Thread  Thread // as it was when the decision was made; Key and Roster are the condition
+	Thread  Thread // as it was when the decision was made; Key, Roster and TextOnly are the condition
 	Message Message
 	At      Time
 }

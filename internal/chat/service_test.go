@@ -462,6 +462,10 @@ func (s *staleStore) Access(context.Context, chat.ThreadID, chat.Identity) (chat
 	return chat.Access{Thread: s.thread, Stay: &chat.Participant{Joined: 1}}, nil
 }
 
+func (s *staleStore) Recent(ctx context.Context, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
+	return s.Access(ctx, id, user)
+}
+
 func (s *staleStore) Post(_ context.Context, p *chat.Post) (chat.Message, error) {
 	if p.Thread.Roster != s.thread.Roster {
 		s.t.Errorf("posted on roster %d, want a decision on the present one, %d", p.Thread.Roster, s.thread.Roster)

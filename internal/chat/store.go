@@ -12,7 +12,7 @@ type Store interface {
 	Create(ctx context.Context, c *Change, answer Creation) (Creation, error)
 
 	// Post gives a message its place and stores it with its event. It answers ErrStale when the thread's roster
-	// version is not the post's, or the thread is deleted.
+	// version or messaging policy is not the post's, or the thread is deleted.
 	Post(ctx context.Context, p *Post) (Message, error)
 
 	// Update loads the thread under its lock, lets decide compute a change and applies it; nil changes nothing.
@@ -24,6 +24,9 @@ type Store interface {
 
 	// Access returns the thread and the user's latest stay in it. A deleted thread is returned with DeletedOn set.
 	Access(ctx context.Context, id ThreadID, user Identity) (Access, error)
+
+	// Recent is an Access that may be out of date: enough to decide on a post, which is checked when it is stored.
+	Recent(ctx context.Context, id ThreadID, user Identity) (Access, error)
 
 	// Message returns one message, or an *Error of kind NotFound.
 	Message(ctx context.Context, thread int64, id MessageID) (*Message, error)

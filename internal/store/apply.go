@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"time"
 
 	"github.com/chatd/chatd/internal/chat"
 )
@@ -51,17 +53,31 @@ func insertThread(ctx context.Context, tx conn, t *chat.Thread) (key int64, err 
 	return key, err
 }
 
-// Post gives a message its place and stores it. See chat.Store. The membership that the decision relied on is checked
-// by the statement that moves the thread: its roster version must be the same still.
+// Post gives a message its place and stores it. See chat.Store.
 func (db *DB) Post(ctx context.Context, p *chat.Post) (chat.Message, error) {
+	m, err := db.place(ctx, p)
+	if errors.Is(err, chat.ErrStale) {
+		db.recent.forget(member{p.Thread.ID, p.Message.Sender})
+	}
+	return m, err
+}
+
+// place checks what the decision relied on in the statement that moves the thread: roster version and policy must be the
+// same still.
+func (db *DB) place(ctx context.Context, p *chat.Post) (chat.Message, error) {
+	if e, ok := db.engine.(poster); ok {
+		start := time.Now()
+		m, err := e.post(ctx, p)
+		return m, db.published("post", start, err)
+	}
 	var out chat.Message
 	err := db.publish(ctx, "post", func(tx conn) error {
 		var seq, id int64
 		err := tx.one(ctx, []any{&seq, &id}, `UPDATE threads SET seq = seq + 1,
 			last_id = CASE WHEN last_id >= $1 THEN last_id + 1 ELSE $1 END,
 			last_on = CASE WHEN last_id >= $1 THEN last_id + 1 ELSE $1 END
-			WHERE tk = $2 AND roster = $3 AND deleted_on = 0 RETURNING seq, last_id`,
-			int64(p.At), p.Thread.Key, p.Thread.Roster)
+			WHERE tk = $2 AND roster = $3 AND text_only = $4 AND deleted_on = 0 RETURNING seq, last_id`,
+			int64(p.At), p.Thread.Key, p.Thread.Roster, p.Thread.TextOnly)
 		if err == errNoRow { //nolint:errorlint // conn returns it bare
 			return chat.ErrStale
 		}

@@ -10,13 +10,23 @@ import (
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/store"
+	"github.com/chatd/chatd/internal/store/pgtest"
 )
 
-// benchEngines runs a benchmark on a store in memory and on one in a file.
+// benchEngines runs a benchmark on a store in memory, on one in a file and on Postgres as it is set up by default.
 func benchEngines(b *testing.B, run func(b *testing.B, db *store.DB)) {
-	for _, engine := range []struct{ name, url string }{{"memory", "memory:"}, {"file", "sqlite:" + filepath.Join(b.TempDir(), "chatd.db")}} {
+	for _, engine := range []struct {
+		name string
+		url  func(b *testing.B) string
+	}{
+		{"memory", func(*testing.B) string { return "memory:" }},
+		{"file", func(b *testing.B) string { return "sqlite:" + filepath.Join(b.TempDir(), "chatd.db") }},
+		{"postgres", func(b *testing.B) string {
+			return pgtest.Start(b, "fsync=on", "full_page_writes=on", "shared_buffers=256MB", "max_wal_size=1GB").URL("postgres")
+		}},
+	} {
 		b.Run(engine.name, func(b *testing.B) {
-			db, err := store.Open(context.Background(), engine.url, store.Options{})
+			db, err := store.Open(context.Background(), engine.url(b), store.Options{})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -34,7 +34,7 @@ func batchIn(t *testing.T, e *sqlite, ctxs []context.Context, queued func(), wri
 	errs := make([]error, len(writes))
 	for i, do := range writes {
 		all.Go(func() { errs[i] = e.write(ctxs[i], do) })
-		for len(e.jobs) <= i { // in their order
+		for len(e.queue.jobs) <= i { // in their order
 			runtime.Gosched()
 		}
 	}
@@ -274,9 +274,9 @@ func TestCloseFinishesTheQueue(t *testing.T) {
 	errs := batchIn(t, e, ctxs, func() {
 		go func() { closing <- e.close() }()
 		for { // until the door is shut
-			e.gate.RLock()
-			shut := e.shut
-			e.gate.RUnlock()
+			e.queue.gate.RLock()
+			shut := e.queue.shut
+			e.queue.gate.RUnlock()
 			if shut {
 				return
 			}

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"time"
+
+	"github.com/chatd/chatd/internal/chat"
 )
 
 // conn runs statements, on their own or inside a transaction. SQL uses $1 parameters.
@@ -52,6 +54,11 @@ type engine interface {
 	// ready reports whether the database answers and can be written to.
 	ready(ctx context.Context) error
 	close() error
+}
+
+// poster is an engine that has a better way to place messages than one by one.
+type poster interface {
+	post(ctx context.Context, p *chat.Post) (chat.Message, error)
 }
 
 // patience is how long a transaction may take where that is not what is usual.

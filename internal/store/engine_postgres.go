@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/chatd/chatd/internal/chat"
 )
 
 const (
@@ -26,13 +28,14 @@ const (
 type postgres struct {
 	log        *slog.Logger
 	pool       *pgxpool.Pool
+	posts      *posts
 	neighbours *neighbours // nil: the others find out by themselves
 	shut       atomic.Bool
 }
 
 var postgresWords = &words{
 	name:     "postgres",
-	hold:     " FOR UPDATE",
+	hold:     " FOR NO KEY UPDATE",
 	announce: announcePositions,
 	alone:    "SELECT pg_advisory_xact_lock(7162266011)", // any number that nobody else uses
 }
@@ -71,6 +74,7 @@ func openPostgres(ctx context.Context, url string, o Options, wake func()) (*pos
 	if err := e.check(ctx); err != nil {
 		return nil, errors.Join(oneLine(err), e.close())
 	}
+	e.posts = newPosts(e, config.ConnConfig.Copy())
 	if o.Listen != NoListen {
 		e.neighbours = meet(e, listen, wake)
 	}
@@ -112,6 +116,10 @@ type relined struct {
 func (e *relined) Error() string { return e.text }
 func (e *relined) Unwrap() error { return e.cause }
 
+func (e *postgres) post(ctx context.Context, p *chat.Post) (chat.Message, error) {
+	return e.posts.post(ctx, p)
+}
+
 func (e *postgres) read() conn { return postgresReader{e} }
 
 // ready asks for what a standby and a database that is only to be read do not have.
@@ -149,6 +157,9 @@ func (e *postgres) close() error {
 	if !e.shut.Swap(true) {
 		if e.neighbours != nil {
 			e.neighbours.leave()
+		}
+		if e.posts != nil {
+			e.posts.close()
 		}
 		e.pool.Close()
 	}

@@ -17,9 +17,6 @@ import (
 	driver "modernc.org/sqlite" // registers itself as "sqlite"
 )
 
-// maxBatch bounds the writes of one transaction, so that the first of them does not wait long for the last.
-const maxBatch = 128
-
 // sqlite is the embedded engine. One connection writes; a file is read through connections of their own, a database in
 // memory through the one that writes, since it exists in that connection only.
 type sqlite struct {
@@ -28,11 +25,7 @@ type sqlite struct {
 	mu     sync.Mutex // held during a transaction, and in memory during each read
 	reader *outside
 	pools  []*sql.DB
-
-	jobs   chan *job
-	closed chan struct{} // the committer has ended
-	gate   sync.RWMutex  // held by senders of jobs and by reads: neither meets a closed engine half-way
-	shut   bool
+	queue  *queue[*job]
 }
 
 // job is one write that waits for its turn.
@@ -45,7 +38,7 @@ type job struct {
 
 // openSQLite opens the file, or a database in memory when path is empty.
 func openSQLite(ctx context.Context, path string, log *slog.Logger) (*sqlite, error) {
-	e := &sqlite{log: log, jobs: make(chan *job, 4*maxBatch), closed: make(chan struct{})}
+	e := &sqlite{log: log}
 	if path != "" {
 		if err := prepareFile(path); err != nil {
 			return nil, err
@@ -68,7 +61,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*sqlite, er
 		}
 		e.reader = &outside{e: e, on: newStatements(reads)}
 	}
-	go e.commitAll()
+	e.queue = newQueue(e.commit)
 	return e, nil
 }
 
@@ -160,53 +153,12 @@ func (e *sqlite) ready(ctx context.Context) error {
 
 func (e *sqlite) write(ctx context.Context, do func(conn) error) error {
 	j := &job{ctx: ctx, do: do, done: make(chan struct{})}
-	if err := e.enqueue(j); err != nil {
+	if err := e.queue.add(ctx, j); err != nil {
 		return err
 	}
 	// Once queued the outcome is awaited even if the caller has gone: it must not be left open.
 	<-j.done
 	return j.err
-}
-
-var errClosed = errors.New("store is closed")
-
-func (e *sqlite) enqueue(j *job) error {
-	e.gate.RLock()
-	defer e.gate.RUnlock()
-	if e.shut {
-		return errClosed
-	}
-	select {
-	case e.jobs <- j:
-		return nil
-	case <-j.ctx.Done():
-		return j.ctx.Err()
-	}
-}
-
-// commitAll is the committer: it applies all that queued while the last commit was under way. There is no timer, so a
-// lone write waits for nobody.
-func (e *sqlite) commitAll() {
-	defer close(e.closed)
-	for first := range e.jobs {
-		batch := []*job{first}
-	gather:
-		for len(batch) < maxBatch {
-			select {
-			case j, open := <-e.jobs:
-				if !open {
-					break gather
-				}
-				batch = append(batch, j)
-			default:
-				break gather
-			}
-		}
-		e.commit(batch)
-		for _, j := range batch {
-			close(j.done)
-		}
-	}
 }
 
 // commit applies a batch. When the transaction as a whole fails, each write is tried again by itself, so that one bad
@@ -221,6 +173,9 @@ func (e *sqlite) commit(batch []*job) {
 				j.err = err
 			}
 		}
+	}
+	for _, j := range batch {
+		close(j.done)
 	}
 }
 
@@ -263,15 +218,7 @@ func (e *sqlite) attempt(ctx context.Context, j *job) error {
 }
 
 func (e *sqlite) close() error {
-	e.gate.Lock()
-	first := !e.shut
-	e.shut = true
-	if first {
-		close(e.jobs)
-	}
-	e.gate.Unlock()
-	<-e.closed
-	if !first {
+	if !e.queue.close() {
 		return nil
 	}
 	return errors.Join(e.writer.close(), e.closePools())
@@ -298,10 +245,8 @@ func (o *outside) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	o.e.gate.RLock()
-	if o.e.shut {
-		o.e.gate.RUnlock()
-		return errClosed
+	if err := o.e.queue.enter(); err != nil {
+		return err
 	}
 	if o.turns {
 		o.e.mu.Lock()
@@ -313,7 +258,7 @@ func (o *outside) leave() {
 	if o.turns {
 		o.e.mu.Unlock()
 	}
-	o.e.gate.RUnlock()
+	o.e.queue.leave()
 }
 
 func (o *outside) exec(ctx context.Context, sql string, args ...any) (int64, error) {

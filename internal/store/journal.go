@@ -50,15 +50,30 @@ func insertEvents(ctx context.Context, tx conn, key int64, events []chat.Event) 
 }
 
 func insertEvent(ctx context.Context, tx conn, key int64, e *chat.Event) error {
-	record := eventRecord{Participants: recordsOf(e.Participants)}
 	var message chat.MessageID
 	var seq int64
 	if m := e.Message; m != nil {
 		message, seq = m.ID, m.Seq
-		record.Message = &messageRecord{m.Type, m.Sender, m.SenderName, recordOfContent(m.Content), m.Metadata, m.High, m.EditedOn, m.DeletedOn}
 	}
 	if r := e.Receipt; r != nil {
 		message = r.MessageID
+	}
+	body, err := formatEvent(e)
+	if err != nil {
+		return err
+	}
+	return tx.later(ctx, `INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		key, string(e.ThreadID), e.Roster, string(e.Kind), int64(e.At), e.Version, string(e.Actor), e.ActorName, int64(message), seq, body)
+}
+
+// formatEvent renders the body of an event.
+func formatEvent(e *chat.Event) (string, error) {
+	record := eventRecord{Participants: recordsOf(e.Participants)}
+	if m := e.Message; m != nil {
+		record.Message = &messageRecord{m.Type, m.Sender, m.SenderName, recordOfContent(m.Content), m.Metadata, m.High, m.EditedOn, m.DeletedOn}
+	}
+	if r := e.Receipt; r != nil {
 		record.Receipt = &receiptRecord{r.Reader, r.ReadOn}
 	}
 	if e.Properties != nil {
@@ -66,12 +81,7 @@ func insertEvent(ctx context.Context, tx conn, key int64, e *chat.Event) error {
 		record.Properties = &p
 	}
 	body, err := json.Marshal(record)
-	if err != nil {
-		return err
-	}
-	return tx.later(ctx, `INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		key, string(e.ThreadID), e.Roster, string(e.Kind), int64(e.At), e.Version, string(e.Actor), e.ActorName, int64(message), seq, string(body))
+	return string(body), err
 }
 
 // After returns up to limit events behind a position of the journal, in order.

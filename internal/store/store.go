@@ -34,6 +34,7 @@ type DB struct {
 	engine  engine
 	observe func(string, time.Duration)
 	changed chan struct{} // see Changed
+	recent  recent
 }
 
 // Open opens the store that the URL names and brings its schema up to date: "memory:" lives as long as the process,
@@ -107,14 +108,20 @@ func (db *DB) write(ctx context.Context, operation string, do func(conn) error) 
 	return translate(err)
 }
 
-// publish is a write that journals events: when it is done, the reader of the journal is woken.
+// publish is a write that journals events.
 func (db *DB) publish(ctx context.Context, operation string, do func(conn) error) error {
-	err := db.write(ctx, operation, do)
+	start := time.Now()
+	return db.published(operation, start, db.engine.write(ctx, do))
+}
+
+// published ends a write that journals events: when it was done, the readers of the journal are woken.
+func (db *DB) published(operation string, start time.Time, err error) error {
+	db.observe(operation, time.Since(start))
 	if err == nil {
 		db.wake()
 		db.engine.announce()
 	}
-	return err
+	return translate(err)
 }
 
 // read runs reads outside a transaction, likewise.

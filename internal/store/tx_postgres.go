@@ -39,7 +39,7 @@ func (e *postgres) transact(ctx context.Context, do func(conn) error) error {
 	ctx, cancel := begun(ctx)
 	defer cancel()
 	tx := &postgresTx{ctx: ctx, on: c.Conn()}
-	tx.queue("BEGIN ISOLATION LEVEL READ COMMITTED") // whatever the server's default is
+	tx.queue(begin)
 	long := timeFor(ctx)
 	tx.queue(limits, milliseconds(max(lockTime, long-workTime)), milliseconds(long))
 	err = guard(e.log, tx, do)

@@ -25,6 +25,9 @@ var changes = []test{
 		ahead := b.thread(lunch)
 		ahead.Roster++
 		stale("a roster to come", ahead)
+		policy := b.thread(lunch)
+		policy.TextOnly = true
+		stale("another messaging policy", policy)
 		nowhere := b.thread(lunch)
 		nowhere.Key += 1000
 		stale("a thread that is not there", nowhere)

@@ -58,6 +58,10 @@ var operations = []operation{
 		_, err := db.Access(ctx, lunch, alice)
 		return err
 	}},
+	{"recent", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		_, err := db.Recent(ctx, lunch, alice)
+		return err
+	}},
 	{"message", func(ctx context.Context, db *store.DB, t chat.Thread) error {
 		_, err := db.Message(ctx, t.Key, chat.MessageID(noon))
 		return err

@@ -1,0 +1,100 @@
+package store
+
+import "strings"
+
+// The statements below give messages their place: they lock the threads, move those whose roster and policy are still what
+// the posts were decided on, and insert messages and events. Ids and sequence numbers follow from the locked rows, so any
+// number of nodes may write to one thread.
+//
+// A message's id is the millisecond of its arrival, or one more than the last where that is not later. For the k-th of
+// several in one thread: id(k) = max(at(k), id(k-1)+1), which is k + max(last, at(1)-1, …, at(k)-k).
+//
+// They answer for each post whether its thread could be held, and its place, or zeros where the post is stale. A thread
+// that is not there counts as held.
+
+// begin makes each statement of a transaction see what is there, whatever the server's default is.
+const begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+// announced is the announcement of positions as a part of a statement; what uses it comes after it.
+const announced = "announced AS MATERIALIZED (" + announcePositions + ")"
+
+// placeOne does in one row what placeMany does in many, at less cost.
+const placeOne = `WITH held AS MATERIALIZED (
+		SELECT tk FROM threads WHERE tk = $1 FOR NO KEY UPDATE SKIP LOCKED
+	), moved AS (
+		UPDATE threads SET seq = seq + 1, last_id = greatest(last_id + 1, $4), last_on = greatest(last_id + 1, $4)
+		WHERE tk = (SELECT tk FROM held) AND roster = $2 AND text_only = $3 AND deleted_on = 0
+		RETURNING seq, last_id AS id
+	), kept AS (
+		INSERT INTO messages (tk, id, seq, version, type, sender, name, content, metadata, high, attachments)
+		SELECT $1, id, seq, id, $5, $6, $7, $8, $9, $10, $11 FROM moved
+	), ` + announced + `, told AS (
+		INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
+		SELECT $1, $12, $2, $13, $4, id, $6, $7, id, seq, $14 FROM announced, moved
+	)
+	SELECT EXISTS (SELECT FROM held) OR NOT EXISTS (SELECT FROM threads WHERE tk = $1),
+		coalesce((SELECT seq FROM moved), 0), coalesce((SELECT id FROM moved), 0)`
+
+const placeMany = `WITH post AS MATERIALIZED (
+		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+			$9::text[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[]) WITH ORDINALITY
+			AS p (tk, roster, text_only, at, type, sender, name, content, metadata, high, attachments, thread_id, kind, body, n)
+	), held AS MATERIALIZED (
+		SELECT tk, seq, last_id, roster, text_only, deleted_on FROM threads WHERE tk = ANY ($1) ORDER BY tk FOR NO KEY UPDATE SKIP LOCKED
+	), ranked AS (
+		SELECT p.*, h.seq AS last_seq, h.last_id, row_number() OVER (PARTITION BY p.tk ORDER BY p.n) AS k
+		FROM post p JOIN held h ON h.tk = p.tk AND h.roster = p.roster AND h.text_only = p.text_only AND h.deleted_on = 0
+	), placed AS MATERIALIZED (
+		SELECT *, last_seq + k AS seq, k + greatest(last_id, max(at - k) OVER (PARTITION BY tk ORDER BY n)) AS id FROM ranked
+	), moved AS (
+		UPDATE threads t SET seq = p.seq, last_id = p.id, last_on = p.id
+		FROM (SELECT tk, max(seq) AS seq, max(id) AS id FROM placed GROUP BY tk) p WHERE t.tk = p.tk
+	), kept AS (
+		INSERT INTO messages (tk, id, seq, version, type, sender, name, content, metadata, high, attachments)
+		SELECT tk, id, seq, id, type, sender, name, content, metadata, high, attachments FROM placed
+	), ` + announced + `, told AS (
+		INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
+		SELECT tk, thread_id, roster, kind, at, id, sender, name, id, seq, body FROM announced, placed ORDER BY n
+	)
+	SELECT p.n, h.tk IS NOT NULL OR NOT EXISTS (SELECT FROM threads t WHERE t.tk = p.tk), coalesce(l.seq, 0), coalesce(l.id, 0)
+	FROM post p LEFT JOIN held h ON h.tk = p.tk LEFT JOIN placed l ON l.n = p.n`
+
+// placeManyPatiently waits for the threads.
+var placeManyPatiently = strings.Replace(placeMany, " SKIP LOCKED", "", 1)
+
+// columns are the parameters of placeOne.
+func (j *postJob) columns() []any {
+	t, m := &j.post.Thread, &j.post.Message
+	return []any{
+		t.Key, t.Roster, t.TextOnly, int64(j.post.At), string(m.Type), string(m.Sender), m.SenderName, j.content, j.metadata, m.High,
+		j.attachments, string(t.ID), string(j.event.Kind), j.body,
+	}
+}
+
+// columnsOf are those of placeMany: an array for each column.
+func columnsOf(batch []*postJob) []any {
+	return []any{
+		column(batch, func(j *postJob) int64 { return j.post.Thread.Key }),
+		column(batch, func(j *postJob) int64 { return j.post.Thread.Roster }),
+		column(batch, func(j *postJob) bool { return j.post.Thread.TextOnly }),
+		column(batch, func(j *postJob) int64 { return int64(j.post.At) }),
+		column(batch, func(j *postJob) string { return string(j.post.Message.Type) }),
+		column(batch, func(j *postJob) string { return string(j.post.Message.Sender) }),
+		column(batch, func(j *postJob) string { return j.post.Message.SenderName }),
+		column(batch, func(j *postJob) string { return j.content }),
+		column(batch, func(j *postJob) string { return j.metadata }),
+		column(batch, func(j *postJob) bool { return j.post.Message.High }),
+		column(batch, func(j *postJob) string { return j.attachments }),
+		column(batch, func(j *postJob) string { return string(j.post.Thread.ID) }),
+		column(batch, func(j *postJob) string { return string(j.event.Kind) }),
+		column(batch, func(j *postJob) string { return j.body }),
+	}
+}
+
+func column[T any](batch []*postJob, of func(*postJob) T) []T {
+	out := make([]T, len(batch))
+	for i, j := range batch {
+		out[i] = of(j)
+	}
+	return out
+}
