@@ -237,6 +237,9 @@ func (h *Hub) Position() int64 {
 	return h.position
 }
 
+// Head returns the newest position of the journal, to which this server may not have come yet.
+func (h *Hub) Head(ctx context.Context) (int64, error) { return h.journal.Head(ctx) }
+
 // Oldest returns the oldest position that can be replayed, 0 when there is none.
 func (h *Hub) Oldest(ctx context.Context) (int64, error) { return h.journal.Oldest(ctx) }
 

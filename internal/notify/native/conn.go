@@ -62,6 +62,9 @@ func (i *item) typing() bool { return i.event != nil && i.event.Kind == chat.Typ
 func (c *conn) Offer(h notify.Heard) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if h.Position <= c.at { // another server has told it
+		return
+	}
 	c.at = h.Position
 	if c.threads == nil || c.threads[h.ThreadID] {
 		c.put(item{eventFrame(h), h.Event})

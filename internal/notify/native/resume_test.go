@@ -264,6 +264,33 @@ func TestReplayFails(t *testing.T) {
 	})
 }
 
+// Who comes from a server that is further than this one goes on behind what that one told, and is not told it again.
+func TestResumeAtServerBehind(t *testing.T) {
+	t.Parallel()
+	inEmptyBubble(t, func(w *world) {
+		j := &brokenJournal{DB: w.db}
+		w.journal = j
+		w.serveInMemory()
+		id := w.thread(alice, bob)
+		w.settle()
+		j.after.Store(true)
+		w.sendNumbers(id, 1, 3)
+		head, err := w.db.Head(w.Context())
+		w.must(err)
+		c, err := w.dial(bob, client.Options{After: decimal(head)})
+		w.must(err)
+		defer c.Close()
+		j.after.Store(false)
+		w.send(alice, id, "4")
+		if diff := cmp.Diff([]string{"4"}, (&listener{c, w}).texts(1)); diff != "" {
+			w.Error(diff)
+		}
+		if _, err := w.dial(bob, client.Options{After: decimal(head + 100)}); err == nil {
+			w.Error("a position that no server has is accepted")
+		}
+	})
+}
+
 // A thousand connections hear the same, each once and in order.
 func TestMany(t *testing.T) {
 	t.Parallel()

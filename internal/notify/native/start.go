@@ -134,6 +134,7 @@ func (c *conn) subscribe(m *startMessage, token string, expires chat.Time) (from
 		c.threads[id] = true
 	}
 	c.writing = true
+	c.at = m.from // this server may be behind another that told up to there
 	at, leave := c.server.Hub.Subscribe(c.user, c)
 	if from = at; m.After != nil {
 		from = m.from
@@ -141,7 +142,7 @@ func (c *conn) subscribe(m *startMessage, token string, expires chat.Time) (from
 	}
 	_, _, err = c.authenticate(token) // again: a revocation since the first time found nobody to end
 	if err == nil && from > at {
-		err = badFrame("position is ahead of this server")
+		err = c.ahead(from)
 	}
 	if err != nil {
 		leave()
@@ -155,6 +156,21 @@ func (c *conn) subscribe(m *startMessage, token string, expires chat.Time) (from
 	c.beats = time.AfterFunc(c.server.Ping, c.beat)
 	_ = c.net.SetReadDeadline(time.Now().Add(2 * c.server.Ping))
 	return from, at, nil
+}
+
+// ahead refuses a position that no server has come to yet.
+func (c *conn) ahead(from int64) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	head, err := c.server.Hub.Head(ctx)
+	switch {
+	case err != nil:
+		c.server.Log.Error("end of the journal cannot be read", "error", err)
+		return closing{CloseInternal, "try again"}
+	case from > head:
+		return badFrame("position is ahead of this server")
+	}
+	return nil
 }
 
 // refuse closes a connection that has not begun.
