@@ -10,12 +10,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/store"
 )
 
-// victimVariable names the file that a copy of this test program writes to until it is killed.
+// victimVariable names the store that a copy of this test program writes to until it is killed.
 const victimVariable = "CHATD_TEST_VICTIM"
 
 const (
@@ -26,9 +29,9 @@ const (
 func victimThread(n int) chat.ThreadID { return chat.ThreadID(fmt.Sprintf("19:kill%d@thread.v2", n)) }
 
 // victim posts as fast as it can and prints what was acknowledged: a line for each message, in one write.
-func victim(path string) error {
+func victim(url string) error {
 	ctx := context.Background()
-	db, err := store.Open(ctx, "sqlite:"+path, store.Options{})
+	db, err := store.Open(ctx, url, store.Options{})
 	if err != nil {
 		return err
 	}
@@ -64,10 +67,20 @@ func victim(path string) error {
 	return <-failed
 }
 
-// TestKill kills a process in the middle of its writes, again and again over one file: what was acknowledged is there,
+// TestKill kills a process in the middle of its writes, again and again over one store: what was acknowledged is there,
 // once, at its place, and so is its event.
 func TestKill(t *testing.T) {
 	t.Parallel()
+	kill(t, "sqlite:"+filepath.Join(t.TempDir(), "chatd.db"))
+}
+
+func TestKillPostgres(t *testing.T) {
+	t.Parallel()
+	kill(t, postgresURL(t))
+}
+
+func kill(t *testing.T, url string) {
+	t.Helper()
 	kills := pick(20, 4)
 	if testing.Short() {
 		kills = 3
@@ -76,17 +89,16 @@ func TestKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "chatd.db")
 	acknowledged := map[string]bool{} // lines
 	for range kills {
 		lines := 30 + rand.IntN(271)
-		for _, line := range killAfter(t, program, path, lines) {
+		for _, line := range killAfter(t, program, url, lines) {
 			if acknowledged[line] {
 				t.Errorf("acknowledged twice: %s", line)
 			}
 			acknowledged[line] = true
 		}
-		checkAfterKill(t, path, acknowledged)
+		checkAfterKill(t, url, acknowledged)
 		if t.Failed() {
 			t.Fatalf("after a kill at %d lines", lines)
 		}
@@ -95,10 +107,10 @@ func TestKill(t *testing.T) {
 }
 
 // killAfter runs a victim, kills it when it has acknowledged so many messages, and returns all that it acknowledged.
-func killAfter(t *testing.T, program, path string, lines int) []string {
+func killAfter(t *testing.T, program, url string, lines int) []string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program)
-	cmd.Env = append(os.Environ(), victimVariable+"="+path)
+	cmd.Env = append(os.Environ(), victimVariable+"="+url)
 	var said strings.Builder
 	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
@@ -128,10 +140,33 @@ func killAfter(t *testing.T, program, path string, lines int) []string {
 	return got
 }
 
-// checkAfterKill opens the file and compares messages, journal and what was acknowledged.
-func checkAfterKill(t *testing.T, path string, acknowledged map[string]bool) {
+// ended waits until the server has done, or given up, what killed processes had sent it.
+func ended(t *testing.T, url string) {
 	t.Helper()
-	db, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
+	c, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background()) //nolint:errcheck // it only looked
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		var n int
+		err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'").Scan(&n)
+		if err != nil || n > 0 && time.Now().After(deadline) {
+			t.Fatalf("%d connections are left, %v", n, err)
+		}
+		if n == 0 {
+			return
+		}
+	}
+}
+
+// checkAfterKill opens the store and compares messages, journal and what was acknowledged.
+func checkAfterKill(t *testing.T, url string, acknowledged map[string]bool) {
+	t.Helper()
+	if strings.HasPrefix(url, "postgres") {
+		ended(t, url)
+	}
+	db, err := store.Open(t.Context(), url, store.Options{})
 	if err != nil {
 		t.Fatalf("it cannot be opened again: %v", err)
 	}

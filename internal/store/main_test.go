@@ -12,8 +12,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(victimVariable); path != "" {
-		fmt.Fprintln(os.Stderr, victim(path)) // runs until it is killed
+	if url := os.Getenv(victimVariable); url != "" {
+		fmt.Fprintln(os.Stderr, victim(url)) // runs until it is killed
 		os.Exit(1)
 	}
 	// How much the machine of TestModel does where the command line does not say.

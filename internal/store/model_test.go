@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
 	"github.com/chatd/chatd/internal/auth"
@@ -18,9 +19,40 @@ import (
 // compares all that can be seen: answers and refusals, messages, participants, receipts, threads and events.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	heard, steps := map[chat.EventKind]int{}, 0
+	model(t, 1<<20, func() (*store.DB, error) { return store.Open(context.Background(), "memory:", store.Options{}) })
+}
+
+func TestModelPostgres(t *testing.T) {
+	t.Parallel()
+	url := postgresURL(t)
+	c, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background()) //nolint:errcheck // nothing is to be kept
+	model(t, pick(15, 5), func() (*store.DB, error) {
+		_, err := c.Exec(context.Background(), "TRUNCATE threads, creations, messages, participants, images, receipts, journal, endpoints, users")
+		if err != nil {
+			return nil, err
+		}
+		return store.Open(context.Background(), url, store.Options{})
+	})
+}
+
+func model(t *testing.T, most int, open func() (*store.DB, error)) {
+	t.Helper()
+	heard, steps, worlds := map[chat.EventKind]int{}, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
-		db, err := store.Open(context.Background(), "memory:", store.Options{})
+		if worlds++; worlds > most {
+			return // it is slower than others
+		}
+		failed := true
+		defer func() {
+			if failed {
+				most = 1 << 20 // to look for the shortest way there
+			}
+		}()
+		db, err := open()
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -67,6 +99,7 @@ func TestModel(t *testing.T) {
 			heard[e.Kind]++
 		}
 		steps += m.steps
+		failed = false
 	})
 	if t.Failed() || steps < 5000 { // a short run may miss something by chance
 		return

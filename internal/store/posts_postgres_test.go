@@ -120,9 +120,9 @@ func TestManyPlacesAreAsOne(t *testing.T) {
 		t.Fatalf("%d events, want 33; outcomes are %v", len(want.events), want.outcomes)
 	}
 	for name, got := range map[string]world{
-		"many":        play(quickly, 1000),
-		"some":        play(quickly, 5),
-		"patiently":   play(func(p *posts) func([]*postJob) error { return p.patiently }, 1000),
+		"many":       play(quickly, 1000),
+		"some":       play(quickly, 5),
+		"patiently":  play(func(p *posts) func([]*postJob) error { return p.patiently }, 1000),
 		"one by one": play(func(p *posts) func([]*postJob) error { return p.patiently }, 1),
 	} {
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(world{}), cmpopts.EquateEmpty()); diff != "" {
@@ -192,13 +192,12 @@ func TestLockedThreadHoldsUpNoOther(t *testing.T) {
 		})
 	}
 	p := db.engine.(*postgres).posts
-	for { // until there is a lane
+	lanes := func() int {
 		p.mu.Lock()
-		n := len(p.lanes)
-		p.mu.Unlock()
-		if n > 0 {
-			break
-		}
+		defer p.mu.Unlock()
+		return len(p.lanes)
+	}
+	for lanes() == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	for i := range 20 {
@@ -215,8 +214,9 @@ func TestLockedThreadHoldsUpNoOther(t *testing.T) {
 	if err != nil || len(m) != waiting || m[0].Seq != waiting {
 		t.Errorf("%d messages, the last is %d, %v; want %d", len(m), m[0].Seq, err, waiting)
 	}
-	if len(p.lanes) > 0 {
-		t.Errorf("lanes are left: %v", p.lanes)
+	p.walkers.Wait()
+	if lanes() > 0 {
+		t.Error("a lane is left")
 	}
 }
 

@@ -36,5 +36,5 @@ func postgresURL(t *testing.T) string {
 			return err
 		}
 		return db.Close()
-	})
+	}, "schema_migrations")
 }

@@ -61,7 +61,16 @@ func (s *Server) Kill(t testing.TB) {
 	_ = s.keeper.Wait() // says how it ended
 }
 
-// Run starts the server again after Kill.
+// Stop ends the server in good order, and the connections of others with it.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	if err := s.signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.keeper.Wait() // says how it ended
+}
+
+// Run starts the server again after Kill or Stop.
 func (s *Server) Run(t testing.TB) {
 	t.Helper()
 	if err := s.run(); err != nil {
