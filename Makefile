@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 FUZZTIME ?= 30s
 
-.PHONY: help build check test test-short sdk sdk-matrix fuzz footprint bench bench-quick bench-fanout
+.PHONY: help build check test test-short sdk sdk-matrix fuzz footprint bench bench-quick bench-fanout soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ sdk: ## the official SDKs against a fresh server
 
 sdk-matrix: ## many releases of the official SDKs; writes docs/compatibility.md
 	CHATD_MATRIX=full go test -count=1 -timeout 60m -v ./test/sdk/matrix
+
+soak: ## ten minutes of random clients while nodes and Postgres are broken; CHATD_SOAK=1h for longer, CHATD_SEED to do it again
+	CHATD_SOAK=$${CHATD_SOAK:-10m} go test -count=1 -v -timeout 0 -run '^TestHistory$$' ./test/cluster
 
 fuzz: ## each fuzz test for FUZZTIME
 	@set -e; for package in $$(go list ./...); do \

@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"bench/setup":              {"bench/load", "internal/auth"}, // which signs requests
 	"migrations":               {},
 	"test/browser":             {},
+	"test/cluster":             {"internal/store/pgtest"},
 	"test/sdk":                 {},
 	"test/sdk/matrix":          {},
 }

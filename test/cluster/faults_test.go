@@ -1,0 +1,79 @@
+//go:build unix
+
+package cluster_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/chatd/chatd/test/cluster"
+)
+
+// What is done to the cluster, one at a time.
+const (
+	kill      = "kill"
+	freeze    = "freeze"
+	restart   = "restart of Postgres"
+	crash     = "crash of Postgres"
+	silentCut = "silent cut"
+)
+
+// faults goes on for a while, at least for one round of all. counts says what was done.
+func (w *world) faults(d, longest time.Duration) (counts map[string]int) {
+	counts = map[string]int{}
+	do := map[string]func(){
+		kill: w.kill, freeze: func() { w.freeze(longest) }, silentCut: func() { w.cluster.Wire.Cut() },
+		restart: func() { w.restart(w.cluster.Postgres.Stop) }, crash: func() { w.restart(w.cluster.Postgres.Kill) },
+	}
+	begin := time.Now()
+	for round := 0; round == 0 || time.Since(begin) < d; round++ {
+		names := slices.Sorted(maps.Keys(do))
+		w.mu.Lock()
+		w.random.Shuffle(len(names), func(i, k int) { names[i], names[k] = names[k], names[i] })
+		w.mu.Unlock()
+		for _, name := range names {
+			if name == kill && round > 0 && time.Since(begin) > d*2/3 {
+				continue // who lives on shows whether faults leave something behind
+			}
+			hold(w.within(200*time.Millisecond, 3*time.Second))
+			w.t.Logf("%v: %s", time.Since(begin).Round(time.Millisecond), name)
+			do[name]()
+			counts[name]++
+			for _, n := range w.cluster.Nodes {
+				n.WaitReady()
+			}
+		}
+	}
+	return counts
+}
+
+// hold is how long something lasts.
+func hold(d time.Duration) { time.Sleep(d) }
+
+func (w *world) victim() *cluster.Node { return w.cluster.Nodes[w.chance(len(w.cluster.Nodes))] }
+
+func (w *world) kill() {
+	n := w.victim()
+	n.Kill()
+	hold(w.within(0, 2*time.Second))
+	n.Run()
+}
+
+func (w *world) freeze(longest time.Duration) {
+	n := w.victim()
+	n.Freeze()
+	hold(w.within(time.Second, longest))
+	n.Thaw()
+}
+
+// restart stops Postgres in one way or the other. All nodes must notice.
+func (w *world) restart(stop func(testing.TB)) {
+	stop(w.t)
+	for _, n := range w.cluster.Nodes {
+		cluster.Until(w.t, n.String()+" says that it is not ready", func() bool { return !n.Ready() })
+	}
+	hold(w.within(0, 2*time.Second))
+	w.cluster.Postgres.Run(w.t)
+}
