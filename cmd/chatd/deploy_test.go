@@ -230,6 +230,11 @@ func TestDeployedSettings(t *testing.T) {
 			known[name] = true
 		}
 	}
+	for _, name := range regexp.MustCompile(`CHATD_\w+`).FindAllString(string(read(t, "../../docs/hosting.md")), -1) {
+		if !known[name] {
+			t.Errorf("docs/hosting.md speaks of %s, which is no setting", name)
+		}
+	}
 	found := deployments(t)
 	if len(found) != 5 {
 		t.Errorf("%d deployments: %v", len(found), slices.Collect(maps.Keys(found)))
