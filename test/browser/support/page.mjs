@@ -107,11 +107,6 @@ export class Page {
     await never("the SDK tries on", () => this.refusals > patience || this.links.some(({ isOpen }) => isOpen));
   }
 
-  /** The messages whose receipt was, or may have been, unknown to the server when a connection broke. */
-  doubtful(moment = 0) {
-    return this.links.filter(({ isOpen }) => !isOpen).flatMap((link) => link.doubtful(moment));
-  }
-
   close() {
     return this.tab.close();
   }
@@ -191,11 +186,8 @@ export class Client {
     });
   }
 
-  /**
-   * Waits until all the messages arrived, and asserts that they came in this order, each once. Only the doubtful ones, see
-   * Page, may come again. Returns how many did.
-   */
-  async receives(ids, { doubtful = () => [], ...options } = {}) {
+  /** Waits until all the messages arrived, and asserts that they came in this order, each once, and no others. */
+  async receives(ids, options) {
     const missing = async () => {
       const got = new Set(await this.messageIds());
       return ids.filter((id) => !got.has(id));
@@ -206,10 +198,7 @@ export class Client {
     });
     await this.page.quiet();
     const got = await this.messageIds();
-    const again = got.filter((id, i) => got.indexOf(id) !== i);
-    const allowed = new Set(doubtful());
-    assert.deepEqual(again.filter((id) => !allowed.has(id)), [], `${this.name} received messages more than once`);
-    assert.deepEqual([...new Set(got)], ids, `${this.name} received messages in another order, or others`);
-    return again.length;
+    assert.deepEqual(got.filter((id, i) => got.indexOf(id) !== i), [], `${this.name} received messages more than once`);
+    assert.deepEqual(got, ids, `${this.name} received messages in another order, or others`);
   }
 }
