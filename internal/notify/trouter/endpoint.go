@@ -1,6 +1,7 @@
 package trouter
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ type endpoint struct {
 	knows   knowledge
 	at      int64              // newest position that went out
 	owed    map[int64]struct{} // positions up to there that were not acknowledged
+	root    string             // tag of the connection that began anew, see recall.go
 }
 
 // endpoint returns the endpoint of that key, made when it is new.
@@ -115,11 +117,16 @@ func (e *endpoint) connection() *socket {
 func (e *endpoint) told() (int64, knowledge) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.settled(), e.knows
+}
+
+// settled returns the position up to which nothing is owed; the lock is held.
+func (e *endpoint) settled() int64 {
 	at := e.at
 	for p := range e.owed {
 		at = min(at, p-1)
 	}
-	return at, e.knows
+	return at
 }
 
 // arrive notes the newest connection, and has one that still waits for its turn end. It reports whether it is known here
@@ -136,12 +143,48 @@ func (e *endpoint) arrive(sk *socket) bool {
 	return here
 }
 
+// outstanding returns the positions that went out and were not acknowledged, in order.
+func (e *endpoint) outstanding() []int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Sorted(maps.Keys(e.owed))
+}
+
+// recalled notes which of the positions the client was told, whether it acknowledged them or not. It returns the position up
+// to which it knows everything.
+func (e *endpoint) recalled(asked, seen []int64) int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range seen {
+		e.at = max(e.at, p)
+	}
+	for _, p := range asked {
+		if p <= e.at {
+			e.owed[p] = struct{}{}
+		}
+	}
+	for _, p := range seen {
+		delete(e.owed, p)
+	}
+	return e.settled()
+}
+
+// sameJournal returns those of the tags whose connections told of this journal.
+func (e *endpoint) sameJournal(tags []string) []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if i := slices.Index(tags, e.root); i >= 0 {
+		return tags[:i+1]
+	}
+	return tags
+}
+
 // begin makes sk the connection that is told of events. A new endpoint, or one that was forgotten, begins at the position.
 func (e *endpoint) begin(sk *socket, at int64, resumed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !resumed || e.knows != known {
-		e.at = at
+		e.at, e.root = at, sk.tag
 		clear(e.owed)
 	}
 	e.current, e.knows = sk, known

@@ -132,9 +132,9 @@ func FuzzHandshake(f *testing.F) {
 	s := still(f)
 	const id = "AAAAAAAAAAAAAAAAAAAAAAAAAA"
 	s.Now = func() chat.Time { return arrived } // in each of the fuzzer's processes
-	params := map[string]map[string]string{string(alice): s.params(id, alice), string(bob): s.params(id, bob)}
+	params := map[string]map[string]string{string(alice): s.params(id, alice, nextTags(nil)), string(bob): s.params(id, bob, nextTags(nil))}
 	s.Now = func() chat.Time { return arrived - 2*chat.Time(allocation.Milliseconds()) }
-	ended := s.params(id, alice)
+	ended := s.params(id, alice, nextTags(nil))
 	s.Now = func() chat.Time { return arrived }
 	for _, seed := range []map[string]string{params[string(alice)], params[string(bob)], ended, {}, {"sr": "x", "u": "!", "se": "soon", "sig": "%"}} {
 		q := url.Values{}

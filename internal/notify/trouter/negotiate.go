@@ -29,9 +29,9 @@ func (s *Server) allocate(w http.ResponseWriter, r *http.Request) {
 	if !ok || s.limited(w, r, "allocation", user) {
 		return
 	}
-	id := rand.Text()
+	id, tags := rand.Text(), []string(nil)
 	if old, err := s.readParams(r.URL.Query()); err == nil && old.user == user {
-		id = old.id
+		id, tags = old.id, readTags(r.URL.Query().Get("tags"))
 	}
 	s.mu.Lock()
 	s.grants[id] = grant{token, time.Now().Add(connectTime)}
@@ -41,7 +41,7 @@ func (s *Server) allocate(w http.ResponseWriter, r *http.Request) {
 	sendJSON(w, map[string]any{
 		"socketio": base + "/", "surl": here, "url": here, "curlb": base, "id": id, "ccid": id,
 		"ttl":           strconv.Itoa(int(allocation.Seconds())),
-		"connectparams": s.params(id, user),
+		"connectparams": s.params(id, user, nextTags(tags)),
 	})
 }
 
@@ -61,11 +61,12 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusUnauthorized, "handshake with the connectparams of somebody else", nil)
 		return
 	}
+	q := r.URL.Query()
 	id := rand.Text() + rand.Text()
 	s.mu.Lock()
 	s.sessions[id] = &session{
-		expires: expires, token: token, key: endpointKey{user, endpointID(r.URL.Query().Get("epid"), p.id)},
-		surl: "/v4/f/" + p.id + "/", until: time.Now().Add(connectTime),
+		expires: expires, token: token, key: endpointKey{user, endpointID(q.Get("epid"), p.id)}, surl: "/v4/f/" + p.id + "/",
+		tags: tagsOf(q), until: time.Now().Add(connectTime),
 	}
 	s.mu.Unlock()
 	plainText(w)

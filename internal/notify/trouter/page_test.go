@@ -2,6 +2,7 @@ package trouter
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing/synctest"
 
 	"github.com/coder/websocket"
@@ -32,6 +34,15 @@ type page struct {
 	socketio string
 	surl     string
 	ccid     string
+	client   string  // how it names itself, empty for the SDK for browsers
+	memory   *memory // of what it was told; without one it answers no questions
+}
+
+// remembering is a page that knows what it was told, as all do in life.
+func (w *world) remembering(who chat.Identity, epid string) *page {
+	p := w.page(who, epid)
+	p.memory = &memory{noted: map[pair]bool{}}
+	return p
 }
 
 func (w *world) page(who chat.Identity, epid string) *page {
@@ -142,7 +153,7 @@ func (p *page) allocate() allocated {
 
 // query is that of the handshake, which the transports repeat.
 func (p *page) query() string {
-	q := p.joined() + `&v=v4&tc=%7B%22cv%22:%222024.14.01.55%22,%22ua%22:%22acs-chat-web%22,%22hr%22:%22%22,%22v%22:%221.0.0%22%7D&timeout=40&auth=true`
+	q := p.joined() + `&v=v4&tc=%7B%22cv%22:%222024.14.01.55%22,%22ua%22:%22` + cmp.Or(p.client, "acs-chat-web") + `%22,%22hr%22:%22%22,%22v%22:%221.0.0%22%7D&timeout=40&auth=true`
 	if p.epid != "" {
 		q += "&epid=" + p.epid
 	}
@@ -275,6 +286,7 @@ type conn struct {
 	*websocket.Conn
 	p    *page
 	acks int
+	deaf atomic.Bool // what arrives is lost in the network
 
 	mu    sync.Mutex
 	heard []string
@@ -290,12 +302,89 @@ func (c *conn) read(ctx context.Context) {
 			c.mu.Unlock()
 			return
 		}
-		c.heard = append(c.heard, string(data))
+		if c.deaf.Load() {
+			c.mu.Unlock()
+			continue
+		}
+		packets := unframed(string(data))
+		c.heard = append(c.heard, packets...)
 		c.mu.Unlock()
-		if string(data) == "2::" {
-			_ = c.Write(ctx, websocket.MessageText, data) // as the client does at once
+		for _, packet := range packets {
+			for _, answer := range c.p.handle(packet) {
+				_ = c.Write(ctx, websocket.MessageText, []byte(answer))
+			}
 		}
 	}
+}
+
+// handle does what the client does at once, and returns its answers.
+func (p *page) handle(packet string) []string {
+	switch {
+	case packet == "2::":
+		return []string{packet}
+	case p.memory != nil:
+		return p.memory.handle(packet)
+	}
+	return nil
+}
+
+// memory is what a page knows, for as long as it lives.
+type memory struct {
+	mu    sync.Mutex
+	noted map[pair]bool
+	heard []string // texts of messages
+	mute  bool     // its answers are lost in the network
+	acks  int
+}
+
+func (m *memory) handle(packet string) (answers []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if body, ok := strings.CutPrefix(packet, "3:::"); ok {
+		var f frame
+		if json.Unmarshal([]byte(body), &f) == nil && json.Unmarshal([]byte(f.Body), &f.payload) == nil {
+			m.heard = append(m.heard, f.text())
+		}
+	}
+	var event struct {
+		Name string `json:"name"`
+		Args []struct {
+			Pairs []pair `json:"droppedIndicators"`
+		} `json:"args"`
+	}
+	if body, ok := strings.CutPrefix(packet, "5:1::"); !ok || json.Unmarshal([]byte(body), &event) != nil || event.Name != "trouter.message_loss" {
+		return nil
+	}
+	var before, fresh []pair
+	for _, p := range event.Args[0].Pairs {
+		if m.noted[p] {
+			before = append(before, p)
+		} else {
+			fresh = append(fresh, p)
+		}
+	}
+	for _, pairs := range [][]pair{before, fresh} {
+		if len(pairs) == 0 {
+			continue
+		}
+		m.acks++
+		answers = append(answers, "5:"+strconv.Itoa(1000+m.acks)+`+::{"name":"trouter.processed_message_loss","args":[{"droppedIndicators":`+string(encode(pairs))+`}]}`)
+		for _, p := range pairs {
+			m.noted[p] = true
+		}
+	}
+	if m.mute {
+		return nil
+	}
+	return answers
+}
+
+// knows returns the texts of the messages that the page was told, since it was loaded.
+func (p *page) knows() []string {
+	synctest.Wait()
+	p.memory.mu.Lock()
+	defer p.memory.mu.Unlock()
+	return slices.Clone(p.memory.heard)
 }
 
 func (c *conn) put(packets ...string) {

@@ -20,11 +20,11 @@ type params struct {
 	end  chat.Time
 }
 
-func (s *Server) params(id string, user chat.Identity) map[string]string {
+func (s *Server) params(id string, user chat.Identity, tags string) map[string]string {
 	now := s.Now()
 	p := params{id, user, now + chat.Time(allocation.Milliseconds())}
 	return map[string]string{
-		"sr": p.id, "issuer": "chatd", "sp": "connect", "st": number(now), "se": number(p.end),
+		"sr": p.id, "issuer": "chatd", "sp": "connect", "st": number(now), "se": number(p.end), "tags": tags,
 		"u": base64.RawURLEncoding.EncodeToString([]byte(p.user)), "sig": s.signature(p),
 	}
 }

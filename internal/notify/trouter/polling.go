@@ -2,6 +2,7 @@ package trouter
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,11 +88,12 @@ func (p *polling) give(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.idle.Reset(pollIdle)
-	packets, told, end := p.sk.next(r.Context(), pollWait)
+	groups, told, end := p.sk.next(r.Context(), pollWait)
 	if r.Context().Err() != nil { // nobody is there to take them; they are told again after the next connect
 		p.sk.close()
 		return
 	}
+	packets := slices.Concat(groups...)
 	if len(packets) == 0 {
 		packets = []string{string(noopPacket) + "::"}
 	}

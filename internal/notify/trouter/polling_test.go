@@ -229,6 +229,7 @@ func TestGarbageInPost(t *testing.T) {
 			if a := p.do(http.MethodPost, p.pollURL(sid), body, p.skype()); a.status != http.StatusBadRequest {
 				t.Errorf("%s: %d", name, a.status)
 			}
+			synctest.Wait()
 			if a := p.get(sid); a.status != http.StatusNotFound {
 				t.Errorf("%s: the connection goes on with %d", name, a.status)
 			}

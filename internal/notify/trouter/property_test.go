@@ -22,13 +22,13 @@ type act struct {
 	N    int
 }
 
-func acts() *rapid.Generator[act] {
+func acts(deeds []string, many int) *rapid.Generator[act] {
 	few := rapid.IntRange(1, 5)
 	return rapid.Custom(func(rt *rapid.T) act {
 		return act{
-			Does: rapid.SampledFrom([]string{"say", "say", "say", "acknowledge", "acknowledge", "connect", "connect", "cut", "too early", "wait", "restart", "crash"}).Draw(rt, "does"),
+			Does: rapid.SampledFrom(deeds).Draw(rt, "does"),
 			Page: rapid.IntRange(0, 2).Draw(rt, "page"),
-			N:    rapid.OneOf(few, few, few, few, few, few, few, rapid.IntRange(maxOutstanding, maxOutstanding+maxPending+500)).Draw(rt, "n"),
+			N:    rapid.OneOf(few, few, few, few, few, few, few, rapid.IntRange(maxOutstanding, many)).Draw(rt, "n"),
 		}
 	})
 }
@@ -37,10 +37,20 @@ func acts() *rapid.Generator[act] {
 // once, those of one thread in their order. Pages acknowledge in the order of arrival, as the SDK does.
 func TestEachEventOnceInOrder(t *testing.T) {
 	t.Parallel()
+	tellStories(t, false, maxOutstanding+maxPending+500, "say", "say", "say", "acknowledge", "acknowledge", "connect", "connect", "cut", "too early", "wait", "restart", "crash")
+}
+
+// A page that can be asked what it knows is told each event exactly once, whether it could acknowledge it or not.
+func TestEachEventOnceForThePage(t *testing.T) {
+	t.Parallel()
+	tellStories(t, true, maxOutstanding+50, "say", "say", "say", "acknowledge", "connect", "connect", "cut", "lose", "wait", "restart", "crash")
+}
+
+func tellStories(t *testing.T, remembering bool, many int, deeds ...string) {
 	rapid.Check(t, func(rt *rapid.T) {
-		plot := rapid.SliceOfN(acts(), 1, 25).Draw(rt, "plot")
+		plot := rapid.SliceOfN(acts(deeds, many), 1, 25).Draw(rt, "plot")
 		var wrong string
-		synctest.Test(t, func(t *testing.T) { wrong = newStory(t).run(plot) })
+		synctest.Test(t, func(t *testing.T) { wrong = newStory(t, remembering).run(plot) })
 		if wrong != "" {
 			rt.Fatal(wrong)
 		}
@@ -55,10 +65,13 @@ type story struct {
 	last    int
 }
 
-func newStory(t *testing.T) *story {
+func newStory(t *testing.T, remembering bool) *story {
 	s := &story{world: newWorld(t), said: map[chat.Identity][]int{}}
 	for i, who := range []chat.Identity{alice, alice, carol} {
 		r := &reader{p: s.page(who, fmt.Sprint("e", i))}
+		if remembering {
+			r.p = s.remembering(who, r.p.epid)
+		}
 		s.readers = append(s.readers, r)
 		r.connect()
 	}
@@ -80,6 +93,8 @@ func (s *story) run(plot []act) string {
 			r.tooEarly()
 		case "cut":
 			r.cut()
+		case "lose":
+			r.lose()
 		case "wait":
 			time.Sleep(time.Duration(a.N%10) * time.Second)
 		case "restart":
@@ -121,14 +136,21 @@ func (s *story) say(n int) {
 }
 
 func (s *story) compare(r *reader) string {
-	heard := slices.Clone(r.heard)
+	heard, did := slices.Clone(r.heard), "acknowledged"
+	if r.p.memory != nil {
+		heard, did = nil, "was told"
+		for _, text := range r.p.knows() {
+			number, _ := strconv.Atoi(text)
+			heard = append(heard, number)
+		}
+	}
 	slices.SortStableFunc(heard, func(a, b int) int { return cmp.Compare(a%2, b%2) }) // thread by thread
 	want := slices.Clone(s.said[r.p.user])
 	slices.SortStableFunc(want, func(a, b int) int { return cmp.Compare(a%2, b%2) })
 	for i := range max(len(heard), len(want)) {
 		if i >= len(heard) || i >= len(want) || heard[i] != want[i] {
-			return fmt.Sprintf("page %s acknowledged %d of %d; from the first difference on %v, want %v",
-				r.p.epid, len(heard), len(want), heard[min(i, len(heard)):min(i+5, len(heard))], want[min(i, len(want)):min(i+5, len(want))])
+			return fmt.Sprintf("page %s %s %d of %d; from the first difference on %v, want %v",
+				r.p.epid, did, len(heard), len(want), heard[min(i, len(heard)):min(i+5, len(heard))], want[min(i, len(want)):min(i+5, len(want))])
 		}
 	}
 	return ""
@@ -154,6 +176,9 @@ func (r *reader) connect() {
 		return
 	}
 	r.lines = append(r.lines, &line{conn: r.p.connect()})
+	if r.p.memory != nil {
+		time.Sleep(switchTime + askTime) // else one might come after another until none is known any more that told something
+	}
 }
 
 // answer answers n frames, on older connections first, and returns how many there were.
@@ -189,6 +214,13 @@ func (r *reader) tooEarly() {
 func (r *reader) cut() {
 	if lines := r.open(); len(lines) > 0 {
 		lines[len(lines)-1].cut()
+	}
+}
+
+// lose has all that comes from now on be lost, until the page connects again.
+func (r *reader) lose() {
+	for _, l := range r.open() {
+		l.deaf.Store(true)
 	}
 }
 

@@ -102,16 +102,16 @@ func (sk *socket) clear() {
 	sk.pending, sk.frames, sk.control = nil, nil, nil
 }
 
-// next returns the packets to be written now, and the events among them: it waits for some, at most for the given time,
-// after which there are none. end says that they are the last.
-func (sk *socket) next(ctx context.Context, wait time.Duration) (packets []string, told []*chat.Event, end bool) {
+// next returns the packets to be written now, grouped by what goes into one message, and the events among them: it waits for
+// some, at most for the given time, after which there are none. end says that they are the last.
+func (sk *socket) next(ctx context.Context, wait time.Duration) (groups [][]string, told []*chat.Event, end bool) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		more := sk.catchUp(ctx)
-		packets, told, end = sk.take()
-		if len(packets) > 0 || end {
-			return packets, told, end
+		groups, told, end = sk.take()
+		if len(groups) > 0 || end {
+			return groups, told, end
 		}
 		if more {
 			continue
@@ -188,25 +188,26 @@ func (sk *socket) replay(from, to int64, found []waiting, missed bool) {
 }
 
 // take returns what is to be written: other packets first, then as many events as may be outstanding.
-func (sk *socket) take() (packets []string, told []*chat.Event, end bool) {
+func (sk *socket) take() (groups [][]string, told []*chat.Event, end bool) {
 	sk.mu.Lock()
-	packets, sk.control = sk.control, nil
+	for _, packet := range sk.control {
+		groups = append(groups, []string{packet})
+	}
+	sk.control = nil
 	end = sk.reason != "" || sk.over
 	var from int64
-	var frames []notify.Heard
+	var events []notify.Heard
 	if !end && sk.started && !sk.retired {
-		from, frames = sk.launch()
+		from, events = sk.launch()
 	}
 	joined := sk.joined
 	sk.mu.Unlock()
-	dialect := sk.e.spoken()
-	for i, h := range frames { // outside the lock, which the hub waits for
-		packets = append(packets, sk.frame(from+int64(i), h, dialect))
+	for _, h := range events {
 		if h.Position > joined { // how late the others are says how long the client was away
 			told = append(told, h.Event)
 		}
 	}
-	return packets, told, end
+	return append(groups, sk.groups(from, events, sk.e.spoken())...), told, end // outside the lock, which the hub waits for
 }
 
 // launch makes frames of pending events, numbered from an id on; the lock is held.

@@ -17,25 +17,33 @@ func (sk *socket) receive(text string) error {
 	switch p.kind {
 	case disconnectPacket:
 		sk.close()
+	case heartbeatPacket:
+		sk.beat()
 	case eventPacket:
-		if p.ack {
-			return sk.reply(p)
-		}
+		return sk.event(p)
 	case messagePacket:
 		return sk.answered(p.data)
 	}
 	return nil
 }
 
-// reply acknowledges an event of the client: ping, user.activity, and whatever else wants it.
-func (sk *socket) reply(p packet) error {
+// event handles one of the client: ping, user.activity, what it says of marks, and whatever else. Those that want it are
+// acknowledged, known or not.
+func (sk *socket) event(p packet) error {
 	var event struct {
-		Name string `json:"name"`
+		Name string            `json:"name"`
+		Args []json.RawMessage `json:"args"`
 	}
-	_ = json.Unmarshal([]byte(p.data), &event) // an unknown event is acknowledged too
+	_ = json.Unmarshal([]byte(p.data), &event)
 	args := "[]"
-	if event.Name == "ping" {
+	switch event.Name {
+	case "ping":
 		args = `["pong"]`
+	case "trouter.processed_message_loss":
+		sk.processed(event.Args)
+	}
+	if !p.ack {
+		return nil
 	}
 	sk.mu.Lock()
 	defer sk.mu.Unlock()

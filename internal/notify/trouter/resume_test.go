@@ -414,8 +414,7 @@ func TestRevocation(t *testing.T) {
 		t.Run(string(reason), func(t *testing.T) {
 			bubble(t, func(w *world) {
 				his, hers := w.page(bob, "e").connect(), w.page(alice, "e").connect()
-				his.p.epid = "f"
-				other := his.p.connect()
+				other := w.page(bob, "f").connect()
 				start := time.Now()
 				w.Hub.End(bob, reason)
 				w.messages(1, 5) // must not be told any more

@@ -13,7 +13,8 @@ type session struct {
 	expires chat.Time // of the token
 	token   string
 	key     endpointKey
-	surl    string // path under which the client knows its requests
+	surl    string   // path under which the client knows its requests
+	tags    []string // of the connection and of those before; see recall.go
 	until   time.Time
 }
 

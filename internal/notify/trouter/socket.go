@@ -19,17 +19,20 @@ type socket struct {
 	e       *endpoint
 	surl    string
 	token   string
+	tag     string   // of what it marks, "" when the client cannot be marked; see recall.go
+	priors  []string // those of the connections before, the newest first
 	expires chat.Time
 
 	wake   chan struct{} // holds a token when there is something for the writer
 	closed chan struct{}
 	once   sync.Once
 
-	mu      sync.Mutex
-	control []string // packets that go before events: acknowledgements must be quick
-	greeted bool
-	reason  notify.Reason
-	over    bool // nothing is taken in any more
+	mu       sync.Mutex
+	control  []string // packets that go before events: acknowledgements must be quick
+	greeted  bool
+	question *question // that is not answered, if any
+	reason   notify.Reason
+	over     bool // nothing is taken in any more
 	queue
 }
 
@@ -41,6 +44,9 @@ func (s *Server) connect(ctx context.Context, se *session) (*socket, error) {
 	sk := &socket{
 		s: s, e: s.endpoint(se.key), surl: se.surl, token: se.token, expires: se.expires,
 		wake: make(chan struct{}, 1), closed: make(chan struct{}), queue: queue{behind: true, frames: map[int64]waiting{}},
+	}
+	if len(se.tags) > 0 {
+		sk.tag, sk.priors = se.tags[0], se.tags[1:]
 	}
 	sk.control = []string{"1::"}
 	go sk.follow(context.WithoutCancel(ctx))

@@ -26,7 +26,8 @@ func (sk *socket) takeOver(ctx context.Context) (leave func(), ok bool) {
 		old.close() // it answers nothing: the network took it
 	}
 	from, knows := e.told()
-	if knows == unknown {
+	stored := knows == unknown
+	if stored {
 		at, err := sk.s.Positions.EndpointPosition(ctx, e.key.user, e.key.id)
 		if err != nil { // without its position it would miss events
 			sk.s.Log.Error("position of an endpoint cannot be read", "error", err)
@@ -46,6 +47,11 @@ func (sk *socket) takeOver(ctx context.Context) (leave func(), ok bool) {
 	}
 	e.begin(sk, from, resumed)
 	sk.greet()
+	if resumed {
+		from = sk.recall(ctx, from, present, stored)
+	} else {
+		sk.beginAnew()
+	}
 	sk.start(from, present)
 	sk.s.saver.note(e) // so that it goes on here even when it hears nothing before the server stops
 	return leave, true

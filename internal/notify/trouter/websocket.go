@@ -10,7 +10,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// websocket carries a connection in text frames, one packet each.
+// websocket carries a connection in text frames: of a packet each, or several in the way of long polling.
 func (s *Server) websocket(w http.ResponseWriter, r *http.Request, id string) {
 	if origin := r.Header.Get("Origin"); origin != "" && !s.allows(r, origin) {
 		s.refuse(w, r, http.StatusForbidden, "origin is not allowed", nil)
@@ -69,12 +69,12 @@ func (sk *socket) readFrames(ctx context.Context, c *websocket.Conn) {
 func (sk *socket) writeFrames(ctx context.Context, c *websocket.Conn) {
 	defer sk.close()
 	for {
-		packets, told, end := sk.next(ctx, beatEvery)
-		if len(packets) == 0 && !end {
-			packets = []string{"2::"}
+		groups, told, end := sk.next(ctx, beatEvery)
+		if len(groups) == 0 && !end {
+			groups = [][]string{{"2::"}}
 		}
-		for _, p := range packets {
-			if err := writeFrame(ctx, c, p); err != nil {
+		for _, group := range groups {
+			if err := writeFrame(ctx, c, joinPackets(group)); err != nil {
 				return
 			}
 		}
@@ -86,10 +86,10 @@ func (sk *socket) writeFrames(ctx context.Context, c *websocket.Conn) {
 	}
 }
 
-func writeFrame(ctx context.Context, c *websocket.Conn, packet string) error {
+func writeFrame(ctx context.Context, c *websocket.Conn, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTime)
 	defer cancel()
-	return c.Write(ctx, websocket.MessageText, []byte(packet))
+	return c.Write(ctx, websocket.MessageText, []byte(text))
 }
 
 func (sk *socket) delivered(told []*chat.Event) {

@@ -231,6 +231,13 @@ func (j *journal) add(e chat.Event) int64 {
 	return e.Position
 }
 
+// empty makes it that of a new store.
+func (j *journal) empty() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.events, j.oldest, j.positions = nil, 0, map[endpointKey]int64{}
+}
+
 func (j *journal) purge(before int64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
