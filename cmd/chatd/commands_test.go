@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/store/pgtest"
 )
 
 var tokenOutput = regexp.MustCompile(`^  User {2,}(8:acs:\S+)\n  Token {2,}(eyJ\S+)\n  Expires {2,}(20\S+Z)\n$`)
@@ -185,6 +186,30 @@ func TestAddresses(t *testing.T) {
 	for _, tt := range tests {
 		if r, h, l := reachable(tt.address), hostOf(tt.address), isLoopback(tt.address); r != tt.reachable || h != tt.host || l != tt.loopback {
 			t.Errorf("%s: %s %s %t, want %+v", tt.address, r, h, l, tt)
+		}
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]func(t *testing.T) string{
+		"sqlite":   func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "chatd.db") },
+		"postgres": func(t *testing.T) string { return pgtest.Database(t, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			getenv := env(map[string]string{"CHATD_STORE": url(t)})
+			for range 2 { // the second time there is nothing to do
+				code, stdout, stderr := once(t, getenv, "migrate")
+				if code != 0 || stdout != "the schema is up to date: 1\n" {
+					t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+				}
+			}
+		})
+	}
+	for _, args := range [][]string{{"migrate"}, {"migrate", "--store", "memory:"}} {
+		if code, _, stderr := once(t, noEnv, args...); code != exitUsage || !strings.Contains(stderr, "--store") {
+			t.Errorf("%v: exit code %d, %q", args, code, stderr)
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/chatd/chatd/internal/store/pgtest"
 )
 
 // TestMain lets the test binary be chatd itself, as a process that can be killed.
@@ -19,7 +21,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("CHATD_TEST_IS_CHATD") != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	pgtest.Stop()
+	os.Exit(code)
 }
 
 // process is chatd serve as a process of its own.

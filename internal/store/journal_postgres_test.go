@@ -95,6 +95,32 @@ func TestJournalWaitsForThoseUnderWay(t *testing.T) {
 	}
 }
 
+// What was read once is read again: a transaction may announce itself late, with the position of some time ago.
+func TestJournalNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	db := openNode(t, pgtest.Database(t, nil))
+	for _, name := range []string{"a", "b", "c"} {
+		if err := db.Note(t.Context(), chat.Event{Kind: chat.TypingReceived, ActorName: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names, head := positionsOf(t, db); names != "abc" || head != 3 {
+		t.Fatalf("%q are read up to %d", names, head)
+	}
+	err := db.engine.write(t.Context(), func(c conn) error {
+		if _, err := c.exec(t.Context(), "SELECT pg_advisory_xact_lock_shared((25444::bigint << 48) | 1)"); err != nil {
+			return err
+		}
+		if names, head := positionsOf(t, db); names != "abc" || head != 3 {
+			t.Errorf("while a late one is under way %q are read up to %d", names, head)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // The other locks of a database, and those of other databases, hold nobody up.
 func TestJournalMindsNoOtherLocks(t *testing.T) {
 	t.Parallel()

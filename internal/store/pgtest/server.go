@@ -158,22 +158,24 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	if s.account != nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account}
-	}
+	// In a group of its own, so that what interrupts the test does not reach it: it is to end by its leash.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account, Setpgid: true}
 	return cmd
 }
 
 // keep runs a server for as long as its standard input is open, which is until the process that holds the other end has
-// gone in whatever way; the server then ends at once.
-const keep = `"$@" >>log 2>&1 </dev/null & server=$!
-trap 'kill -QUIT $server' TERM
-{ cat; kill -QUIT $server; } >/dev/null 2>&1 <&3 &
-wait $server; wait $server 2>/dev/null; kill $! 2>/dev/null; exit 0`
+// gone in whatever way; the server then ends at once, and its folder is removed.
+const keep = `exec 3<&0
+"$@" >>log 2>&1 </dev/null & server=$!
+{ cat; : >over; kill -QUIT $server; } >/dev/null 2>&1 <&3 & leash=$!
+wait $server
+[ -e over ] && rm -rf "$PWD"
+kill $leash 2>/dev/null
+exit 0`
 
 // run starts the server and waits until it answers.
 func (s *Server) run() error {
-	args := append([]string{"-c", `exec 3<&0; ` + keep, "keeper", filepath.Join(s.bin, "postgres"), "-D", s.data()}, s.options...)
+	args := append([]string{"-c", keep, "keeper", filepath.Join(s.bin, "postgres"), "-D", s.data()}, s.options...)
 	s.keeper = s.command("/bin/sh", args...)
 	leash, err := s.keeper.StdinPipe()
 	if err != nil {
