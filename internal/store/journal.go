@@ -88,7 +88,7 @@ func formatEvent(e *chat.Event) (string, error) {
 func (db *DB) After(ctx context.Context, position int64, limit int) ([]chat.Event, error) {
 	var out []chat.Event
 	err := db.read("after", func(c conn) error {
-		settled, err := db.engine.settled(ctx)
+		settled, err := db.settled(ctx)
 		if err != nil {
 			return err
 		}
@@ -99,7 +99,26 @@ func (db *DB) After(ctx context.Context, position int64, limit int) ([]chat.Even
 		}, `SELECT pos, tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body
 			FROM journal WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3`, position, settled, limit)
 	})
+	if n := len(out); err == nil && n > 0 {
+		db.raiseSeen(out[n-1].Position)
+	}
 	return out, err
+}
+
+// settled is that of the engine, which may go back for a moment; what After has read stays so.
+func (db *DB) settled(ctx context.Context) (int64, error) {
+	seen := db.seen.Load()
+	settled, err := db.engine.settled(ctx)
+	return max(seen, settled), err
+}
+
+func (db *DB) raiseSeen(position int64) {
+	for {
+		seen := db.seen.Load()
+		if position <= seen || db.seen.CompareAndSwap(seen, position) {
+			return
+		}
+	}
 }
 
 func scanEvent(r row) (chat.Event, error) {
@@ -135,7 +154,7 @@ func scanEvent(r row) (chat.Event, error) {
 func (db *DB) Head(ctx context.Context) (int64, error) {
 	var head int64
 	err := db.read("head", func(c conn) error {
-		settled, err := db.engine.settled(ctx)
+		settled, err := db.settled(ctx)
 		if err != nil {
 			return err
 		}

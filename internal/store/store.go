@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
@@ -35,6 +36,7 @@ type DB struct {
 	observe func(string, time.Duration)
 	changed chan struct{} // see Changed
 	recent  recent
+	seen    atomic.Int64 // newest position of the journal that was read
 }
 
 // Open opens the store that the URL names and brings its schema up to date: "memory:" lives as long as the process,
