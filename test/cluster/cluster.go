@@ -4,12 +4,15 @@
 package cluster
 
 import (
+	"encoding/pem"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -40,11 +43,33 @@ type Cluster struct {
 // Build compiles chatd, once for the test.
 func Build(t testing.TB) string {
 	t.Helper()
+	lookAtSources(t)
 	program := filepath.Join(t.TempDir(), "chatd")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/chatd/chatd/cmd/chatd").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return program
+}
+
+// lookAtSources looks at all files that chatd is built from. Go keeps the result of a test for as long as the files that the
+// test looked at stay the same, and cannot know of those that are only read by the processes it starts.
+func lookAtSources(t testing.TB) {
+	t.Helper()
+	mod, err := exec.CommandContext(t.Context(), "go", "env", "GOMOD").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{"go.mod", "cmd", "internal", "migrations"} {
+		err := filepath.WalkDir(filepath.Join(filepath.Dir(string(mod)), folder), func(path string, _ fs.DirEntry, err error) error {
+			if err == nil {
+				_, err = os.Stat(path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Start starts as many nodes of the program, on the loopback only; all ends with the test. It is skipped or fails without
@@ -71,8 +96,9 @@ func Start(t testing.TB, program string, nodes int) *Cluster {
 	return c
 }
 
-// Balance is an https server that gives each request to the next node, without knowing anybody again.
-func (c *Cluster) Balance(t testing.TB) *httptest.Server {
+// Balance starts an https server that gives each request to the next node, without knowing anybody again. It returns its
+// endpoint, and the path of the certificate to trust.
+func (c *Cluster) Balance(t testing.TB) (endpoint, ca string) {
 	t.Helper()
 	var turn atomic.Uint64
 	s := httptest.NewTLSServer(&httputil.ReverseProxy{
@@ -85,7 +111,11 @@ func (c *Cluster) Balance(t testing.TB) *httptest.Server {
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	})
 	t.Cleanup(s.Close)
-	return s
+	ca = filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return s.URL, ca
 }
 
 // ConnectionString is that of the resource at an endpoint.

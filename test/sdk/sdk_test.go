@@ -27,31 +27,37 @@ const (
 	stopTimeout  = 20 * time.Second
 )
 
-func TestJavaScript(t *testing.T) {
+func TestJavaScript(t *testing.T) { testJavaScript(t, startServer) }
+
+func TestPython(t *testing.T) { testPython(t, startServer) }
+
+func TestJava(t *testing.T) { testJava(t, startServer) }
+
+func testJavaScript(t *testing.T, start func(*testing.T) *server) {
 	requireTools(t, "node", "npm")
 	install(t, "js/node_modules", []string{"js/package.json", "js/package-lock.json"}, func() {
 		run(t, "js", nil, "npm", "ci", "--no-audit", "--no-fund")
 	})
-	server := startServer(t)
+	server := start(t)
 	run(t, "js", server.env("NODE_EXTRA_CA_CERTS"), "npm", "test", "--silent")
 }
 
-func TestPython(t *testing.T) {
+func testPython(t *testing.T, start func(*testing.T) *server) {
 	requireTools(t, "python3")
 	requireVenv(t)
 	install(t, "python/.venv", []string{"python/requirements.txt"}, func() {
 		run(t, "python", nil, "python3", "-m", "venv", "--clear", ".venv")
 		run(t, "python", nil, ".venv/bin/python", "-m", "pip", "install", "--quiet", "--requirement", "requirements.txt")
 	})
-	server := startServer(t)
+	server := start(t)
 	env := append(server.env("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), "PYTHONDONTWRITEBYTECODE=1")
 	run(t, "python", env, ".venv/bin/python", "-m", "pytest", "-p", "no:cacheprovider")
 }
 
-func TestJava(t *testing.T) {
+func testJava(t *testing.T, start func(*testing.T) *server) {
 	requireTools(t, "java", "keytool", "mvn")
 	run(t, "java", nil, "mvn", "-B", "-q", "test-compile")
-	server := startServer(t)
+	server := start(t)
 	truststore := filepath.Join(t.TempDir(), "truststore.p12")
 	run(t, "java", nil, "keytool", "-importcert", "-noprompt", "-alias", "chatd", "-file", server.ca,
 		"-keystore", truststore, "-storetype", "PKCS12", "-storepass", "changeit")
