@@ -11,6 +11,8 @@ import (
 const (
 	minPause = 500 * time.Millisecond
 	maxPause = 30 * time.Second
+
+	connectTime = 30 * time.Second // for a server that may be frozen
 )
 
 // Follow calls hear for each event, one after the other, until the context ends, hear returns an error, or connecting
@@ -49,7 +51,9 @@ func follow(ctx context.Context, endpoint string, token func(context.Context) (s
 	if err != nil {
 		return false, err
 	}
-	c, err := Dial(ctx, endpoint, secret, *o)
+	connecting, cancel := context.WithTimeout(ctx, connectTime)
+	c, err := Dial(connecting, endpoint, secret, *o)
+	cancel()
 	if err != nil {
 		return false, judge(err)
 	}

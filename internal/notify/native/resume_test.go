@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -110,6 +113,36 @@ func TestFollow(t *testing.T) {
 		}
 		if diff := cmp.Diff(numbers(1, n), got); diff != "" {
 			w.Error(diff)
+		}
+	})
+}
+
+// Follow does not wait for ever for a server that takes the connection and says nothing.
+func TestFollowSilence(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		id := w.thread(alice, bob)
+		w.settle()
+		after := decimal(w.Hub.Position())
+		w.sendNumbers(id, 1, 1)
+		silent := true
+		transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if silent {
+				silent = false
+				here, there := net.Pipe()
+				go func() { _, _ = io.Copy(io.Discard, there) }()
+				return here, nil
+			}
+			return w.pipes.dial(ctx, network, address)
+		}}
+		defer transport.CloseIdleConnections()
+		ctx, cancel := context.WithTimeout(w.Context(), 5*time.Minute)
+		defer cancel()
+		token := func(context.Context) (string, error) { return string(bob), nil }
+		heard := errors.New("heard")
+		err := client.Follow(ctx, w.url, token, client.Options{HTTPClient: &http.Client{Transport: transport}, After: after}, func(client.Event) error { return heard })
+		if !errors.Is(err, heard) {
+			w.Error(err)
 		}
 	})
 }
