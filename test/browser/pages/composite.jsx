@@ -14,7 +14,7 @@ window.showChat = async ({ endpoint, user, token, displayName, thread }) => {
   });
   createRoot(document.getElementById("root")).render(
     <div style={{ height: "100vh" }}>
-      <ChatComposite adapter={adapter} options={{ participantPane: true }} />
+      <ChatComposite adapter={adapter} />
     </div>,
   );
 };
