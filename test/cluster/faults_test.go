@@ -38,12 +38,14 @@ func (w *world) faults(d, longest time.Duration) (counts map[string]int) {
 				continue // who lives on shows whether faults leave something behind
 			}
 			hold(w.within(200*time.Millisecond, 3*time.Second))
-			w.t.Logf("%v: %s", time.Since(begin).Round(time.Millisecond), name)
+			at, before := time.Since(begin), w.tally.acknowledged.Load()
 			do[name]()
 			counts[name]++
 			for _, n := range w.cluster.Nodes {
 				n.WaitReady()
 			}
+			w.t.Logf("%v: %s, for %v; %d operations acknowledged", at.Round(time.Millisecond), name,
+				(time.Since(begin) - at).Round(time.Millisecond), w.tally.acknowledged.Load()-before)
 		}
 	}
 	return counts

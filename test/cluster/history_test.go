@@ -21,7 +21,7 @@ func TestHistory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute: not in -short")
 	}
-	lasts, longest := 10*time.Second, 4*time.Second
+	lasts, longest := 15*time.Second, 4*time.Second
 	if text := os.Getenv("CHATD_SOAK"); text != "" {
 		var err error
 		if lasts, err = time.ParseDuration(text); err != nil {

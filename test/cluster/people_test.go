@@ -15,8 +15,11 @@ import (
 	"github.com/chatd/chatd/test/cluster"
 )
 
-// answerTime is more than a request may take whatever happens to the store; a node that was stopped answers later.
-const answerTime = 25 * time.Second
+// How long a client waits: more than a request may take whatever happens to the store, but not for one that is in trouble.
+const (
+	answerTime  = 25 * time.Second
+	troubleTime = 2 * time.Second
+)
 
 // person is a user.
 type person struct{ id, token string }
@@ -63,7 +66,11 @@ func (w *world) exchange(node *cluster.Node, by *person, method, path string, in
 	if err != nil {
 		return 0, nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+	limit := answerTime
+	if node.Trouble()%2 == 1 {
+		limit = troubleTime
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, node.URL()+path, bytes.NewReader(body))
 	if err != nil {
