@@ -47,7 +47,7 @@ func (w *world) readJournal(after int64) *truth {
 }
 
 // checkDeeds compares what clients know with what happened.
-func (w *world) checkDeeds(x *truth) (lost, doubled int) {
+func (w *world) checkDeeds(x *truth) (gone, doubled int) {
 	for _, what := range x.wrong {
 		w.t.Error(what)
 	}
@@ -61,7 +61,7 @@ func (w *world) checkDeeds(x *truth) (lost, doubled int) {
 		case n == 1 && fate == refused:
 			w.t.Errorf("was refused and happened: %s", deed)
 		case n == 0 && fate == done:
-			lost++
+			gone++
 			w.t.Errorf("was acknowledged and is lost: %s", deed)
 		}
 		if id, ok := w.ledger.ids[deed]; ok && n > 0 && id != x.ids[deed] {
@@ -73,11 +73,11 @@ func (w *world) checkDeeds(x *truth) (lost, doubled int) {
 			w.t.Errorf("happened and was not asked for: %s", deed)
 		}
 	}
-	return lost, doubled
+	return gone, doubled
 }
 
 // checkHeard waits until the subscribers have heard all that they are to hear, and compares.
-func (w *world) checkHeard(x *truth) (lost, doubled int) {
+func (w *world) checkHeard(x *truth) (gone, doubled int) {
 	deadline := time.Now().Add(cluster.Patience)
 	for _, s := range w.hearing {
 		due := slices.DeleteFunc(slices.Clone(x.due[s.who.id]), func(m mark) bool { return m.position <= s.after })
@@ -87,11 +87,11 @@ func (w *world) checkHeard(x *truth) (lost, doubled int) {
 			continue
 		}
 		l, d := missing(due, told), missing(told, due)
-		lost, doubled = lost+len(l), doubled+len(d)
+		gone, doubled = gone+len(l), doubled+len(d)
 		w.t.Errorf("%s heard %d events, due are %d; %d are missing: %.200s; %d are too many: %.200s", s.name, len(told), len(due),
 			len(l), fmt.Sprint(l), len(d), fmt.Sprint(d))
 	}
-	return lost, doubled
+	return gone, doubled
 }
 
 // missing are those of all that are not, or not often enough, in others.

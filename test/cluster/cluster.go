@@ -36,7 +36,8 @@ const Patience = 60 * time.Second
 // Cluster is some nodes on one database.
 type Cluster struct {
 	Postgres *pgtest.Server
-	Wire     *Wire // by which the nodes listen to what the others write
+	Store    *Wire // by which the nodes read and write
+	Listen   *Wire // by which they hear what the others write
 	Nodes    []*Node
 }
 
@@ -77,10 +78,10 @@ func lookAtSources(t testing.TB) {
 func Start(t testing.TB, program string, nodes int) *Cluster {
 	t.Helper()
 	c := &Cluster{Postgres: pgtest.Start(t)}
-	c.Wire = openWire(t, c.Postgres.Socket())
+	c.Store, c.Listen = openWire(t, c.Postgres.Socket()), openWire(t, c.Postgres.Socket())
 	for i := range nodes {
 		n := &Node{t: t, name: fmt.Sprintf("node %d", i), program: program, args: []string{
-			"serve", "--store", c.Postgres.URL("postgres"), "--store-listen", c.Wire.URL("postgres"),
+			"serve", "--store", c.Store.URL("postgres"), "--store-listen", c.Listen.URL("postgres"),
 			"--listen", "off", "--http-listen", "127.0.0.1:0", "--trusted-proxies", "127.0.0.1",
 			"--resource-id", Resource, "--log-format", "text", "--config-dir", t.TempDir(),
 		}}

@@ -17,14 +17,15 @@ const (
 	freeze    = "freeze"
 	restart   = "restart of Postgres"
 	crash     = "crash of Postgres"
-	silentCut = "silent cut"
+	silentCut = "silent cut of the listening"
+	lost      = "loss of answers of Postgres"
 )
 
 // faults goes on for a while, at least for one round of all. counts says what was done.
 func (w *world) faults(d, longest time.Duration) (counts map[string]int) {
 	counts = map[string]int{}
 	do := map[string]func(){
-		kill: w.kill, freeze: func() { w.freeze(longest) }, silentCut: func() { w.cluster.Wire.Cut() },
+		kill: w.kill, freeze: func() { w.freeze(longest) }, silentCut: w.cluster.Listen.Cut, lost: w.lose,
 		restart: func() { w.restart(w.cluster.Postgres.Stop) }, crash: func() { w.restart(w.cluster.Postgres.Kill) },
 	}
 	begin := time.Now()
@@ -78,4 +79,11 @@ func (w *world) restart(stop func(testing.TB)) {
 	}
 	hold(w.within(0, 2*time.Second))
 	w.cluster.Postgres.Run(w.t)
+}
+
+// lose has Postgres do what it is asked, and nobody hear of it.
+func (w *world) lose() {
+	w.cluster.Store.Mute()
+	hold(w.within(10*time.Millisecond, 500*time.Millisecond))
+	w.cluster.Store.Close()
 }

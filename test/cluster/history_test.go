@@ -67,7 +67,7 @@ func TestHistory(t *testing.T) {
 	took := time.Since(begin)
 
 	x := w.readJournal(from)
-	lost, doubled := w.checkDeeds(x)
+	gone, doubled := w.checkDeeds(x)
 	unheard, repeated := w.checkHeard(x)
 	w.deafen()
 	w.listeners.Wait()
@@ -77,14 +77,14 @@ func TestHistory(t *testing.T) {
 	t.Logf(`seed %d, %v
 operations %d, acknowledged %d, refused with 503 %d, without an answer %d
 threads %d, events %d, listeners %d
-kills %d, freezes %d, restarts of Postgres %d, crashes of it %d, silent cuts %d
+kills %d, freezes %d, restarts of Postgres %d, crashes of it %d, silent cuts %d, losses of answers %d
 goroutines before %v, after %v
 lost %d, doubled %d; not heard %d, heard again %d`,
 		seed, took.Round(time.Second),
 		w.tally.operations.Load(), w.tally.acknowledged.Load(), w.tally.unavailable.Load(), w.tally.unanswered.Load(),
 		len(x.rooms), x.events, len(w.hearing),
-		counts[kill], counts[freeze], counts[restart], counts[crash], counts[silentCut],
-		idle, after, lost, doubled, unheard, repeated)
+		counts[kill], counts[freeze], counts[restart], counts[crash], counts[silentCut], counts[lost],
+		idle, after, gone, doubled, unheard, repeated)
 }
 
 // beginning is a position before all that is going to happen.

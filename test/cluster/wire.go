@@ -3,13 +3,12 @@
 package cluster
 
 import (
-	"io"
 	"net"
 	"sync"
 	"testing"
 )
 
-// Wire is a TCP way to the socket of a Postgres, which may be cut without a word.
+// Wire is a TCP way to the socket of a Postgres, which may break.
 type Wire struct {
 	listener net.Listener
 	socket   string
@@ -22,7 +21,8 @@ type Wire struct {
 type line struct {
 	near, far net.Conn
 	mu        sync.Mutex
-	dead      bool
+	mute      bool // answers are lost
+	dead      bool // all is lost
 }
 
 func openWire(t testing.TB, socket string) *Wire {
@@ -64,49 +64,53 @@ func (w *Wire) accept() {
 		w.mu.Lock()
 		w.lines = append(w.lines, c)
 		w.mu.Unlock()
-		go c.pump(near, far)
-		go c.pump(far, near)
+		go c.pump(near, far, &c.mute)
+		go c.pump(far, near, &c.dead)
 	}
 }
 
 // Cut lets nothing more through the connections that there are, and closes none of them. New ones work.
-func (w *Wire) Cut() (n int) {
+func (w *Wire) Cut() {
+	w.each(func(c *line) { c.mute, c.dead = true, true })
+}
+
+// Mute loses all answers of Postgres on the connections that there are. What is asked still gets there. Close ends it.
+func (w *Wire) Mute() {
+	w.each(func(c *line) { c.mute = true })
+}
+
+// Close closes all connections that there are.
+func (w *Wire) Close() {
+	w.each((*line).close)
+}
+
+func (w *Wire) each(do func(*line)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.lines {
 		c.mu.Lock()
-		if !c.dead {
-			c.dead = true
-			n++
-		}
+		do(c)
 		c.mu.Unlock()
 	}
-	return n
 }
 
-// pump forwards until an end is closed. What comes to a dead line is lost, its end too.
-func (c *line) pump(to, from net.Conn) {
+// pump forwards in one direction until an end is closed. lost tells what is not to get there, the end of the other side too.
+func (c *line) pump(to, from net.Conn, lost *bool) {
 	buffer := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buffer)
 		c.mu.Lock()
-		dead := c.dead
+		lose := *lost
 		c.mu.Unlock()
-		switch {
-		case dead && err != nil:
-			return
-		case dead:
-			continue
-		case n > 0:
-			if _, werr := to.Write(buffer[:n]); werr != nil {
-				err = io.ErrClosedPipe
+		if n > 0 && !lose {
+			if _, e := to.Write(buffer[:n]); e != nil {
+				err = e
 			}
 		}
 		if err != nil {
-			c.mu.Lock()
-			c.dead = true
-			c.mu.Unlock()
-			c.close()
+			if !lose {
+				c.close()
+			}
 			return
 		}
 	}
