@@ -32,7 +32,8 @@ type config struct {
 	logFormat          string
 	stopDelay          time.Duration
 
-	// Arguments of chatd token and chatd cert.
+	// Arguments of chatd copy, chatd token and chatd cert.
+	from, to string
 	user     string
 	scopes   string
 	minutes  int

@@ -58,6 +58,7 @@ func commands() []command {
 		{"dev", "run a server for development: in memory, own certificate, well-known key (the default)", nil, serve},
 		{"serve", "run a server for hosting: durable store, own keys", nil, serve},
 		{"migrate", "bring the schema of the store up to date, as the servers do at start", nil, migrate},
+		{"copy", "copy all of a store to an empty one, from a file to Postgres or back", copyFlags, copyStore},
 		{"token", "make a user, or a token for one", tokenFlags, token},
 		{"cert", "tell where the CA certificate is and how to trust it", certFlags, cert},
 		{"health", "ask the server of the same settings whether it is ready; exit code 0 or 1", nil, health},

@@ -34,6 +34,11 @@ type words struct {
 	hold     string // ends a SELECT whose rows nobody else may change before the transaction ends
 	announce string // statement that comes before the first event of a transaction: see engine.settled
 	alone    string // statement that lets only one migration of a database run at a time
+
+	// Of a copy; $1 is a table, $2 its column whose numbers are given by the database.
+	columns    string   // query for names and types of columns
+	lastNumber string   // query for the last number given, 0: none was
+	goOn       []string // statements after which numbers come behind $3
 }
 
 var errNoRow = errors.New("no row")

@@ -38,6 +38,10 @@ var postgresWords = &words{
 	hold:     " FOR NO KEY UPDATE",
 	announce: announcePositions,
 	alone:    "SELECT pg_advisory_xact_lock(7162266011)", // any number that nobody else uses
+	columns: `SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
+		WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped`,
+	lastNumber: "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence($1::text, $2::text)::regclass), 0)",
+	goOn:       []string{"SELECT setval(pg_get_serial_sequence($1::text, $2::text)::regclass, $3::bigint)"},
 }
 
 // openPostgres connects to the database of the URL. wake is called when other nodes wrote events.

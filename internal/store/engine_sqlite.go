@@ -136,7 +136,15 @@ func ping(ctx context.Context, db *sql.DB) error {
 
 func (e *sqlite) read() conn { return e.reader }
 
-var sqliteWords = &words{name: "sqlite"}
+var sqliteWords = &words{
+	name:       "sqlite",
+	columns:    "SELECT name, type FROM pragma_table_info($1)",
+	lastNumber: "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = $1 AND $2 <> ''",
+	goOn: []string{
+		"DELETE FROM sqlite_sequence WHERE name = $1 AND $2 <> '' AND $3 > 0",
+		"INSERT INTO sqlite_sequence (name, seq) SELECT $1, $3 WHERE $2 <> ''",
+	},
+}
 
 // settled has no bound: writes are one after the other, so the order of positions is that of commits.
 func (e *sqlite) settled(context.Context) (int64, error) { return endOfTime, nil }

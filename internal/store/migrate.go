@@ -24,11 +24,16 @@ type migration struct {
 // migrate brings the schema up to date: forward only, each file in a transaction of its own with the note that it ran.
 // A database that a newer chatd has written, or a released file that was changed, is refused.
 func migrate(ctx context.Context, e engine, now time.Time) error {
-	all, err := readMigrations(migrations.Files, e.read().words().name)
+	all, err := embedded(e)
 	if err != nil {
 		return err
 	}
 	return applyMigrations(ctx, e, all, now)
+}
+
+// embedded returns the migrations of the engine that this chatd has.
+func embedded(e engine) ([]migration, error) {
+	return readMigrations(migrations.Files, e.read().words().name)
 }
 
 // Schema returns the number of the newest migration that ran.
@@ -67,13 +72,7 @@ const migrationTime = 30 * time.Minute
 
 func applyMigrations(ctx context.Context, e engine, all []migration, now time.Time) error {
 	// Most of the time there is nothing to do, which a user who may not change the schema is to find out too.
-	var there []migration
-	err := e.read().each(ctx, func(r row) error {
-		var m migration
-		err := r.Scan(&m.version, &m.name, &m.checksum)
-		there = append(there, m)
-		return err
-	}, "SELECT version, name, checksum FROM schema_migrations ORDER BY version")
+	there, err := applied(ctx, e)
 	if err == nil && len(there) > 0 {
 		if err := compare(there, all); err != nil || len(there) == len(all) {
 			return err
@@ -96,6 +95,17 @@ func applyMigrations(ctx context.Context, e engine, all []migration, now time.Ti
 		}
 	}
 	return nil
+}
+
+// applied returns the migrations that ran, in order.
+func applied(ctx context.Context, e engine) (there []migration, err error) {
+	err = e.read().each(ctx, func(r row) error {
+		var m migration
+		err := r.Scan(&m.version, &m.name, &m.checksum)
+		there = append(there, m)
+		return err
+	}, "SELECT version, name, checksum FROM schema_migrations ORDER BY version")
+	return there, err
 }
 
 // compare refuses what ran in a database when it is more than we know, or something else.

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+
+	"github.com/chatd/chatd/internal/store"
+)
+
+func copyFlags(f *flag.FlagSet, c *config) {
+	f.StringVar(&c.from, "from", "", "the store to copy, sqlite:PATH or postgres://…; it is not changed")
+	f.StringVar(&c.to, "to", "", "the store to fill, likewise; it has to be empty, and is made where it is a file. A password of Postgres is better kept in the file that PGPASSFILE names, ~/.pgpass")
+}
+
+// copyStore copies a store to another one. What it prints of a table holds once the last line is there.
+func copyStore(ctx context.Context, p *program, cfg *config) error {
+	for _, url := range []struct{ flag, value string }{{"from", cfg.from}, {"to", cfg.to}} {
+		if url.value == "" {
+			return usagef("chatd copy needs --from and --to: sqlite:PATH or postgres://…")
+		}
+		if err := setStore(cfg, url.value); err != nil { // which may have a password, and is not told
+			return usagef("--%s: want %w", url.flag, err)
+		}
+	}
+	var rows int64
+	tables := 0
+	err := store.Copy(ctx, cfg.from, cfg.to, func(c store.Copied) {
+		tables++
+		rows += c.Rows
+		fmt.Fprintf(p.stdout, "%-13s %10d rows  checksum %.6x\n", c.Table, c.Rows, c.Checksum)
+	})
+	if err != nil {
+		return fmt.Errorf("copy: %w", err)
+	}
+	_, err = fmt.Fprintf(p.stdout, "copied: %d tables, %d rows; counts and checksums are equal\n", tables, rows)
+	return err
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What the copy holds is for package store to test; here is what the command says.
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	from, to := "sqlite:"+filepath.Join(dir, "from.db"), "sqlite:"+filepath.Join(dir, "to.db")
+	mint(t, "--store", from)
+	code, stdout, stderr := once(t, noEnv, "copy", "--from", from, "--to", to)
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	if code != exitOK || stderr != "" || lines[len(lines)-1] != "copied: 11 tables, 2 rows; counts and checksums are equal" {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if line := regexp.MustCompile(`(?m)^users +1 rows  checksum [0-9a-f]{12}$`); !line.MatchString(stdout) || len(lines) != 12 {
+		t.Errorf("no line of each table:\n%s", stdout)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"--from", from, "--to", to}, exitFailure, "the target is not empty: table "},
+		{[]string{"--from", filepath.Join("sqlite:"+dir, "none.db"), "--to", to}, exitFailure, "source: store file "},
+		{[]string{"--from", from}, exitUsage, "needs --from and --to"},
+		{[]string{"--from", from, "--to", "memory:"}, exitUsage, "--to: want a store that outlives the process"},
+		{[]string{"--from", "mysql://user:secret@h/db", "--to", to}, exitUsage, "--from: want "},
+		{[]string{"--from", from, "--to", "postgres://user:secret@127.0.0.1:1/db"}, exitFailure, "target: "},
+	} {
+		code, stdout, stderr := once(t, noEnv, append([]string{"copy"}, c.args...)...)
+		if code != c.code || stdout != "" || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "secret@") {
+			t.Errorf("%v: exit code %d, stdout %q, stderr %q", c.args, code, stdout, stderr)
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"os"
+	"strings"
+)
+
+// copied are the tables that a copy takes over, all but two: schema_migrations is the target's own, and leases run out by
+// themselves.
+var copied = []string{
+	"secrets", "signing_keys", "users", "threads", "creations", "participants", "messages", "images", "receipts", "journal", "endpoints",
+}
+
+// counted are the columns whose numbers are never given twice. The target goes on behind the last that the source gave, which
+// may be gone: listeners keep positions of the journal, and what is remembered of a thread goes by its number.
+var counted = map[string]string{"threads": "tk", "journal": "pos"}
+
+// Copied tells of a table that the target has.
+type Copied struct {
+	Table    string
+	Rows     int64
+	Checksum []byte // the same in every engine
+}
+
+// copier is an engine that can be copied from and to.
+type copier interface {
+	engine
+	// snapshot runs do on what the database holds at one moment, however long do takes.
+	snapshot(ctx context.Context, do func(conn) error) error
+	// load runs do in one transaction, beside which nobody writes to the copied tables. Nothing of it stays when do fails.
+	load(ctx context.Context, do func(loader) error) error
+}
+
+// loader is a transaction that tables are filled in.
+type loader interface {
+	conn
+	fill(ctx context.Context, table string, columns []field, rows iter.Seq2[[]any, error]) error
+}
+
+// Copy copies all that a store holds to another one, which has to be empty, and reports each table that it has filled and read
+// back. An error leaves the target empty. The source is read as it is at one moment; what is written to it meanwhile is
+// not copied.
+func Copy(ctx context.Context, from, to string, report func(Copied)) (err error) {
+	source, err := openSource(ctx, from)
+	if err != nil {
+		return fmt.Errorf("source: %w", oneLine(err))
+	}
+	defer func() { err = errors.Join(err, source.close()) }()
+	target, err := openTarget(ctx, to)
+	if err != nil {
+		return fmt.Errorf("target: %w", oneLine(err))
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	err = source.snapshot(ctx, func(out conn) error {
+		return target.engine.(copier).load(ctx, func(in loader) error {
+			return copyAll(ctx, out, in, report)
+		})
+	})
+	if err != nil {
+		return oneLine(err)
+	}
+	return nil
+}
+
+var errMemory = errors.New("memory: ends with the process that has it, want sqlite:PATH or postgres://…")
+
+// openSource opens a store and changes nothing in it, so that what is named by mistake stays what it is.
+func openSource(ctx context.Context, url string) (copier, error) {
+	if url == "memory:" {
+		return nil, errMemory
+	}
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok && path != "" {
+		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil { // it would be made
+			return nil, fmt.Errorf("store file %s: %w", path, reason(err))
+		}
+	}
+	e, err := openEngine(ctx, url, Options{Log: slog.New(slog.DiscardHandler), Listen: NoListen}, func() {})
+	if err != nil {
+		return nil, err
+	}
+	if err := upToDate(ctx, e); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e.(copier), nil
+}
+
+func upToDate(ctx context.Context, e engine) error {
+	known, err := embedded(e)
+	if err != nil {
+		return err
+	}
+	there, err := applied(ctx, e)
+	switch {
+	case err != nil:
+		return fmt.Errorf("it is no store of chatd: %w", err)
+	case len(there) == 0:
+		return errors.New("it is no store of chatd: it has no schema")
+	case len(there) < len(known):
+		return fmt.Errorf("it has schema %d, want %d: run chatd migrate on it first", len(there), len(known))
+	}
+	return compare(there, known)
+}
+
+func openTarget(ctx context.Context, url string) (*DB, error) {
+	if url == "memory:" {
+		return nil, errMemory
+	}
+	return Open(ctx, url, Options{Listen: NoListen})
+}
+
+func copyAll(ctx context.Context, from conn, to loader, report func(Copied)) error {
+	for _, table := range copied {
+		var n int
+		if err := to.one(ctx, []any{&n}, "SELECT count(*) FROM (SELECT 1 FROM "+table+" LIMIT 1) AS t"); err != nil {
+			return fmt.Errorf("target: table %s: %w", table, err)
+		}
+		if n > 0 {
+			return fmt.Errorf("the target is not empty: table %s has rows. A copy wants a store that no server has used", table)
+		}
+	}
+	for _, table := range copied {
+		done, err := copyTable(ctx, from, to, table)
+		if err != nil {
+			return fmt.Errorf("table %s: %w", table, err)
+		}
+		report(done)
+	}
+	return nil
+}
+
+func copyTable(ctx context.Context, from conn, to loader, table string) (Copied, error) {
+	out, err := fieldsOf(ctx, from, table)
+	if err != nil {
+		return Copied{}, err
+	}
+	in, err := fieldsOf(ctx, to, table)
+	if err != nil {
+		return Copied{}, err
+	}
+	if names(out) != names(in) {
+		return Copied{}, fmt.Errorf("the source has columns %s, the target %s", names(out), names(in))
+	}
+	var sent tally
+	if err := to.fill(ctx, table, in, rowsFor(in, readRows(ctx, from, table, out, &sent))); err != nil {
+		return Copied{}, err
+	}
+	var kept tally
+	for _, err := range readRows(ctx, to, table, in, &kept) {
+		if err != nil {
+			return Copied{}, fmt.Errorf("read back: %w", err)
+		}
+	}
+	if kept != sent {
+		return Copied{}, fmt.Errorf("the target has %s, the source %s: nothing was copied", &kept, &sent)
+	}
+	if column := counted[table]; column != "" {
+		if err := goOn(ctx, from, to, table, column); err != nil {
+			return Copied{}, err
+		}
+	}
+	return Copied{table, kept.rows, kept.sum[:]}, nil
+}
+
+// readRows reads a table as plain values and counts what it reads.
+func readRows(ctx context.Context, c conn, table string, columns []field, count *tally) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		err := c.each(ctx, func(r row) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			values, err := scanPlain(r, columns)
+			if err != nil {
+				return err
+			}
+			count.add(values)
+			if !yield(values, nil) {
+				return errEnough
+			}
+			return nil
+		}, "SELECT "+names(columns)+" FROM "+table)
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(nil, err)
+		}
+	}
+}
+
+var errEnough = errors.New("no more rows are wanted")
+
+// rowsFor makes plain values what the columns take.
+func rowsFor(columns []field, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		for values, err := range rows {
+			for i := range values {
+				if err == nil {
+					values[i], err = columns[i].take(values[i])
+				}
+			}
+			if !yield(values, err) {
+				return
+			}
+		}
+	}
+}
+
+// goOn lets the target give numbers behind those that the source gave.
+func goOn(ctx context.Context, from conn, to loader, table, column string) error {
+	var given, largest int64
+	if err := from.one(ctx, []any{&given}, from.words().lastNumber, table, column); err != nil {
+		return err
+	}
+	if err := to.one(ctx, []any{&largest}, "SELECT coalesce(max("+column+"), 0) FROM "+table); err != nil {
+		return err
+	}
+	last := max(given, largest) // which differ where rows were removed, or put back by other means
+	if last == 0 {
+		return nil
+	}
+	for _, sql := range to.words().goOn {
+		if _, err := to.exec(ctx, sql, table, column, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+func (e *postgres) snapshot(ctx context.Context, do func(conn) error) error {
+	return e.atLength(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", func(tx *postgresTx) error { return do(tx) })
+}
+
+func (e *postgres) load(ctx context.Context, do func(loader) error) error {
+	return e.atLength(ctx, begin, func(tx *postgresTx) error {
+		tx.queue("LOCK TABLE " + strings.Join(copied, ", ") + " IN EXCLUSIVE MODE")
+		return do(tx)
+	})
+}
+
+// atLength runs a transaction once, without the limits that transact has.
+func (e *postgres) atLength(ctx context.Context, begin string, do func(*postgresTx) error) error {
+	c, err := e.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release() // which closes a connection that is still in a transaction
+	tx := &postgresTx{ctx: ctx, on: c.Conn()}
+	tx.queue(begin)
+	tx.queue("SELECT set_config('idle_in_transaction_session_timeout', '0', true), set_config('statement_timeout', '0', true), set_config('lock_timeout', '5s', true)")
+	if err = do(tx); err == nil {
+		tx.queue("COMMIT")
+		err = tx.flush()
+	}
+	if err != nil && !tx.on.IsClosed() && tx.on.PgConn().TxStatus() != 'I' {
+		_, undo := tx.on.Exec(ctx, "ROLLBACK")
+		err = errors.Join(err, undo)
+	}
+	return err
+}
+
+func (t *postgresTx) fill(ctx context.Context, table string, columns []field, rows iter.Seq2[[]any, error]) error {
+	if t.queued != nil {
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = c.name
+	}
+	next, stop := iter.Pull2(rows)
+	defer stop()
+	var broken error // the server is told of it, and says only that it was
+	_, err := t.on.CopyFrom(ctx, pgx.Identifier{table}, list, pgx.CopyFromFunc(func() ([]any, error) {
+		values, err, more := next()
+		if !more {
+			return nil, nil
+		}
+		broken = err
+		return values, err
+	}))
+	if broken != nil {
+		return broken
+	}
+	return explain(t.on, err)
+}

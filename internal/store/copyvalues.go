@@ -1,0 +1,117 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// field is a column of a table, as its engine types it.
+type field struct {
+	name, kind string
+}
+
+// fieldsOf asks the database for the columns, so that a copy leaves out none that a migration brought. They are in the order
+// of their names, which all engines share.
+func fieldsOf(ctx context.Context, c conn, table string) ([]field, error) {
+	var out []field
+	err := c.each(ctx, func(r row) error {
+		var col field
+		err := r.Scan(&col.name, &col.kind)
+		col.kind = strings.ToLower(col.kind)
+		out = append(out, col)
+		return err
+	}, c.words().columns, table)
+	slices.SortFunc(out, func(a, b field) int { return cmp.Compare(a.name, b.name) })
+	return out, err
+}
+
+// names are those of the columns, as a statement lists them.
+func names(columns []field) string {
+	var list []string
+	for _, c := range columns {
+		list = append(list, c.name)
+	}
+	return strings.Join(list, ", ")
+}
+
+// scanPlain reads a row as values that are the same in all engines: numbers and truth as int64, text and bytes as string.
+func scanPlain(r row, columns []field) ([]any, error) {
+	values := make([]any, len(columns))
+	dest := make([]any, len(columns))
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	if err := r.Scan(dest...); err != nil {
+		return nil, err
+	}
+	for i, v := range values {
+		switch v := v.(type) {
+		case int64, string:
+		case int32:
+			values[i] = int64(v)
+		case bool:
+			values[i] = int64(0)
+			if v {
+				values[i] = int64(1)
+			}
+		case []byte:
+			values[i] = string(v)
+		default:
+			return nil, fmt.Errorf("column %s holds a %T", columns[i].name, v)
+		}
+	}
+	return values, nil
+}
+
+// take makes a plain value what the column takes.
+func (c field) take(plain any) (any, error) {
+	n, isNumber := plain.(int64)
+	text, isText := plain.(string)
+	switch {
+	case isNumber && (c.kind == "bigint" || c.kind == "integer"):
+		return n, nil
+	case isNumber && c.kind == "boolean":
+		return n != 0, nil
+	case isText && c.kind == "text":
+		return text, nil
+	case isText && (c.kind == "bytea" || c.kind == "blob"):
+		return []byte(text), nil
+	default:
+		return nil, fmt.Errorf("column %s is %s, which cannot keep a %T", c.name, c.kind, plain)
+	}
+}
+
+// tally counts rows, whatever their order. The sum is that of the hashes of the rows, of which no two are equal.
+type tally struct {
+	rows int64
+	sum  [sha256.Size]byte
+}
+
+func (t *tally) add(plain []any) {
+	h := sha256.New()
+	var number [9]byte // with what tells numbers from the lengths of texts
+	for _, v := range plain {
+		switch v := v.(type) {
+		case int64:
+			number[0] = 'n'
+			binary.BigEndian.PutUint64(number[1:], uint64(v))
+			h.Write(number[:])
+		case string:
+			number[0] = 's'
+			binary.BigEndian.PutUint64(number[1:], uint64(len(v)))
+			h.Write(number[:])
+			h.Write([]byte(v))
+		}
+	}
+	t.rows++
+	for i, b := range h.Sum(nil) {
+		t.sum[i] ^= b
+	}
+}
+
+func (t *tally) String() string { return fmt.Sprintf("%d rows of checksum %.6x", t.rows, t.sum) }
