@@ -103,7 +103,7 @@ export class Page {
 
   /** Waits until the SDK has been refused as often as it takes to give up, and asserts that it did. */
   async givesUp() {
-    await eventually("the SDK is refused", () => this.refusals >= patience, { within: 20_000 });
+    await eventually("the SDK is refused", () => this.refusals >= patience, { within: 60_000 });
     await never("the SDK tries on", () => this.refusals > patience || this.links.some(({ isOpen }) => isOpen));
   }
 

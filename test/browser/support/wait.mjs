@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 const every = 25;
 
 /** Calls probe until it returns something true, and returns that. Fails after the time with what probe saw last. */
-export async function eventually(what, probe, { within = 15_000, describe } = {}) {
+export async function eventually(what, probe, { within = 30_000, describe } = {}) {
   const end = Date.now() + within;
   for (;;) {
     const result = await probe();
