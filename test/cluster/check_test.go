@@ -46,13 +46,16 @@ func (w *world) readJournal(after int64) *truth {
 	return x
 }
 
-// checkDeeds compares what clients know with what happened.
-func (w *world) checkDeeds(x *truth) (gone, doubled int) {
+// checkDeeds compares what clients know with what happened. happened are those of the deeds left open that did.
+func (w *world) checkDeeds(x *truth) (gone, doubled, left, happened int) {
 	for _, what := range x.wrong {
 		w.t.Error(what)
 	}
 	for deed, fate := range w.ledger.fates {
 		n := x.deeds[deed]
+		if fate == open {
+			left, happened = left+1, happened+min(n, 1)
+		}
 		switch {
 		case strings.HasPrefix(deed, "read ") && x.rooms[strings.Fields(deed)[1]].most > receiptsUpTo:
 		case n > 1:
@@ -73,7 +76,7 @@ func (w *world) checkDeeds(x *truth) (gone, doubled int) {
 			w.t.Errorf("happened and was not asked for: %s", deed)
 		}
 	}
-	return gone, doubled
+	return gone, doubled, left, happened
 }
 
 // checkHeard waits until the subscribers have heard all that they are to hear, and compares.

@@ -67,7 +67,7 @@ func TestHistory(t *testing.T) {
 	took := time.Since(begin)
 
 	x := w.readJournal(from)
-	gone, doubled := w.checkDeeds(x)
+	gone, doubled, left, happened := w.checkDeeds(x)
 	unheard, repeated := w.checkHeard(x)
 	w.deafen()
 	w.listeners.Wait()
@@ -76,12 +76,13 @@ func TestHistory(t *testing.T) {
 	after := w.checkGoroutines(idle)
 	t.Logf(`seed %d, %v
 operations %d, acknowledged %d, refused with 503 %d, without an answer %d
+left open %d, of which %d happened
 threads %d, events %d, listeners %d
 kills %d, freezes %d, restarts of Postgres %d, crashes of it %d, silent cuts %d, losses of answers %d
 goroutines before %v, after %v
 lost %d, doubled %d; not heard %d, heard again %d`,
 		seed, took.Round(time.Second),
-		w.tally.operations.Load(), w.tally.acknowledged.Load(), w.tally.unavailable.Load(), w.tally.unanswered.Load(),
+		w.tally.operations.Load(), w.tally.acknowledged.Load(), w.tally.unavailable.Load(), w.tally.unanswered.Load(), left, happened,
 		len(x.rooms), x.events, len(w.hearing),
 		counts[kill], counts[freeze], counts[restart], counts[crash], counts[silentCut], counts[lost],
 		idle, after, gone, doubled, unheard, repeated)
