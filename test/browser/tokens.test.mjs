@@ -87,7 +87,8 @@ browser.scenario("tokens are revoked and the page has no other", async (desk) =>
 });
 
 browser.scenario("a user is deleted", async (desk) => {
-  const { ben, client, page } = await begin(desk, { kind: "fixed" });
+  const { ben, client, page, send } = await begin(desk, { kind: "fixed" });
+  await client.receives([await send("before")]); // registered: the SDK counts a refused registration among those it bears
   await shared.identities.deleteUser(ben.user);
   await client.disconnected(1, { within: 2_000 });
   await page.givesUp();
