@@ -239,7 +239,7 @@ func (db *DB) deletedBefore(ctx context.Context, before chat.Time, limit int) ([
 			err := r.Scan(&t.Key, &t.Seq)
 			out = append(out, t)
 			return err
-		}, "SELECT tk, seq FROM threads WHERE deleted_on > 0 AND deleted_on < $1 ORDER BY deleted_on LIMIT $2", int64(before), limit)
+		}, "SELECT tk, seq FROM threads WHERE deleted_on > 0 AND deleted_on < $1 ORDER BY deleted_on LIMIT $2 + 0", int64(before), limit)
 	})
 	return out, err
 }

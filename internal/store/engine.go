@@ -11,7 +11,8 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// conn runs statements, on their own or inside a transaction. SQL uses $1 parameters.
+// conn runs statements, on their own or inside a transaction. SQL uses $1 parameters. A limit is $1 + 0: SQLite looks at the
+// value of a bare one when it plans, and so would plan the statement again for each call.
 type conn interface {
 	// exec runs a statement and returns how many rows it changed.
 	exec(ctx context.Context, sql string, args ...any) (int64, error)

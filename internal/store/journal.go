@@ -97,7 +97,7 @@ func (db *DB) After(ctx context.Context, position int64, limit int) ([]chat.Even
 			out = append(out, e)
 			return err
 		}, `SELECT pos, tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body
-			FROM journal WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3`, position, settled, limit)
+			FROM journal WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3 + 0`, position, settled, limit)
 	})
 	if n := len(out); err == nil && n > 0 {
 		db.raiseSeen(out[n-1].Position)

@@ -71,7 +71,7 @@ func present(ctx context.Context, c conn, thread int64, skip, limit int) ([]chat
 		p, err := scanParticipant(r)
 		out = append(out, p)
 		return err
-	}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND gone = 0 ORDER BY joined, place LIMIT $2 OFFSET $3", thread, limit, skip)
+	}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND gone = 0 ORDER BY joined, place LIMIT $2 + 0 OFFSET $3", thread, limit, skip)
 	return out, err
 }
 
@@ -149,7 +149,7 @@ func (db *DB) Messages(ctx context.Context, thread int64, q chat.MessageQuery) (
 			m, err := scanMessage(r)
 			out = append(out, m)
 			return err
-		}, "SELECT "+messageColumns+" FROM messages WHERE tk = $1 AND id >= $2 AND id <= $3 ORDER BY id DESC LIMIT $4",
+		}, "SELECT "+messageColumns+" FROM messages WHERE tk = $1 AND id >= $2 AND id <= $3 ORDER BY id DESC LIMIT $4 + 0",
 			thread, int64(q.From), last, q.Limit)
 	})
 	return out, err
@@ -169,7 +169,7 @@ func (db *DB) Receipts(ctx context.Context, thread int64, skip, limit int) ([]ch
 			receipt, err := scanReceipt(r)
 			out = append(out, receipt)
 			return err
-		}, "SELECT user_id, message_id, read_on FROM receipts WHERE tk = $1 ORDER BY read_on, user_id LIMIT $2 OFFSET $3", thread, limit, skip)
+		}, "SELECT user_id, message_id, read_on FROM receipts WHERE tk = $1 ORDER BY read_on, user_id LIMIT $2 + 0 OFFSET $3", thread, limit, skip)
 	})
 	return out, err
 }
@@ -189,7 +189,7 @@ func (db *DB) ThreadsOf(ctx context.Context, user chat.Identity, q chat.ThreadQu
 			return err
 		}, `SELECT tk, id, topic, deleted_on, last_on FROM threads
 			WHERE tk IN (SELECT tk FROM participants WHERE user_id = $1) AND last_on >= $2 AND (last_on, tk) < ($3, $4)
-			ORDER BY last_on DESC, tk DESC LIMIT $5`,
+			ORDER BY last_on DESC, tk DESC LIMIT $5 + 0`,
 			string(user), int64(q.Since), int64(last.LastOn), last.Key, q.Limit)
 	})
 	return out, err
@@ -204,7 +204,7 @@ func (db *DB) Expired(ctx context.Context, now chat.Time, limit int) ([]chat.Thr
 			err := r.Scan(&id)
 			out = append(out, id)
 			return err
-		}, "SELECT id FROM threads WHERE expires_on > 0 AND deleted_on = 0 AND expires_on <= $1 ORDER BY expires_on LIMIT $2", int64(now), limit)
+		}, "SELECT id FROM threads WHERE expires_on > 0 AND deleted_on = 0 AND expires_on <= $1 ORDER BY expires_on LIMIT $2 + 0", int64(now), limit)
 	})
 	return out, err
 }
