@@ -33,7 +33,11 @@ func (r ready) announce(ctx context.Context, p *program, identities *auth.Identi
 	if err != nil {
 		return err
 	}
-	token, err := identities.Issue(ctx, user, []auth.Scope{auth.ScopeChat}, 24*time.Hour)
+	generation, err := r.cfg.generation()
+	if err != nil {
+		return err
+	}
+	token, err := identities.Issue(ctx, user, []auth.Scope{auth.ScopeChat}, 24*time.Hour, generation)
 	if err != nil {
 		return err
 	}

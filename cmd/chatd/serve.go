@@ -117,7 +117,15 @@ func openCore(ctx context.Context, cfg *config, o store.Options) (*core, error) 
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	identities := auth.NewIdentities(cfg.resourceID, keys, db, now)
+	var generations []auth.Generation
+	for _, key := range cfg.keys() {
+		g, err := auth.GenerationOf(key)
+		if err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+		generations = append(generations, g)
+	}
+	identities := auth.NewIdentities(cfg.resourceID, keys, db, now, generations...)
 	return &core{db: db, keys: keys, identities: identities, chat: chat.NewService(db, now)}, nil
 }
 

@@ -68,46 +68,49 @@ func decodeKey(text string) ([]byte, error) {
 	return key, nil
 }
 
-// Verify checks that the request, with the given body, was signed with one of the keys within MaxSkew of now.
-// Otherwise its error is of kind Unauthorized with code Denied.
+// Verify checks that the request, with the given body, was signed with one of the keys within MaxSkew of now, and returns
+// which. Otherwise its error is of kind Unauthorized with code Denied.
 //
 // SDKs do not agree on what they sign, so the signature may be that of any of the texts of signedTexts.
-func (a *AccessKeys) Verify(r *http.Request, body []byte, now time.Time) error {
+func (a *AccessKeys) Verify(r *http.Request, body []byte, now time.Time) (Generation, error) {
 	authorization := r.Header.Get("Authorization")
 	dateHeader, signature, err := parseAuthorization(authorization)
 	if err != nil {
-		return err
+		return "", err
 	}
 	date := r.Header.Get(dateHeader)
 	if len(authorization)+len(date)+len(r.Method)+len(r.RequestURI)+len(r.Host) > maxSignedBytes {
-		return errDenied("request line, host and headers are too long")
+		return "", errDenied("request line, host and headers are too long")
 	}
 	if err := checkDate(date, now); err != nil {
-		return err
+		return "", err
 	}
 	hash := contentHash(body)
 	if r.Header.Get(hashHeader) != hash {
-		return errContentHash()
+		return "", errContentHash()
 	}
-	if !a.signed(signedTexts(r, date, hash, a.hosts), signature) {
-		return errDenied("no access key gives the signature of this method, path, query and host")
+	key := a.signer(signedTexts(r, date, hash, a.hosts), signature)
+	if key == nil {
+		return "", errDenied("no access key gives the signature of this method, path, query and host")
 	}
-	return nil
+	return generationOf(key), nil
 }
 
-// signed reports whether one of the keys gives the signature for one of the texts. The time that it takes tells which
-// text that was, which the client knows, and not which key.
-func (a *AccessKeys) signed(texts iter.Seq[string], signature []byte) bool {
+// signer returns the key that gives the signature for one of the texts, or nil. The time that it takes tells which text that
+// was, which the client knows, and not which key.
+func (a *AccessKeys) signer(texts iter.Seq[string], signature []byte) []byte {
 	for text := range texts {
-		found := false
+		var found []byte
 		for _, key := range a.keys {
-			found = hmac.Equal(sign(key, text), signature) || found
+			if hmac.Equal(sign(key, text), signature) {
+				found = key
+			}
 		}
-		if found {
-			return true
+		if found != nil {
+			return found
 		}
 	}
-	return false
+	return nil
 }
 
 func sign(key []byte, text string) []byte {

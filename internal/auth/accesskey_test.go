@@ -121,7 +121,7 @@ func TestVerifyAcceptsEachSDK(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if err := accessKeys(t).Verify(tt.request(t), []byte(body), signedOn); err != nil {
+			if _, err := accessKeys(t).Verify(tt.request(t), []byte(body), signedOn); err != nil {
 				t.Error(err)
 			}
 		})
@@ -135,12 +135,12 @@ func TestVerifyBehindProxy(t *testing.T) {
 		"chat.example.com", "chat.example.com/", "chat.example.com:8443", "chat.example.com:8443:8443", "10.0.0.7:80", "10.0.0.7",
 	} {
 		s := signing{sentHost: "10.0.0.7:80", signedHost: signed}
-		if err := keys.Verify(s.request(t), []byte(body), signedOn); err != nil {
+		if _, err := keys.Verify(s.request(t), []byte(body), signedOn); err != nil {
 			t.Errorf("signed for %s: %v", signed, err)
 		}
 	}
 	s := signing{sentHost: "10.0.0.7:80", signedHost: "other.example.com"}
-	if err := keys.Verify(s.request(t), []byte(body), signedOn); chat.KindOf(err) != chat.Unauthorized {
+	if _, err := keys.Verify(s.request(t), []byte(body), signedOn); chat.KindOf(err) != chat.Unauthorized {
 		t.Errorf("signed for another host: error %v, want Unauthorized", err)
 	}
 }
@@ -166,7 +166,8 @@ func TestVerifyRefusesWhatIsNotSigned(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			sameError(t, accessKeys(t).Verify(tt.request(t), []byte(body), signedOn), denied)
+			_, err := accessKeys(t).Verify(tt.request(t), []byte(body), signedOn)
+			sameError(t, err, denied)
 		})
 	}
 }
@@ -184,7 +185,8 @@ func TestVerifyRefusesOtherBody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sameAnswer(t, accessKeys(t).Verify(r, []byte(body), signedOn), want)
+			_, err := accessKeys(t).Verify(r, []byte(body), signedOn)
+			sameAnswer(t, err, want)
 		})
 	}
 }
@@ -193,7 +195,8 @@ func TestVerifyHashesMissingBodyAsEmpty(t *testing.T) {
 	t.Parallel()
 	empty := "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 	r := signing{signedContentHash: empty}.request(t)
-	noError(t, accessKeys(t).Verify(r, nil, signedOn))
+	_, err := accessKeys(t).Verify(r, nil, signedOn)
+	noError(t, err)
 }
 
 func TestVerifyDate(t *testing.T) {
@@ -217,7 +220,7 @@ func TestVerifyDate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			err := accessKeys(t).Verify(signing{date: tt.date}.request(t), []byte(body), signedOn.Add(tt.offset))
+			_, err := accessKeys(t).Verify(signing{date: tt.date}.request(t), []byte(body), signedOn.Add(tt.offset))
 			if tt.reason == "" {
 				noError(t, err)
 				return
@@ -252,7 +255,8 @@ func TestVerifyHeaders(t *testing.T) {
 			t.Parallel()
 			r := signing{}.request(t)
 			r.Header.Set("Authorization", tt.header)
-			sameError(t, accessKeys(t).Verify(r, []byte(body), signedOn), errDenied("%s", tt.reason).(*chat.Error))
+			_, err := accessKeys(t).Verify(r, []byte(body), signedOn)
+			sameError(t, err, errDenied("%s", tt.reason).(*chat.Error))
 		})
 	}
 }
@@ -268,7 +272,8 @@ func TestVerifyRefusesAbsurdSizes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sameError(t, accessKeys(t).Verify(s.request(t), []byte(body), signedOn), want)
+			_, err := accessKeys(t).Verify(s.request(t), []byte(body), signedOn)
+			sameError(t, err, want)
 		})
 	}
 }
@@ -305,7 +310,7 @@ func TestSignOverTheWire(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var got bytes.Buffer
 		_, _ = got.ReadFrom(r.Body)
-		if err := keys.Verify(r, got.Bytes(), signedOn); err != nil {
+		if _, err := keys.Verify(r, got.Bytes(), signedOn); err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 		}
 	}))
@@ -349,15 +354,15 @@ func FuzzSignedRequest(f *testing.F) {
 		if err != nil || r.Host != sent.URL.Host { // Go cleans hosts that cannot be
 			return
 		}
-		if err := keys.Verify(r, []byte(content), signedOn); err != nil && len(url) < maxSignedBytes/2 {
+		if _, err := keys.Verify(r, []byte(content), signedOn); err != nil && len(url) < maxSignedBytes/2 {
 			t.Errorf("%s %s signed and refused: %v", method, url, err)
 		}
-		if err := keys.Verify(r, []byte(content+"x"), signedOn); err == nil {
+		if _, err := keys.Verify(r, []byte(content+"x"), signedOn); err == nil {
 			t.Error("accepted with another body")
 		}
 		r.Header.Set("Authorization", authorization)
 		r.Host = host
-		if err := keys.Verify(r, []byte(content), signedOn); chat.KindOf(err) != chat.Unauthorized {
+		if _, err := keys.Verify(r, []byte(content), signedOn); chat.KindOf(err) != chat.Unauthorized {
 			t.Errorf("error %v without a signature, want Unauthorized", err)
 		}
 	})
@@ -373,7 +378,7 @@ func BenchmarkVerify(b *testing.B) {
 	for name, r := range map[string]*http.Request{"signed": signed, "refused": refused} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				_ = keys.Verify(r, []byte(body), signedOn)
+				_, _ = keys.Verify(r, []byte(body), signedOn)
 			}
 		})
 	}

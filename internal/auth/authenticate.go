@@ -44,10 +44,14 @@ func (s *Identities) verify(raw string, now chat.Time) (verified, error) {
 		return token, nil
 	}
 	var c claims
-	if _, err := s.parser.ParseWithClaims(raw, &c, s.keys.find); err != nil {
+	parsed, err := s.parser.ParseWithClaims(raw, &c, s.keys.find)
+	if err != nil {
 		return verified{}, whyRefused(err)
 	}
-	token, err := c.read(s.resource)
+	if err := s.checkGeneration(parsed); err != nil {
+		return verified{}, err
+	}
+	token, err = c.read(s.resource)
 	if err != nil {
 		return verified{}, err
 	}

@@ -30,7 +30,7 @@ func genuine(tb testing.TB, change func(*claims)) string {
 	iat := seconds(start)
 	c := newClaims(resource, user1, []Scope{ScopeChat}, iat, iat+3600)
 	change(&c)
-	raw, err := keySet(tb, testKey(oneDER(), "1")).sign(c)
+	raw, err := keySet(tb, testKey(oneDER(), "1")).sign(c, "")
 	noError(tb, err)
 	return raw
 }
@@ -186,7 +186,7 @@ func TestIdentitiesConcurrently(t *testing.T) {
 	for range 8 {
 		work.Go(func() {
 			for range 5 {
-				mine, err := b.Issue(t.Context(), id, []Scope{ScopeChat}, time.Hour)
+				mine, err := b.Issue(t.Context(), id, []Scope{ScopeChat}, time.Hour, "")
 				if err != nil {
 					t.Error(err)
 				}

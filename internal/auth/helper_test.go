@@ -191,7 +191,7 @@ func (b *bench) create() chat.Identity {
 
 func (b *bench) issue(id chat.Identity, scopes ...Scope) Token {
 	b.Helper()
-	token, err := b.Issue(b.Context(), id, scopes, 24*time.Hour)
+	token, err := b.Issue(b.Context(), id, scopes, 24*time.Hour, "")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -60,20 +60,26 @@ type Identities struct {
 	store    UserStore
 	now      func() chat.Time
 	parser   *jwt.Parser
-	tokens   *cache[[sha256.Size]byte, verified] // by the hash of the token
-	users    *cache[chat.Identity, User]
+
+	generations []Generation // of the access keys
+
+	tokens *cache[[sha256.Size]byte, verified] // by the hash of the token
+	users  *cache[chat.Identity, User]
 }
 
-// NewIdentities returns the users of the resource, which is a GUID.
-func NewIdentities(resource string, keys *KeySet, users UserStore, now func() chat.Time) *Identities {
+// NewIdentities returns the users of the resource, which is a GUID and has the access keys of these generations.
+func NewIdentities(resource string, keys *KeySet, users UserStore, now func() chat.Time, generations ...Generation) *Identities {
 	return &Identities{
 		resource: resource,
 		keys:     keys,
 		store:    users,
 		now:      now,
 		parser:   newParser(now),
-		tokens:   newCache[[sha256.Size]byte, verified](cacheLimit),
-		users:    newCache[chat.Identity, User](cacheLimit),
+
+		generations: generations,
+
+		tokens: newCache[[sha256.Size]byte, verified](cacheLimit),
+		users:  newCache[chat.Identity, User](cacheLimit),
 	}
 }
 
@@ -105,13 +111,16 @@ func (s *Identities) Get(ctx context.Context, id chat.Identity) (User, error) {
 	return s.owned(ctx, id)
 }
 
-// Issue makes a token for the identity. The lifetime counts in whole seconds.
+// Issue makes a token for the identity, which ends with the access key of the generation if there is one. The lifetime counts
+// in whole seconds.
 // An identity that is not one of the resource's living users is refused with code IdentityNotOwned.
 //
 // Whether a token is revoked is told by its iat, which has seconds only: all tokens issued up to and in the second of
 // a revocation are. A token issued after the revocation in the same second gets the next second as its iat, so
 // that it works at once as it does with the service (identity model page of the ACS documentation).
-func (s *Identities) Issue(ctx context.Context, id chat.Identity, scopes []Scope, lifetime time.Duration) (Token, error) {
+func (s *Identities) Issue(
+	ctx context.Context, id chat.Identity, scopes []Scope, lifetime time.Duration, key Generation,
+) (Token, error) {
 	user, err := s.owned(ctx, id)
 	if err != nil {
 		return Token{}, err
@@ -125,7 +134,7 @@ func (s *Identities) Issue(ctx context.Context, id chat.Identity, scopes []Scope
 	if err := s.store.NoteToken(ctx, id, now); err != nil {
 		return Token{}, err
 	}
-	value, err := s.keys.sign(newClaims(s.resource, id, scopes, iat, exp))
+	value, err := s.keys.sign(newClaims(s.resource, id, scopes, iat, exp), key)
 	if err != nil {
 		return Token{}, fmt.Errorf("sign token: %w", err)
 	}

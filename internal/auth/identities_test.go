@@ -28,7 +28,7 @@ func TestIssueClaims(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	id := b.create()
-	token, err := b.Issue(t.Context(), id, []Scope{ScopeVoIP, ScopeChat}, 90*time.Minute)
+	token, err := b.Issue(t.Context(), id, []Scope{ScopeVoIP, ScopeChat}, 90*time.Minute, "")
 	noError(t, err)
 
 	iat := int64(start) / 1000
@@ -174,7 +174,7 @@ func TestNotOwned(t *testing.T) {
 	}
 	calls := map[string]func(chat.Identity) error{
 		"issue": func(id chat.Identity) error {
-			_, err := b.Issue(t.Context(), id, []Scope{ScopeChat}, time.Hour)
+			_, err := b.Issue(t.Context(), id, []Scope{ScopeChat}, time.Hour, "")
 			return err
 		},
 		"revoke": func(id chat.Identity) error { return b.Revoke(t.Context(), id) },
@@ -231,7 +231,7 @@ func TestStoreErrorsStayWhatTheyAre(t *testing.T) {
 	b.memory.fail = down
 
 	_, create := b.Create(t.Context())
-	_, issue := b.Issue(t.Context(), id, []Scope{ScopeChat}, time.Hour)
+	_, issue := b.Issue(t.Context(), id, []Scope{ScopeChat}, time.Hour, "")
 	_, authenticate := b.Authenticate(t.Context(), token)
 	for name, err := range map[string]error{
 		"create": create, "issue": issue, "authenticate": authenticate,
@@ -280,7 +280,7 @@ func TestRevokeBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := b.Issue(ctx, id, []Scope{ScopeChat}, time.Hour)
+	token, err := b.Issue(ctx, id, []Scope{ScopeChat}, time.Hour, "")
 	if err != nil {
 		t.Fatal(err)
 	}

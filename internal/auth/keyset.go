@@ -142,10 +142,13 @@ func marshalJWKS(keys []SigningKey, public map[string]*rsa.PublicKey) ([]byte, e
 // JWKS returns the public keys as a JSON Web Key Set (RFC 7517), for those who verify tokens themselves.
 func (s *KeySet) JWKS() []byte { return slices.Clone(s.jwks) }
 
-// sign returns the claims as a signed token.
-func (s *KeySet) sign(c claims) (string, error) {
+// sign returns the claims as a signed token of a generation, if there is one.
+func (s *KeySet) sign(c claims, key Generation) (string, error) {
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, c)
 	token.Header["kid"] = s.id
+	if key != "" {
+		token.Header[generationHeader] = key
+	}
 	return token.SignedString(s.key)
 }
 

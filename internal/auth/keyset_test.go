@@ -127,7 +127,7 @@ func TestKeySetSignsWithOldestAndVerifiesAll(t *testing.T) {
 	oldest, newest := testKey(oneDER(), "1"), testKey(otherDER(), "2")
 	both, second := keySet(t, oldest, newest), keySet(t, newest)
 	for name, s := range map[string]*KeySet{"1": both, "2": second} {
-		raw, err := s.sign(newClaims(resource, user1, []Scope{ScopeChat}, 1, 2))
+		raw, err := s.sign(newClaims(resource, user1, []Scope{ScopeChat}, 1, 2), "")
 		noError(t, err)
 		public := jwksKeys(t, both.JWKS())
 		token, _, err := jwt.NewParser().ParseUnverified(raw, &claims{})

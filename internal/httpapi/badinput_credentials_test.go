@@ -93,7 +93,7 @@ func TestBadTokens(t *testing.T) {
 	revoked := b.user()
 	b.owner().post("/identities/"+revoked.id+"/:revokeAccessTokens", "").empty(http.StatusNoContent)
 	other := auth.NewIdentities(otherResource, b.keys, b.db, b.clock.now)
-	foreign := must(other.Issue(t.Context(), must(other.Create(t.Context()))(t), []auth.Scope{auth.ScopeChat}, time.Hour))(t).Value
+	foreign := must(other.Issue(t.Context(), must(other.Create(t.Context()))(t), []auth.Scope{auth.ScopeChat}, time.Hour, ""))(t).Value
 
 	tests := []struct{ name, authorization, reason string }{
 		{"no header", "", "no bearer token"},

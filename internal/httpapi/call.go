@@ -23,7 +23,8 @@ type call struct {
 	query     url.Values
 	body      []byte
 	links     links
-	entra     bool // the caller has the Entra token instead of the access key
+	entra     bool            // the caller has the Entra token instead of the access key
+	key       auth.Generation // of the access key that the caller has
 }
 
 // reply is what a handler answers.

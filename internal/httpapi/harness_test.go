@@ -137,7 +137,7 @@ func newBench(tb testing.TB, options ...option) *bench {
 		tb.Fatal(err)
 	}
 	b.keys = must(auth.LoadKeySet(tb.Context(), b.db, moment))(tb)
-	b.ids = auth.NewIdentities(resource, b.keys, b.db, b.clock.now)
+	b.ids = auth.NewIdentities(resource, b.keys, b.db, b.clock.now, generations(tb)...)
 	b.chat = chat.NewService(b.db, b.clock.now)
 	s := &setup{db: b.db, keys: b.keys, clock: b.clock, Config: Config{
 		Chat:       b.chat,
@@ -169,6 +169,11 @@ func newBench(tb testing.TB, options ...option) *bench {
 		b.secrets.absent(tb, "the log", b.log.String())
 	})
 	return b
+}
+
+// generations are those of the server's access keys.
+func generations(tb testing.TB) []auth.Generation {
+	return []auth.Generation{must(auth.GenerationOf(primaryKey))(tb), must(auth.GenerationOf(secondaryKey))(tb)}
 }
 
 // in returns the bench for a subtest that shares the server.
@@ -227,7 +232,7 @@ func (b *bench) holder(id string, scopes ...auth.Scope) caller {
 	if len(scopes) == 0 {
 		scopes = []auth.Scope{auth.ScopeChat}
 	}
-	token := must(b.ids.Issue(b.Context(), chat.Identity(id), scopes, 24*time.Hour))(b)
+	token := must(b.ids.Issue(b.Context(), chat.Identity(id), scopes, 24*time.Hour, ""))(b)
 	c := b.bearer(token.Value)
 	c.id = id
 	return c
@@ -251,9 +256,12 @@ func (b *bench) nobody() caller {
 }
 
 // owner is who has the access key of the resource.
-func (b *bench) owner() caller {
+func (b *bench) owner() caller { return b.ownerBy(primaryKey) }
+
+// ownerBy is who has that key.
+func (b *bench) ownerBy(key string) caller {
 	return caller{b: b, version: newestIdentity, authorize: func(r *http.Request, body []byte) {
-		if err := auth.Sign(r, body, primaryKey, b.clock.now().Std()); err != nil {
+		if err := auth.Sign(r, body, key, b.clock.now().Std()); err != nil {
 			b.Fatal(err)
 		}
 	}}

@@ -60,5 +60,5 @@ func (s *server) issue(c *call, id chat.Identity, names []string, minutes *int) 
 	if err != nil {
 		return auth.Token{}, err
 	}
-	return s.Identities.Issue(c, id, scopes, lifetime)
+	return s.Identities.Issue(c, id, scopes, lifetime, c.key)
 }

@@ -234,12 +234,7 @@ func TestIdentitiesOfOthers(t *testing.T) {
 func TestWhoMayCallIdentity(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	secondary := b.owner()
-	secondary.authorize = func(r *http.Request, body []byte) {
-		if err := auth.Sign(r, body, secondaryKey, b.clock.now().Std()); err != nil {
-			t.Error(err)
-		}
-	}
+	secondary := b.ownerBy(secondaryKey)
 	entra := b.bearer(entraToken).at(newestIdentity)
 	for name, who := range map[string]caller{"primary key": b.owner(), "secondary key": secondary, "Entra": entra} {
 		if id := who.post("/identities", "").is(http.StatusCreated).text("identity.id"); id == "" {

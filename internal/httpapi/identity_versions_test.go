@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chatd/chatd/internal/auth"
 )
 
 // identityDialect is what one version of Identity after that of 2020 knows (specifications of the versions; recordings of
@@ -259,5 +261,37 @@ func TestEarlierTokensValidFrom(t *testing.T) {
 	holder.get("/chat/threads").empty(http.StatusUnauthorized)
 	for _, id := range notOurs {
 		b.bearer(entraToken).at(identityOldest).patch("/identities/"+id, `{"tokensValidFrom":"2020-10-10T00:00:00.000Z"}`).notOwned()
+	}
+}
+
+// In every version a token ends with the access key by which it was asked for, and with none when an Entra token asked.
+func TestTokensEndWithTheirAccessKey(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	rotated := auth.NewIdentities(resource, b.keys, b.db, b.clock.now, must(auth.GenerationOf(secondaryKey))(t))
+	for _, version := range allIdentity {
+		for name, asker := range map[string]caller{"primary": b.owner(), "secondary": b.ownerBy(secondaryKey), "Entra": b.bearer(entraToken)} {
+			issue := "/identities/" + b.users(1)[0] + "/:issueAccessToken"
+			if version == identityOldest {
+				issue = strings.Replace(issue, ":issueAccessToken", "token", 1)
+			}
+			answers := []*answer{asker.at(version).post(issue, `{"scopes":["chat"]}`).is(http.StatusOK)}
+			fields := []string{"token"}
+			if version != identityOldest {
+				answers = append(answers, asker.at(version).post("/identities", `{"createTokenWithScopes":["chat"]}`).is(http.StatusCreated))
+				fields = append(fields, "accessToken.token")
+			}
+			for i, a := range answers {
+				token := a.text(fields[i])
+				b.bearer(token).get("/chat/threads").is(http.StatusOK)
+				if _, err := rotated.Authenticate(t.Context(), token); (err != nil) != (name == "primary") {
+					t.Errorf("%s, by %s: %v when the primary key has gone", version, name, err)
+				}
+			}
+		}
+	}
+	a := b.bearer(entraToken).at(identityCustom).post("/access/entra/:exchangeAccessToken", `{}`).is(http.StatusOK)
+	if _, err := rotated.Authenticate(t.Context(), a.text("accessToken.token")); err != nil {
+		t.Errorf("a token got in exchange: %v", err)
 	}
 }

@@ -137,7 +137,8 @@ func (s *server) authenticate(asked api, c *call, st *state) (err error) {
 		st.user = c.principal.Identity
 		return err
 	case !bearer:
-		return s.AccessKeys.Verify(c.r, c.body, s.Now().Std())
+		c.key, err = s.AccessKeys.Verify(c.r, c.body, s.Now().Std())
+		return err
 	case s.EntraToken != "" && subtle.ConstantTimeCompare([]byte(strings.TrimSpace(token)), []byte(s.EntraToken)) == 1:
 		c.entra = true
 		return nil

@@ -73,14 +73,14 @@ func (i *installation) live() *life {
 		user, err := i.ids.CreateCustom(ctx, []string{"", "custom é", "'\"\\", ""}[n])
 		i.must(err)
 		l.users = append(l.users, user.Identity)
-		token, err := i.ids.Issue(ctx, user.Identity, []auth.Scope{auth.ScopeChat}, time.Hour)
+		token, err := i.ids.Issue(ctx, user.Identity, []auth.Scope{auth.ScopeChat}, time.Hour, "")
 		i.must(err)
 		l.tokens = append(l.tokens, token.Value)
 	}
 	ann, ben, cid, dan := l.users[0], l.users[1], l.users[2], l.users[3]
 	l.tokens = append(l.tokens, l.tokens[1])
 	i.must(i.ids.Revoke(ctx, ben))
-	fresh, err := i.ids.Issue(ctx, ben, []auth.Scope{auth.ScopeChat}, time.Hour)
+	fresh, err := i.ids.Issue(ctx, ben, []auth.Scope{auth.ScopeChat}, time.Hour, "")
 	i.must(err)
 	l.tokens[1] = fresh.Value
 

@@ -1,0 +1,119 @@
+package auth
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+func generation(tb testing.TB, key string) Generation {
+	tb.Helper()
+	g, err := GenerationOf(key)
+	noError(tb, err)
+	return g
+}
+
+// Servers of all versions compute the same one, and from nothing but the key.
+func TestGenerationOf(t *testing.T) {
+	t.Parallel()
+	if g := generation(t, primary); g != "d3395877dfc5e899" {
+		t.Errorf("the generation is %s", g)
+	}
+	if generation(t, primary) == generation(t, secondary) {
+		t.Error("two keys have the same generation")
+	}
+	for _, bad := range []string{"", "c2hvcnQ=", "no base64, however long it is"} {
+		if g, err := GenerationOf(bad); err == nil || g != "" {
+			t.Errorf("%q is of generation %q", bad, g)
+		}
+	}
+}
+
+func TestVerifyTellsTheKey(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{primary, secondary} {
+		got, err := accessKeys(t).Verify(signing{key: key}.request(t), []byte(body), signedOn)
+		noError(t, err)
+		if want := generation(t, key); got != want {
+			t.Errorf("the key is of generation %q, want %q", got, want)
+		}
+	}
+}
+
+// A token ends when no server has its access key any more, whatever the place of the key was; one without a key does not.
+func TestTokensEndWithTheirKey(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.create()
+	a, second, third := generation(t, primary), generation(t, secondary), Generation("0123456789abcdef")
+	server := func(keys ...Generation) *bench {
+		s := *b
+		s.Identities = NewIdentities(resource, b.keys, b.memory, b.clock.now, keys...)
+		return &s
+	}
+	tokens := map[Generation]string{}
+	for _, g := range []Generation{"", a, second, third} {
+		token, err := b.Issue(t.Context(), id, []Scope{ScopeChat}, time.Hour, g)
+		noError(t, err)
+		tokens[g] = token.Value
+	}
+	for _, keys := range [][]Generation{{a}, {a, second}, {second, a}, {second, third}, {third, second}, {third}, nil} {
+		s := server(keys...)
+		for g, token := range tokens {
+			known := g == ""
+			for _, k := range keys {
+				known = known || k == g
+			}
+			for range 2 { // the second answer may come from memory
+				if known {
+					s.accepts(token)
+				} else {
+					s.refuses(token, "access key was regenerated")
+				}
+			}
+		}
+	}
+}
+
+// What is not text is none of ours, though it is signed.
+func TestOddGenerations(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ours, err := parseKey(oneDER())
+	noError(t, err)
+	for _, odd := range []any{nil, 1, "", []string{"a"}, map[string]any{}} {
+		c := newClaims(resource, user1, []Scope{ScopeChat}, seconds(start), seconds(start)+3600)
+		token := jwt.NewWithClaims(jwt.SigningMethodRS256, c)
+		token.Header["kid"], token.Header[generationHeader] = "1", odd
+		raw, err := token.SignedString(ours)
+		noError(t, err)
+		b.refuses(raw, "access key was regenerated")
+	}
+}
+
+// The claims are those of the service with a key too.
+func TestGenerationIsInTheHeader(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.create()
+	headers := map[Generation]any{}
+	for _, g := range []Generation{"", generation(t, primary)} {
+		token, err := b.Issue(t.Context(), id, []Scope{ScopeChat}, time.Hour, g)
+		noError(t, err)
+		raw, err := base64.RawURLEncoding.DecodeString(strings.Split(token.Value, ".")[0])
+		noError(t, err)
+		header := map[string]any{}
+		noError(t, json.Unmarshal(raw, &header))
+		headers[g] = header[generationHeader]
+		if _, there := payload(t, token.Value)[generationHeader]; there {
+			t.Error("there is a claim of it")
+		}
+	}
+	if headers[""] != nil || headers[generation(t, primary)] != string(generation(t, primary)) {
+		t.Errorf("headers are %v", headers)
+	}
+}
