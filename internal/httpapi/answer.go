@@ -1,12 +1,12 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
@@ -66,13 +66,17 @@ func (s *server) answer(w http.ResponseWriter, st *state, re reply) {
 		st.write(w, re.status, "", nil)
 		return
 	}
-	if bytes, ok := re.body.(raw); ok {
+	if file, ok := re.body.(raw); ok {
 		h.Set("X-Content-Type-Options", "nosniff")
-		st.write(w, re.status, bytes.contentType, bytes.bytes)
+		st.write(w, re.status, file.contentType, file.bytes)
 		return
 	}
 	if v, ok := re.body.(versioned); ok {
 		re.body = v.at(st.version)
+	}
+	if page, ok := re.body.(messagePage); ok {
+		st.write(w, re.status, "application/json; charset=utf-8", page.appendJSON(make([]byte, 0, 600*len(page.Value))))
+		return
 	}
 	st.write(w, re.status, "application/json; charset=utf-8", encode(re.body))
 }
@@ -158,13 +162,13 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, status int, reas
 }
 
 func encode(body any) []byte {
-	var b strings.Builder
+	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(body); err != nil {
 		panic("httpapi: a wire type cannot be encoded: " + err.Error()) // a defect: recovered, logged, answered with 500
 	}
-	return []byte(strings.TrimSuffix(b.String(), "\n"))
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // write sends the answer. Empty answers have no Content-Type (all recordings).

@@ -203,6 +203,8 @@ func drawMessage(rt *rapid.T) messageModel {
 	return toMessage(anyMessage(rt), func(image, view string) string { return "https://localhost/" + image + "/" + view })
 }
 
+func drawPage(rt *rapid.T) any { return messagePage{drawList(drawMessage)(rt).(list[messageModel])} }
+
 func drawParticipant(rt *rapid.T) participantModel {
 	p := anyParticipant(rt)
 	return toParticipant(&p)
@@ -230,6 +232,7 @@ func TestLoweringTellsWhatTheVersionHas(t *testing.T) {
 		{"added participants", func(rt *rapid.T) any { return addParticipantsReply{toInvalid(anyInvalid(rt))} }, dialect.lowerInvalid},
 		{"message", func(rt *rapid.T) any { return drawMessage(rt) }, dialect.lowerMessage},
 		{"messages", drawList(drawMessage), inList(dialect.lowerMessage)},
+		{"page of messages", drawPage, inList(dialect.lowerMessage)},
 		{"participants", drawList(drawParticipant), inList(dialect.lowerParticipant)},
 		{"receipts", drawList(drawReceipt), inList(dialect.lowerReceipt)},
 		{"threads", drawList(drawItem), inList(dialect.lowerItem)},

@@ -39,7 +39,7 @@ func (s *server) sendMessage(c *call, in sendMessageRequest) (reply, error) {
 // lists; the .NET tests count on it).
 func (s *server) listMessages(c *call) (reply, error) {
 	return s.listMessagesAs(c, func(_ chat.ThreadID, messages []chat.Message, next string) any {
-		return list[messageModel]{Value: models(messages, func(m *chat.Message) messageModel { return toMessage(m, c.imageAddress) }), NextLink: next}
+		return messagePage{list[messageModel]{models(messages, func(m *chat.Message) messageModel { return toMessage(m, c.imageAddress) }), next}}
 	})
 }
 

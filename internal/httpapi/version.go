@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
@@ -228,23 +229,39 @@ func (r receiptModel) at(v Version) any {
 }
 
 func (m messageModel) at(v Version) any {
+	if m.lower(v); v.has(flatIDs) {
+		return m.flat()
+	}
+	return m
+}
+
+// lower drops what a version did not tell of messages.
+func (m *messageModel) lower(v Version) {
 	if !v.has(textAttachments) && (!v.has(htmlAttachments) || m.Type != string(chat.HTML)) {
 		m.Content.Attachments = nil
 	}
 	if !v.has(messageMetadata) {
 		m.Metadata = nil
 	}
-	if v.has(flatIDs) {
-		return m.flat()
-	}
-	if m.Content.Participants != nil {
+	if m.Content.Participants != nil && !v.has(flatIDs) {
 		participants := make([]participantModel, len(m.Content.Participants))
 		for i, p := range m.Content.Participants {
 			participants[i] = p.at(v).(participantModel)
 		}
 		m.Content.Participants = participants
 	}
-	return m
+}
+
+// at keeps the page in the form that is written fast, where the version allows it.
+func (p messagePage) at(v Version) any {
+	if v.has(flatIDs) {
+		return p.list.at(v)
+	}
+	p.Value = slices.Clone(p.Value)
+	for i := range p.Value {
+		p.Value[i].lower(v)
+	}
+	return p
 }
 
 // at leaves out what identities did not tell before 2025.
