@@ -18,25 +18,37 @@ func (s *Identities) Authenticate(ctx context.Context, raw string) (Principal, e
 	if err != nil {
 		return Principal{}, err
 	}
-	user, err := s.user(ctx, token.Identity, now)
+	if err := s.Stands(ctx, token); err != nil {
+		return Principal{}, err
+	}
+	return token, nil
+}
+
+// Stands tells, without the token, whether one that Authenticate accepted, here or at another server, still stands: it is not
+// revoked, its identity is there, and so is its access key. Errors are those of Authenticate. When the token ends the caller knows.
+func (s *Identities) Stands(ctx context.Context, p Principal) error {
+	if err := s.checkGeneration(p.Key); err != nil {
+		return err
+	}
+	user, err := s.user(ctx, p.Identity, s.now())
 	switch {
 	case err != nil:
-		return Principal{}, err
+		return err
 	case user.DeletedOn != 0:
-		return Principal{}, errToken("identity is deleted")
-	case user.ValidFrom != 0 && token.issued <= seconds(user.ValidFrom): // see Issue
-		return Principal{}, errToken("token is revoked")
+		return errToken("identity is deleted")
+	case user.ValidFrom != 0 && seconds(p.Issued) <= seconds(user.ValidFrom): // see Issue
+		return errToken("token is revoked")
 	}
-	return token.Principal, nil
+	return nil
 }
 
 // verify checks that the token is genuine, not expired and one of the resource.
-func (s *Identities) verify(raw string, now chat.Time) (verified, error) {
+func (s *Identities) verify(raw string, now chat.Time) (Principal, error) {
 	if raw == "" {
-		return verified{}, errToken("no token")
+		return Principal{}, errToken("no token")
 	}
 	if len(raw) > maxTokenBytes {
-		return verified{}, errToken("malformed token: too long")
+		return Principal{}, errToken("malformed token: too long")
 	}
 	hash := sha256.Sum256([]byte(raw))
 	token, ok, drops := s.tokens.get(hash, now)
@@ -46,14 +58,13 @@ func (s *Identities) verify(raw string, now chat.Time) (verified, error) {
 	var c claims
 	parsed, err := s.parser.ParseWithClaims(raw, &c, s.keys.find)
 	if err != nil {
-		return verified{}, whyRefused(err)
+		return Principal{}, whyRefused(err)
 	}
-	if err := s.checkGeneration(parsed); err != nil {
-		return verified{}, err
+	if token, err = c.read(s.resource); err != nil {
+		return Principal{}, err
 	}
-	token, err = c.read(s.resource)
-	if err != nil {
-		return verified{}, err
+	if token.Key, err = generationIn(parsed); err != nil {
+		return Principal{}, err
 	}
 	s.tokens.put(hash, token, now, token.Expires, drops)
 	return token, nil

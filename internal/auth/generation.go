@@ -36,15 +36,22 @@ func generationOf(key []byte) Generation {
 	return Generation(hex.EncodeToString(mac.Sum(nil)[:8]))
 }
 
-// checkGeneration refuses a genuine token whose access key is not one of today's. Keys change by a restart only, so that what
-// was checked once holds.
-func (s *Identities) checkGeneration(token *jwt.Token) error {
+// generationIn returns that of a genuine token.
+func generationIn(token *jwt.Token) (Generation, error) {
 	value, there := token.Header[generationHeader]
-	if !there {
-		return nil
+	name, _ := value.(string)
+	if there && name == "" {
+		return "", errRegenerated
 	}
-	if name, ok := value.(string); !ok || !slices.Contains(s.generations, Generation(name)) {
-		return errToken("access key was regenerated")
+	return Generation(name), nil
+}
+
+var errRegenerated = errToken("access key was regenerated")
+
+// checkGeneration refuses that of an access key which is not one of today's.
+func (s *Identities) checkGeneration(g Generation) error {
+	if g != "" && !slices.Contains(s.generations, g) {
+		return errRegenerated
 	}
 	return nil
 }

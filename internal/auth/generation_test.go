@@ -68,6 +68,9 @@ func TestTokensEndWithTheirKey(t *testing.T) {
 			for _, k := range keys {
 				known = known || k == g
 			}
+			if err := s.Stands(t.Context(), Principal{Identity: id, Issued: start, Key: g}); (err == nil) != known {
+				t.Errorf("with the keys %v a token of %q: %v", keys, g, err)
+			}
 			for range 2 { // the second answer may come from memory
 				if known {
 					s.accepts(token)

@@ -63,7 +63,7 @@ type Identities struct {
 
 	generations []Generation // of the access keys
 
-	tokens *cache[[sha256.Size]byte, verified] // by the hash of the token
+	tokens *cache[[sha256.Size]byte, Principal] // by the hash of the token
 	users  *cache[chat.Identity, User]
 }
 
@@ -78,7 +78,7 @@ func NewIdentities(resource string, keys *KeySet, users UserStore, now func() ch
 
 		generations: generations,
 
-		tokens: newCache[[sha256.Size]byte, verified](cacheLimit),
+		tokens: newCache[[sha256.Size]byte, Principal](cacheLimit),
 		users:  newCache[chat.Identity, User](cacheLimit),
 	}
 }

@@ -47,7 +47,9 @@ func TestIssueClaims(t *testing.T) {
 	if diff := cmp.Diff(start.Std().Add(90*time.Minute), token.ExpiresOn); diff != "" {
 		t.Errorf("ExpiresOn (-want +got):\n%s", diff)
 	}
-	want2 := Principal{Identity: id, Scopes: []Scope{ScopeVoIP, ScopeChat}, Expires: chat.Time((iat + 90*60) * 1000)}
+	want2 := Principal{
+		Identity: id, Scopes: []Scope{ScopeVoIP, ScopeChat}, Issued: chat.Time(iat * 1000), Expires: chat.Time((iat + 90*60) * 1000),
+	}
 	if diff := cmp.Diff(want2, b.accepts(token.Value)); diff != "" {
 		t.Errorf("principal (-want +got):\n%s", diff)
 	}
@@ -143,6 +145,26 @@ func TestRevokeSetsValidFromToNow(t *testing.T) {
 		if got := b.memory.users[id].ValidFrom; got != b.clock.now() {
 			t.Errorf("ValidFrom = %d, want %d", got, b.clock.now())
 		}
+	}
+}
+
+// Whoever keeps what a token said can go on to ask, without the token.
+func TestStands(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.create()
+	old := b.accepts(b.issue(id, ScopeChat).Value)
+	noError(t, b.Stands(t.Context(), old))
+	b.clock.advance(time.Hour)
+	noError(t, b.Revoke(t.Context(), id))
+	if err := b.Stands(t.Context(), old); chat.KindOf(err) != chat.Unauthorized {
+		t.Errorf("a revoked token: %v", err)
+	}
+	fresh := b.accepts(b.issue(id, ScopeChat).Value) // in the second of the revocation
+	noError(t, b.Stands(t.Context(), fresh))
+	noError(t, b.Delete(t.Context(), id))
+	if err := b.Stands(t.Context(), fresh); chat.KindOf(err) != chat.Unauthorized {
+		t.Errorf("a token of a deleted identity: %v", err)
 	}
 }
 

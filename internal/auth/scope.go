@@ -42,7 +42,9 @@ var reach = map[Scope]Capability{
 type Principal struct {
 	Identity chat.Identity
 	Scopes   []Scope
-	Expires  chat.Time // when the token ends
+	Issued   chat.Time  // when the token was issued, a whole second
+	Expires  chat.Time  // when the token ends
+	Key      Generation // of the access key by which it was asked for, if any
 }
 
 // Can reports whether one of the token's scopes covers the capability. Scopes of calling cover none.

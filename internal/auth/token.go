@@ -76,29 +76,20 @@ func newClaims(resource string, id chat.Identity, scopes []Scope, iat, exp int64
 	}
 }
 
-// verified is a token that was found genuine: whose it is and when it was issued, in seconds since 1970.
-type verified struct {
-	Principal
-	issued int64
-}
-
 // read takes over the claims of a genuine token, if it is one of a user of the resource.
-func (c *claims) read(resource string) (verified, error) {
+func (c *claims) read(resource string) (Principal, error) {
 	id := chat.Identity("8:" + c.SkypeID)
 	if c.IssuedAt == nil {
-		return verified{}, errToken("malformed token: no iat")
+		return Principal{}, errToken("malformed token: no iat")
 	}
 	if c.ResourceID != resource || !id.BelongsTo(resource) {
-		return verified{}, errToken("token of another resource")
+		return Principal{}, errToken("token of another resource")
 	}
-	v := verified{
-		Principal: Principal{Identity: id, Expires: chat.TimeOf(c.ExpiresAt.Time)},
-		issued:    c.IssuedAt.Unix(),
-	}
+	p := Principal{Identity: id, Issued: chat.TimeOf(c.IssuedAt.Time), Expires: chat.TimeOf(c.ExpiresAt.Time)}
 	for name := range strings.SplitSeq(c.Scope, ",") {
-		v.Scopes = append(v.Scopes, Scope(name))
+		p.Scopes = append(p.Scopes, Scope(name))
 	}
-	return v, nil
+	return p, nil
 }
 
 // newParser makes a parser that lives in the time of now. It does not look at iat, which may be a second ahead:
