@@ -36,22 +36,32 @@ func newRealtime(ctx context.Context, cfg *config, core *core, log *slog.Logger,
 	if err != nil {
 		return nil, err
 	}
+	if err := core.db.ReleaseEndpoints(ctx); err != nil {
+		return nil, err
+	}
 	hub.Ended = core.identities.Forget
-	authenticate := func(ctx context.Context, token string) (chat.Identity, chat.Time, error) {
+	authenticate := func(ctx context.Context, token string) (trouter.Caller, error) {
 		p, err := core.identities.Authenticate(ctx, token)
 		if err == nil && !p.Can(auth.Converse) {
 			err = &chat.Error{Kind: chat.Forbidden, Reason: "token scope does not allow chat"}
 		}
-		return p.Identity, p.Expires, err
+		return trouter.Caller{User: p.Identity, Issued: p.Issued, Expires: p.Expires, Key: string(p.Key)}, err
+	}
+	stands := func(ctx context.Context, c trouter.Caller) error {
+		return core.identities.Stands(ctx, auth.Principal{Identity: c.User, Issued: c.Issued, Key: auth.Generation(c.Key)})
 	}
 	return &realtime{
 		hub: hub,
 		trouter: trouter.New(trouter.Config{
-			Hub: hub, Metrics: metrics, Authenticate: authenticate, Positions: core.db, Secret: secret,
+			Hub: hub, Metrics: metrics, Authenticate: authenticate, Stands: stands, Endpoints: core.db, Secret: secret,
 			Base: httpapi.Base(cfg.publicURL, cfg.trustedProxies), Origins: cfg.corsOrigins, Now: now, Log: log,
 		}),
 		native: native.New(native.Config{
-			Hub: hub, Metrics: metrics, Authenticate: authenticate, Origins: cfg.corsOrigins, Now: now, Log: log,
+			Hub: hub, Metrics: metrics, Origins: cfg.corsOrigins, Now: now, Log: log,
+			Authenticate: func(ctx context.Context, token string) (chat.Identity, chat.Time, error) {
+				c, err := authenticate(ctx, token)
+				return c.User, c.Expires, err
+			},
 		}),
 	}, nil
 }

@@ -132,11 +132,3 @@ func (e *Event) VisibleTo(p *Participant) bool {
 	}
 	return id >= MessageID(p.ShareFrom)
 }
-
-// EndpointPosition is how far in the journal an endpoint of a user has been told; an endpoint is a client that may be
-// disconnected for a while, and goes on there.
-type EndpointPosition struct {
-	User     Identity
-	Endpoint string
-	Position int64
-}

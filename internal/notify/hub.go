@@ -92,6 +92,10 @@ type Hub struct {
 
 	// Ended, when set before Run, is told whose tokens were revoked or who was deleted, on whichever server.
 	Ended func(user chat.Identity)
+
+	// EndpointChanged, when set before Run, is told of chat.EndpointChanged, after what came before it was handed over and before
+	// what comes behind it is. It must not block.
+	EndpointChanged func(user chat.Identity, endpoint string, number int64)
 }
 
 type rosterKey struct{ thread, roster int64 }
@@ -147,8 +151,15 @@ func (h *Hub) step(ctx context.Context) (int, error) {
 }
 
 func (h *Hub) hand(ctx context.Context, e *chat.Event) error {
-	if e.Kind == chat.IdentityEnded {
+	switch e.Kind {
+	case chat.IdentityEnded:
 		h.ended(e)
+		return nil
+	case chat.EndpointChanged:
+		if h.EndpointChanged != nil {
+			h.EndpointChanged(e.Actor, e.ActorName, e.Version)
+		}
+		h.pass(e)
 		return nil
 	}
 	audience, err := h.audience(ctx, e)
@@ -177,6 +188,11 @@ func (h *Hub) ended(e *chat.Event) {
 		h.Ended(e.Actor)
 	}
 	h.End(e.Actor, Revoked)
+	h.pass(e)
+}
+
+// pass notes that an event which nobody hears was dealt with.
+func (h *Hub) pass(e *chat.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.position = e.Position
@@ -269,6 +285,9 @@ func (h *Hub) Replay(ctx context.Context, user chat.Identity, from, to int64, he
 }
 
 func (h *Hub) replay(ctx context.Context, user chat.Identity, e *chat.Event, hear func(Heard)) error {
+	if e.ThreadID == "" { // servers tell each other
+		return nil
+	}
 	audience, err := h.audience(ctx, e)
 	if err != nil {
 		return err

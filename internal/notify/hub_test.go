@@ -544,18 +544,30 @@ func TestEnded(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var running sync.WaitGroup
 		running.Go(func() { h.Run(ctx) })
-		e := chat.EndOf(alice, 1)
-		e.Position = 1
-		p.mu.Lock()
-		p.events = append(p.events, e)
-		p.mu.Unlock()
-		p.changed <- struct{}{}
-		synctest.Wait()
+		h.EndpointChanged = func(user chat.Identity, endpoint string, number int64) {
+			told = append(told, user, chat.Identity(endpoint))
+			equal(t, "number", int64(7), number)
+			equal(t, "position", int64(1), h.Position())
+		}
+		journal := func(e chat.Event) {
+			p.mu.Lock()
+			e.Position = int64(len(p.events)) + 1
+			p.events = append(p.events, e)
+			p.mu.Unlock()
+			p.changed <- struct{}{}
+			synctest.Wait()
+		}
+		journal(chat.EndOf(alice, 1))
 		equal(t, "told", []chat.Identity{alice}, told)
 		equal(t, "alice", []Reason{Revoked}, a.reasons())
 		equal(t, "bob", []Reason(nil), b.reasons())
 		equal(t, "heard", []string(nil), a.names())
 		equal(t, "position", int64(1), h.Position())
+		journal(chat.ChangeOf(bob, "e", 7, 1))
+		equal(t, "told", []chat.Identity{alice, bob, "e"}, told)
+		equal(t, "bob", []Reason(nil), b.reasons())
+		equal(t, "heard", []string(nil), b.names())
+		equal(t, "position", int64(2), h.Position())
 		cancel()
 		running.Wait()
 	})

@@ -1,10 +1,8 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"slices"
 
 	"github.com/chatd/chatd/internal/chat"
 )
@@ -194,34 +192,4 @@ func (db *DB) wake() {
 	case db.changed <- struct{}{}:
 	default:
 	}
-}
-
-// EndpointPosition returns how far an endpoint has been told, 0 when it is not known.
-func (db *DB) EndpointPosition(ctx context.Context, user chat.Identity, endpoint string) (int64, error) {
-	var position int64
-	err := db.read("endpoint", func(c conn) error {
-		return c.each(ctx, func(r row) error { return r.Scan(&position) },
-			"SELECT position FROM endpoints WHERE user_id = $1 AND id = $2", string(user), endpoint)
-	})
-	return position, err
-}
-
-// SaveEndpoints keeps how far endpoints have been told. A position never goes back.
-func (db *DB) SaveEndpoints(ctx context.Context, positions []chat.EndpointPosition, now chat.Time) error {
-	// All nodes take the rows in one order, so that none waits for another that waits for it.
-	sorted := slices.SortedFunc(slices.Values(positions), func(a, b chat.EndpointPosition) int {
-		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Endpoint, b.Endpoint))
-	})
-	return db.write(ctx, "save_endpoints", func(tx conn) error {
-		for _, p := range sorted {
-			err := tx.later(ctx, `INSERT INTO endpoints (user_id, id, position, seen_on) VALUES ($1, $2, $3, $4)
-				ON CONFLICT (user_id, id) DO UPDATE SET seen_on = excluded.seen_on,
-				position = CASE WHEN endpoints.position < excluded.position THEN excluded.position ELSE endpoints.position END`,
-				string(p.User), p.Endpoint, p.Position, int64(now))
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

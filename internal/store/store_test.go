@@ -24,7 +24,7 @@ func TestFile(t *testing.T) {
 
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, storetest.Engine{Durable: true, URL: postgresURL})
+	storetest.Run(t, storetest.Engine{Durable: true, Shared: true, URL: postgresURL})
 }
 
 // postgresURL is that of a database with an empty store.

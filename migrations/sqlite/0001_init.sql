@@ -96,11 +96,15 @@ CREATE TABLE journal (
   body       TEXT   NOT NULL
 );
 
--- How far clients of the notification protocol have been told, so that they go on there after a restart.
+-- Clients of the notification protocol: how far they have been told, so that they go on there whenever they connect again.
 CREATE TABLE endpoints (
   user_id  TEXT   NOT NULL,
   id       TEXT   NOT NULL,
+  arrivals BIGINT NOT NULL,                    -- number of the newest connection
+  teller   BIGINT NOT NULL,                    -- number of the one that tells of events, 0 when none does
   position BIGINT NOT NULL,
+  ended    BIGINT NOT NULL DEFAULT 0,          -- number of the connection after which the client wanted no more
+  dialect  TEXT   NOT NULL DEFAULT 'web',      -- in which it reads events
   seen_on  BIGINT NOT NULL,
   PRIMARY KEY (user_id, id)
 ) WITHOUT ROWID;

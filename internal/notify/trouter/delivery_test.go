@@ -413,7 +413,7 @@ func TestOldTyping(t *testing.T) {
 		c = p.connect()
 		w.equal("then it hears", c.hear(), []string{"hello"})
 		c.cut()
-		if at, _ := w.server.endpoint(endpointKey{bob, "e"}).told(); at != 3 {
+		if at := w.server.endpoint(endpointKey{bob, "e"}).told().Position; at != 3 {
 			t.Errorf("position is %d", at)
 		}
 	})
@@ -444,44 +444,39 @@ func TestPositionCannotBeRead(t *testing.T) {
 		c := p.connect()
 		w.messages(1, 1)
 		c.hear()
-		w.restart()
+		c.cut()
 		w.messages(2, 2)
-		synctest.Wait()
-		w.journal.fail(errors.New("disk"))
 		p.allocate()
-		ws, _, err := p.upgrade(p.shake())
-		w.must(err)
-		for err == nil {
-			var data []byte
-			if _, data, err = ws.Read(w.Context()); strings.Contains(string(data), "connected") {
-				t.Error("the client takes itself for connected")
-			}
+		sid := p.shake()
+		w.journal.lose(errors.New("disk"))
+		if status := p.refusedUpgrade(sid); status != http.StatusServiceUnavailable {
+			t.Errorf("the upgrade answers %d", status)
 		}
-		w.journal.fail(nil)
+		if a := p.getHandshake(); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+			t.Errorf("the handshake answers %d", a.status)
+		}
+		if a := p.postRegistration(origin, registrationOf("e", "AcsWeb_Chat_2.1", p.surl)); a.status != http.StatusServiceUnavailable {
+			t.Errorf("the registrar answers %d", a.status)
+		}
+		w.journal.lose(nil)
 		w.equal("it hears", p.connect().hear(), []string{"2", "3"})
 	})
 }
 
-// From the moment at which it is told to be connected a client hears everything.
-func TestConnectedMeansHearing(t *testing.T) {
+// What cannot be saved is tried again, also when nothing changes any more.
+func TestPositionCannotBeSaved(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
-		looking := make(chan struct{})
-		w.journal.looking = looking
-		p.allocate()
-		ws, _, err := p.upgrade(p.shake())
-		w.must(err)
-		c := &conn{Conn: ws, p: p}
-		go c.read(w.Context())
-		w.equal("before its position is known it hears", c.packets(), []string{"1::"})
-		w.say("early")
+		c := w.page(bob, "e").connect()
+		w.messages(1, 3)
+		w.journal.lose(errors.New("disk"))
+		c.hear()
+		time.Sleep(time.Minute)
+		w.journal.lose(nil)
+		time.Sleep(saveAgain)
 		synctest.Wait()
-		close(looking)
-		if got := c.packets(); len(got) != 1 || !strings.Contains(got[0], "trouter.connected") {
-			t.Errorf("then it hears %q", got)
+		if got := w.position(bob, "e"); got != 3 {
+			t.Errorf("position is %d", got)
 		}
-		w.say("hello")
-		w.equal("at last it hears", c.hear(), []string{"hello"})
 	})
 }
 

@@ -2,6 +2,7 @@ package trouter
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -17,34 +18,31 @@ type endpointKey struct {
 
 const maxEndpointID = 128
 
+var endpointShape = regexp.MustCompile(`^[!-~]+$`)
+
 // endpointID is the client's epid; chat 1.0.0 has none, but brings its allocation back.
 func endpointID(epid, allocation string) string {
-	if epid == "" || len(epid) > maxEndpointID {
+	if len(epid) > maxEndpointID || !endpointShape.MatchString(epid) {
 		return allocation
 	}
 	return epid
 }
 
-// knowledge is what is known here of how far an endpoint has read.
-type knowledge int
-
-const (
-	unknown   knowledge = iota // the store may know
-	known                      // at and owed hold
-	forgotten                  // the client wanted no more: its next connection begins at the present
-)
-
-// endpoint is what outlives a connection. Its lock is taken after that of a socket, never before.
+// endpoint is what outlives a connection. That events were acknowledged stays true, so what is known here is put together with
+// what the store knows, which may have been acknowledged at other servers. Its lock is taken after that of a socket, never
+// before.
 type endpoint struct {
 	key  endpointKey
 	turn chan struct{} // holds a token while one connection takes over from another
 
 	mu      sync.Mutex
 	dialect dialect
-	newest  *socket   // of the connections; nil while the client is away
-	current *socket   // that is told of events: the newest, when its turn has come
-	left    time.Time // when the newest connection ended
-	knows   knowledge
+	newest  *socket            // of the connections; nil while the client is away
+	current *socket            // that is told of events: the newest, when its turn has come
+	left    time.Time          // when the newest connection ended
+	latest  int64              // number of the newest connection, on whichever server
+	teller  int64              // number of the last one here that was to tell; it is not when the store has another one
+	last    int64              // number of the last one here that was told of events
 	at      int64              // newest position that went out
 	owed    map[int64]struct{} // positions up to there that were not acknowledged
 	root    string             // tag of the connection that began anew, see recall.go
@@ -72,23 +70,11 @@ func (s *Server) existing(key endpointKey) *endpoint {
 	return s.endpoints[key]
 }
 
-// register sets the dialect in which the client reads events. It comes after the connection, and so takes a forget back
-// that was sent before it and arrived late.
-func (e *endpoint) register(d dialect) {
+// speak sets the dialect in which the client reads events.
+func (e *endpoint) speak(d dialect) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.dialect = d
-	if e.current != nil {
-		e.knows = known
-	}
-}
-
-// forget makes the next connection begin at the present. One that lasts goes on: the client closed it just before, or
-// started again.
-func (e *endpoint) forget() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.knows = forgotten
 }
 
 func (e *endpoint) spoken() dialect {
@@ -113,11 +99,14 @@ func (e *endpoint) connection() *socket {
 	return e.current
 }
 
-// told returns the position up to which the client has acknowledged everything.
-func (e *endpoint) told() (int64, knowledge) {
+// told returns what the store is to know: the position up to which the client has acknowledged everything, by whom it was
+// told, and whether that one has gone.
+func (e *endpoint) told() chat.EndpointPosition {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.settled(), e.knows
+	return chat.EndpointPosition{
+		User: e.key.user, Endpoint: e.key.id, Teller: e.teller, Position: e.settled(), Left: e.newest == nil && e.current == nil,
+	}
 }
 
 // settled returns the position up to which nothing is owed; the lock is held.
@@ -129,18 +118,23 @@ func (e *endpoint) settled() int64 {
 	return at
 }
 
-// arrive notes the newest connection, and has one that still waits for its turn end. It reports whether it is known here
-// where to go on.
-func (e *endpoint) arrive(sk *socket) bool {
+// arrive notes the newest connection, as the store has it, and has one that still waits for its turn end. It reports false
+// when there is a newer one already.
+func (e *endpoint) arrive(sk *socket, row chat.Endpoint) bool {
 	e.mu.Lock()
+	e.learn(row)
+	if sk.number < e.latest {
+		e.mu.Unlock()
+		return false
+	}
+	e.latest = sk.number
 	before := e.newest
 	e.newest = sk
-	here := e.knows != unknown
 	e.mu.Unlock()
 	if before != nil {
 		before.supersede()
 	}
-	return here
+	return true
 }
 
 // outstanding returns the positions that went out and were not acknowledged, in order.
@@ -179,15 +173,50 @@ func (e *endpoint) sameJournal(tags []string) []string {
 	return tags
 }
 
-// begin makes sk the connection that is told of events. A new endpoint, or one that was forgotten, begins at the position.
-func (e *endpoint) begin(sk *socket, at int64, resumed bool) {
+// adopt takes over what the store knows, as a connection that arrived here found it.
+func (e *endpoint) adopt(row chat.Endpoint) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !resumed || e.knows != known {
-		e.at, e.root = at, sk.tag
-		clear(e.owed)
+	e.learn(row)
+}
+
+// learn is adopt while the lock is held.
+func (e *endpoint) learn(row chat.Endpoint) {
+	if row.Teller == row.Arrivals {
+		e.teller = row.Teller
 	}
-	e.current, e.knows = sk, known
+	e.dialect = dialect(row.Dialect)
+	e.at = max(e.at, row.Position)
+	maps.DeleteFunc(e.owed, func(p int64, _ struct{}) bool { return p <= row.Position })
+}
+
+// outrun notes a connection at another server, and returns those here: that which waits for its turn, if there is one, and
+// that which is told of events. news is false when one here is as new.
+func (e *endpoint) outrun(number int64) (waiting, telling *socket, news bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if number <= e.latest {
+		return nil, nil, false
+	}
+	e.latest = number
+	return e.newest, e.current, true
+}
+
+// begin makes sk the connection that is told of events, unless there is a newer one, which may be at another server. It returns
+// the position from which on, and whether the connection before was here too, so that it is known what that was told and did
+// not acknowledge.
+func (e *endpoint) begin(sk *socket) (from int64, here, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if sk.number < e.latest {
+		return 0, false, false
+	}
+	here = e.last == sk.number-1
+	e.current, e.last = sk, sk.number
+	if !sk.resumed {
+		e.root = sk.tag
+	}
+	return e.settled(), here, true
 }
 
 func (e *endpoint) release(sk *socket) {

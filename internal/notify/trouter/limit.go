@@ -95,22 +95,11 @@ func (s *Server) count(user chat.Identity, n int) bool {
 	return true
 }
 
-// forget drops what has ended: sessions and grants that nobody used, buckets that are full again and endpoints that nobody
-// came back to.
+// forget drops what has ended: buckets that are full again and endpoints that nobody came back to.
 func (s *Server) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	for id, se := range s.sessions {
-		if now.After(se.until) {
-			delete(s.sessions, id)
-		}
-	}
-	for id, g := range s.grants {
-		if now.After(g.until) {
-			delete(s.grants, id)
-		}
-	}
 	for key, b := range s.buckets {
 		if b.full(now) {
 			delete(s.buckets, key)

@@ -5,7 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/chatd/chatd/internal/chat"
 )
 
 // config tells where the services are: here.
@@ -14,7 +15,7 @@ func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		token = ""
 	}
-	if _, _, ok := s.caller(w, r, token); !ok {
+	if _, ok := s.caller(w, r, token); !ok {
 		return
 	}
 	base := s.Base(r)
@@ -24,24 +25,20 @@ func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 // allocate gives the client its connectparams, which it carries to the handshake and to later allocations. Params that are
 // stale or not ours are passed over, never refused: the client would not drop them.
 func (s *Server) allocate(w http.ResponseWriter, r *http.Request) {
-	token := r.Header.Get("X-Skypetoken")
-	user, _, ok := s.caller(w, r, token)
-	if !ok || s.limited(w, r, "allocation", user) {
+	c, ok := s.caller(w, r, r.Header.Get("X-Skypetoken"))
+	if !ok || s.limited(w, r, "allocation", c.User) {
 		return
 	}
 	id, tags := rand.Text(), []string(nil)
-	if old, err := s.readParams(r.URL.Query()); err == nil && old.user == user {
+	if old, err := s.readParams(r.URL.Query()); err == nil && old.User == c.User {
 		id, tags = old.id, readTags(r.URL.Query().Get("tags"))
 	}
-	s.mu.Lock()
-	s.grants[id] = grant{token, time.Now().Add(connectTime)}
-	s.mu.Unlock()
 	base := s.Base(r)
 	here := base + "/v4/f/" + id + "/"
 	sendJSON(w, map[string]any{
 		"socketio": base + "/", "surl": here, "url": here, "curlb": base, "id": id, "ccid": id,
 		"ttl":           strconv.Itoa(int(allocation.Seconds())),
-		"connectparams": s.params(id, user, nextTags(tags)),
+		"connectparams": s.params(id, c, nextTags(tags)),
 	})
 }
 
@@ -52,24 +49,25 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusUnauthorized, "handshake", err)
 		return
 	}
-	token := s.granted(r, p.id)
-	user, expires, ok := s.caller(w, r, token)
-	if !ok || s.limited(w, r, "handshake", user) {
+	c, ok := s.bearer(w, r, p)
+	if !ok || s.limited(w, r, "handshake", c.User) {
 		return
 	}
-	if user != p.user {
+	if c.User != p.User {
 		s.refuse(w, r, http.StatusUnauthorized, "handshake with the connectparams of somebody else", nil)
 		return
 	}
-	q := r.URL.Query()
-	id := rand.Text() + rand.Text()
-	s.mu.Lock()
-	s.sessions[id] = &session{
-		expires: expires, token: token, key: endpointKey{user, endpointID(q.Get("epid"), p.id)}, surl: "/v4/f/" + p.id + "/",
-		tags: tagsOf(q), until: time.Now().Add(connectTime),
+	id := endpointID(r.URL.Query().Get("epid"), p.id)
+	e, err := s.Endpoints.Endpoint(r.Context(), c.User, id)
+	if err != nil {
+		s.refuse(w, r, http.StatusServiceUnavailable, "endpoint", err)
+		return
 	}
-	s.mu.Unlock()
+	se := session{
+		Caller: c, Endpoint: id, Allocation: p.id, Number: e.Arrivals + 1, Tags: tagsOf(r.URL.Query()),
+		Until: s.Now() + chat.Time(connectTime.Milliseconds()),
+	}
 	plainText(w)
 	beat := strconv.Itoa(heartbeat)
-	_, _ = w.Write([]byte(id + ":" + beat + ":" + beat + ":websocket,xhr-polling")) // the client may have gone
+	_, _ = w.Write([]byte(s.seal(se) + ":" + beat + ":" + beat + ":websocket,xhr-polling")) // the client may have gone
 }

@@ -169,7 +169,7 @@ func (p *page) getHandshake() answer {
 	return p.do(http.MethodGet, p.socketio+"socket.io/1/?"+p.query()+"&t=1", "", headers...)
 }
 
-var handshakeAnswer = regexp.MustCompile(`^([A-Za-z0-9-]{32,}):(\d+):(\d+):websocket,xhr-polling$`)
+var handshakeAnswer = regexp.MustCompile(`^([A-Za-z0-9_.-]{32,}):(\d+):(\d+):websocket,xhr-polling$`)
 
 // shake makes the handshake and returns the session id.
 func (p *page) shake() string {

@@ -1,6 +1,7 @@
 package trouter
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -15,25 +16,35 @@ import (
 // params are connectparams. They are put into URLs unescaped and cut at "=", so their values are URL-safe, and their names
 // none that the client uses itself. Only se (ms, when they end) has a meaning for the client.
 type params struct {
-	id   string
-	user chat.Identity
-	end  chat.Time
+	id         string
+	begin, end chat.Time
+	Caller     // whom they were given to
 }
 
-func (s *Server) params(id string, user chat.Identity, tags string) map[string]string {
+func (s *Server) params(id string, c Caller, tags string) map[string]string {
 	now := s.Now()
-	p := params{id, user, now + chat.Time(allocation.Milliseconds())}
-	return map[string]string{
-		"sr": p.id, "issuer": "chatd", "sp": "connect", "st": number(now), "se": number(p.end), "tags": tags,
-		"u": base64.RawURLEncoding.EncodeToString([]byte(p.user)), "sig": s.signature(p),
+	p := params{id, now, now + chat.Time(allocation.Milliseconds()), c}
+	out := map[string]string{
+		"sr": p.id, "issuer": "chatd", "sp": "connect", "st": number(p.begin), "se": number(p.end),
+		"ti": number(p.Issued), "te": number(p.Expires), "tags": tags,
+		"u": base64.RawURLEncoding.EncodeToString([]byte(p.User)), "sig": s.signature(p),
 	}
+	if p.Key != "" {
+		out["tk"] = p.Key
+	}
+	return out
 }
 
 func number(t chat.Time) string { return strconv.FormatInt(int64(t), 10) }
 
 func (s *Server) signature(p params) string {
+	return s.sign("params", p.id, string(p.User), number(p.begin), number(p.end), number(p.Issued), number(p.Expires), p.Key)
+}
+
+// sign returns a signature for what nobody else shall be able to make up. The first part says what it is.
+func (s *Server) sign(parts ...string) string {
 	mac := hmac.New(sha256.New, s.Secret)
-	mac.Write([]byte(strings.Join([]string{p.id, string(p.user), number(p.end)}, "\x00")))
+	mac.Write([]byte(strings.Join(parts, "\x00")))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
@@ -42,11 +53,11 @@ var allocationID = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 // readParams returns the connectparams of a request when they are ours and have not ended.
 func (s *Server) readParams(q url.Values) (params, error) {
 	user, err := base64.RawURLEncoding.DecodeString(q.Get("u"))
-	if err != nil {
-		return params{}, errParams
+	p := params{id: q.Get("sr"), Caller: Caller{User: chat.Identity(user), Key: q.Get("tk")}}
+	for name, to := range map[string]*chat.Time{"st": &p.begin, "se": &p.end, "ti": &p.Issued, "te": &p.Expires} {
+		n, wrong := strconv.ParseInt(q.Get(name), 10, 64)
+		*to, err = chat.Time(n), cmp.Or(err, wrong)
 	}
-	end, err := strconv.ParseInt(q.Get("se"), 10, 64)
-	p := params{q.Get("sr"), chat.Identity(user), chat.Time(end)}
 	if err != nil || !allocationID.MatchString(p.id) || !hmac.Equal([]byte(s.signature(p)), []byte(q.Get("sig"))) || p.end < s.Now() {
 		return params{}, errParams
 	}

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/chatd/chatd/internal/chat"
 )
 
 const (
@@ -41,24 +39,20 @@ func (s *Server) polling(w http.ResponseWriter, r *http.Request, id string) {
 
 // poll finds the connection of a session, or begins it with the first GET.
 func (s *Server) poll(r *http.Request, id string) (*polling, error) {
-	asker, err := s.asker(r)
-	if err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	p := s.polls[id]
 	s.mu.Unlock()
-	switch {
-	case p != nil && (asker == "" || asker == p.sk.e.key.user):
-		return p, nil
-	case p != nil || r.Method != http.MethodGet:
-		return nil, &chat.Error{Kind: chat.NotFound, Reason: "no such connection, or that of somebody else"}
+	if p != nil {
+		asker, err := s.asker(r)
+		if err == nil && asker != "" && asker != p.sk.e.key.user {
+			err = errSession
+		}
+		return p, err
 	}
-	se, err := s.open(r.Context(), id, asker)
-	if err != nil {
-		return nil, err
+	if r.Method != http.MethodGet {
+		return nil, errSession
 	}
-	sk, err := s.connect(r.Context(), se)
+	sk, err := s.begin(r, id)
 	if err != nil {
 		return nil, err
 	}

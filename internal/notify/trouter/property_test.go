@@ -33,17 +33,17 @@ func acts(deeds []string, many int) *rapid.Generator[act] {
 	})
 }
 
-// Whatever happens to connections and to the server: in the end each page has acknowledged each event of its user exactly
+// Whatever happens to connections and to the two servers: in the end each page has acknowledged each event of its user exactly
 // once, those of one thread in their order. Pages acknowledge in the order of arrival, as the SDK does.
 func TestEachEventOnceInOrder(t *testing.T) {
 	t.Parallel()
-	tellStories(t, false, maxOutstanding+maxPending+500, "say", "say", "say", "acknowledge", "acknowledge", "connect", "connect", "cut", "too early", "wait", "restart", "crash")
+	tellStories(t, false, maxOutstanding+maxPending+500, "say", "say", "say", "acknowledge", "acknowledge", "connect", "connect", "move", "cut", "too early", "wait", "restart", "crash")
 }
 
 // A page that can be asked what it knows is told each event exactly once, whether it could acknowledge it or not.
 func TestEachEventOnceForThePage(t *testing.T) {
 	t.Parallel()
-	tellStories(t, true, maxOutstanding+50, "say", "say", "say", "acknowledge", "connect", "connect", "cut", "lose", "wait", "restart", "crash")
+	tellStories(t, true, maxOutstanding+50, "say", "say", "say", "acknowledge", "connect", "connect", "move", "cut", "lose", "wait", "restart", "crash")
 }
 
 func tellStories(t *testing.T, remembering bool, many int, deeds ...string) {
@@ -60,17 +60,19 @@ func tellStories(t *testing.T, remembering bool, many int, deeds ...string) {
 // story is a world with two pages of alice, who hears both threads, and one of carol, who hears the other one only.
 type story struct {
 	*world
+	servers [2]*world
 	readers []*reader
 	said    map[chat.Identity][]int // numbers of the messages that each of them is to hear
 	last    int
 }
 
 func newStory(t *testing.T, remembering bool) *story {
-	s := &story{world: newWorld(t), said: map[chat.Identity][]int{}}
+	w := newWorld(t)
+	s := &story{world: w, servers: [2]*world{w, w.beside()}, said: map[chat.Identity][]int{}}
 	for i, who := range []chat.Identity{alice, alice, carol} {
-		r := &reader{p: s.page(who, fmt.Sprint("e", i))}
+		r := &reader{p: s.servers[i%2].page(who, fmt.Sprint("e", i))}
 		if remembering {
-			r.p = s.remembering(who, r.p.epid)
+			r.p = r.p.w.remembering(who, r.p.epid)
 		}
 		s.readers = append(s.readers, r)
 		r.connect()
@@ -87,6 +89,9 @@ func (s *story) run(plot []act) string {
 			s.say(a.N)
 		case "connect":
 			r.connect()
+		case "move":
+			r.p.at(s.other(r.p.w))
+			r.connect()
 		case "acknowledge":
 			r.answer(http.StatusOK, a.N)
 		case "too early":
@@ -98,26 +103,35 @@ func (s *story) run(plot []act) string {
 		case "wait":
 			time.Sleep(time.Duration(a.N%10) * time.Second)
 		case "restart":
-			s.restart()
+			r.p.w.restart()
 		case "crash":
-			s.crash()
+			r.p.w.crash()
 		}
 	}
 	for _, r := range s.readers {
 		r.connects = 0 // it has waited long enough to be let in
 		time.Sleep(time.Minute)
 		r.connect()
-		time.Sleep(switchTime + time.Second)
+		time.Sleep(handTime + time.Second)
 		for r.answer(http.StatusOK, 1<<30) > 0 {
 		}
 		if wrong := s.compare(r); wrong != "" {
 			return wrong
 		}
 	}
-	if held, dropped := s.metric("queue_bytes"), s.metric("dropped_total"); held != 0 || dropped != 0 {
-		return fmt.Sprintf("%v bytes are held, %v dropped", held, dropped)
+	for _, w := range s.servers {
+		if held, dropped := w.metric("queue_bytes"), w.metric("dropped_total"); held != 0 || dropped != 0 {
+			return fmt.Sprintf("%v bytes are held, %v dropped", held, dropped)
+		}
 	}
 	return ""
+}
+
+func (s *story) other(w *world) *world {
+	if w == s.servers[0] {
+		return s.servers[1]
+	}
+	return s.servers[0]
 }
 
 // say has n messages sent, turn by turn in both threads.
@@ -177,7 +191,7 @@ func (r *reader) connect() {
 	}
 	r.lines = append(r.lines, &line{conn: r.p.connect()})
 	if r.p.memory != nil {
-		time.Sleep(switchTime + askTime) // else one might come after another until none is known any more that told something
+		time.Sleep(handTime + askTime) // else one might come after another until none is known any more that told something
 	}
 }
 

@@ -81,7 +81,7 @@ func (sk *socket) offer(h notify.Heard) {
 	defer sk.mu.Unlock()
 	sk.latest = h.Position
 	switch {
-	case sk.behind || sk.retired || sk.over:
+	case sk.behind || sk.retired || sk.over || sk.e.done(h.Position): // the last by another server that was ahead
 	case len(sk.pending) >= maxPending || sk.held >= maxBytes:
 		sk.behind = true
 	default:

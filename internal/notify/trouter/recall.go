@@ -158,15 +158,15 @@ func (sk *socket) beginAnew() {
 }
 
 // recall settles what the page was told by the connection before and nobody here knows of. It returns the position from
-// which on to tell. present is the newest position, stored says that where the endpoint is comes from the store: then
-// anything behind it may have been told.
-func (sk *socket) recall(ctx context.Context, from, present int64, stored bool) int64 {
+// which on to tell. here says that the connection before was at this server: else it may have been told anything that is not
+// known to be acknowledged.
+func (sk *socket) recall(ctx context.Context, from int64, here bool) int64 {
 	if sk.priors = sk.e.sameJournal(sk.priors); len(sk.priors) == 0 {
 		return from
 	}
 	doubts, most := sk.e.outstanding(), maxPairs/len(sk.priors)
-	if stored {
-		doubts = sk.journaled(ctx, from, present, most)
+	if !here {
+		doubts = sk.journaled(ctx, from, most)
 	}
 	if len(doubts) == 0 {
 		return from
@@ -183,14 +183,24 @@ func (sk *socket) recall(ctx context.Context, from, present int64, stored bool) 
 	return from
 }
 
-// journaled returns the positions in a stretch of the journal that the user hears, as many as are wanted or a few more.
-func (sk *socket) journaled(ctx context.Context, from, to int64, most int) (out []int64) {
+// journaled returns the positions in the journal behind one that the user hears and did not acknowledge here, as many as are
+// wanted or a few more. Another server may have told what this one has not read yet.
+func (sk *socket) journaled(ctx context.Context, from int64, most int) (out []int64) {
+	to, err := sk.s.Hub.Head(ctx)
+	if err != nil {
+		sk.s.Log.Error("end of the journal cannot be read", "error", err)
+		to = sk.s.Hub.Position()
+	}
 	for range doubtSteps {
 		if from >= to || len(out) >= most {
 			break
 		}
 		next := min(from+replayStep, to)
-		_, err := sk.s.Hub.Replay(ctx, sk.e.key.user, from, next, func(h notify.Heard) { out = append(out, h.Position) })
+		_, err := sk.s.Hub.Replay(ctx, sk.e.key.user, from, next, func(h notify.Heard) {
+			if !sk.e.done(h.Position) {
+				out = append(out, h.Position)
+			}
+		})
 		if err != nil {
 			sk.s.Log.Error("journal cannot be replayed", "error", err)
 			break

@@ -1,6 +1,7 @@
 package trouter
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -17,37 +18,53 @@ type registration struct {
 
 var errRegistration = errors.New("registrationId is missing or too long")
 
-// registrar keeps the template of an endpoint of the caller's own, or forgets the endpoint. Delivery does not wait for it.
-// An endpoint that never connected needs no template yet. Clients on phones want exactly 202.
+// registrar keeps the dialect of an endpoint of the caller's own, or ends the endpoint. Delivery does not wait for it. An
+// endpoint that never connected is not known. The end of a registration may come after the next connection; it is taken back
+// by the registration that follows on that. Clients on phones want exactly 202.
 func (s *Server) registrar(w http.ResponseWriter, r *http.Request, path string) {
-	user, _, ok := s.caller(w, r, r.Header.Get("X-Skypetoken"))
+	c, ok := s.caller(w, r, r.Header.Get("X-Skypetoken"))
 	if !ok {
 		return
 	}
+	var err error
 	_, id, one := strings.Cut(path, "registrations/")
 	switch {
 	case r.Method == http.MethodPost && !one:
-		body, err := readAll(w, r)
+		var body []byte
 		var reg registration
-		if err == nil {
+		if body, err = readAll(w, r); err == nil {
 			reg, err = readRegistration(body)
 		}
 		if err != nil {
 			s.refuse(w, r, http.StatusBadRequest, "registration cannot be read", err)
 			return
 		}
-		if e := s.existing(endpointKey{user, reg.ID}); e != nil {
-			e.register(dialectOf(reg.Client.Template))
-		}
+		err = s.register(r.Context(), endpointKey{c.User, reg.ID}, dialectOf(reg.Client.Template))
 	case r.Method == http.MethodDelete && one:
-		if e := s.existing(endpointKey{user, id}); e != nil {
-			e.forget()
+		if endpointID(id, "") != "" {
+			err = s.Endpoints.EndEndpoint(r.Context(), c.User, id)
 		}
 	default:
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
+	if err != nil {
+		s.refuse(w, r, http.StatusServiceUnavailable, "registration cannot be kept", err)
+		return
+	}
 	w.WriteHeader(http.StatusAccepted)
+}
+
+// register keeps the dialect of an endpoint, of whatever id; one that no endpoint has is never known.
+func (s *Server) register(ctx context.Context, key endpointKey, d dialect) error {
+	if endpointID(key.id, "") == "" {
+		return nil
+	}
+	err := s.Endpoints.RegisterEndpoint(ctx, key.user, key.id, string(d), s.Now())
+	if e := s.existing(key); e != nil && err == nil {
+		e.speak(d) // at once; other servers hear of it
+	}
+	return err
 }
 
 func readRegistration(body []byte) (registration, error) {

@@ -88,6 +88,9 @@ func (s *Server) allows(r *http.Request, origin string) bool {
 // refuse answers without a body; the reason is for the log.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, reason string, err error) {
 	s.Log.Info("realtime request refused", "method", r.Method, "step", step(r.URL.Path), "status", status, "reason", reason, "error", err)
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
 	w.WriteHeader(status)
 }
 
@@ -102,19 +105,18 @@ func step(path string) string {
 	return path
 }
 
-// caller authenticates by a header that holds the token, or answers 401. Anything else than a bad token is 503: three 401s
-// in a row stop the client for good.
-func (s *Server) caller(w http.ResponseWriter, r *http.Request, token string) (user chat.Identity, expires chat.Time, ok bool) {
-	user, expires, err := s.Authenticate(r.Context(), token)
-	if err == nil {
-		return user, expires, true
+// caller authenticates by a header that holds the token, or answers.
+func (s *Server) caller(w http.ResponseWriter, r *http.Request, token string) (Caller, bool) {
+	c, err := s.Authenticate(r.Context(), token)
+	if err != nil {
+		s.refused(w, r, err)
 	}
-	status := statusOf(err)
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
-	}
-	s.refuse(w, r, status, "token", err)
-	return "", 0, false
+	return c, err == nil
+}
+
+// refused answers who has no good token.
+func (s *Server) refused(w http.ResponseWriter, r *http.Request, err error) {
+	s.refuse(w, r, statusOf(err), "token", err)
 }
 
 // statusOf is 404 for a session that is not there, 401 for a token that is no good, and 503 when that cannot be said:

@@ -19,26 +19,42 @@ import (
 type Config struct {
 	Hub     *notify.Hub
 	Metrics *notify.Metrics
-	// Authenticate tells whose token it is and when it ends; an error says that it is not good (any more).
-	Authenticate func(ctx context.Context, token string) (user chat.Identity, expires chat.Time, err error)
-	Positions    Positions
-	Secret       []byte                       // signs connectparams
-	Base         func(r *http.Request) string // "https://host[:port]" by which the client reaches this server
-	Origins      []string                     // of web pages that may connect; "*" for all
-	Now          func() chat.Time
-	Log          *slog.Logger
+	// Authenticate tells whose token it is; an error says that it is not good (any more).
+	Authenticate func(ctx context.Context, token string) (Caller, error)
+	// Stands tells whether a token that was good is no worse since, but for its end.
+	Stands    func(ctx context.Context, c Caller) error
+	Endpoints Endpoints
+	Secret    []byte                       // signs connectparams and sessions; all servers have the same
+	Base      func(r *http.Request) string // "https://host[:port]" by which the client reaches this server
+	Origins   []string                     // of web pages that may connect; "*" for all
+	Now       func() chat.Time
+	Log       *slog.Logger
 }
 
-// Positions keeps how far endpoints have read, so that they go on there after a restart.
-type Positions interface {
-	// EndpointPosition returns the position of an endpoint, 0 when it is not known.
-	EndpointPosition(ctx context.Context, user chat.Identity, endpoint string) (int64, error)
-	// SaveEndpoints keeps positions.
-	SaveEndpoints(ctx context.Context, positions []Position, now chat.Time) error
+// Caller is who has a token. What is kept of it tells whether it is still good, and is no secret.
+type Caller struct {
+	User            chat.Identity
+	Issued, Expires chat.Time
+	Key             string // by which the token was asked for, in characters for URLs; "" when by none
 }
 
-// Position is how far an endpoint has read.
-type Position = chat.EndpointPosition
+// Endpoints keeps what is to be known of endpoints when they connect again, to whichever server.
+type Endpoints interface {
+	// Endpoint returns an endpoint; one that is not known has no arrivals.
+	Endpoint(ctx context.Context, user chat.Identity, id string) (chat.Endpoint, error)
+	// Arrive notes a connection. One that has not the number after that of the last is NotFound. It is the teller when none is,
+	// or when it takes over from one of the same server; else EndpointChanged comes into the journal.
+	Arrive(ctx context.Context, a chat.Arrival) (chat.Endpoint, error)
+	// TakeEndpoint makes a connection the teller in any case. One that is not the newest is NotFound.
+	TakeEndpoint(ctx context.Context, user chat.Identity, id string, number int64) (chat.Endpoint, error)
+	// SaveEndpoints keeps how far endpoints have been told; what is not of the teller is passed over.
+	SaveEndpoints(ctx context.Context, positions []chat.EndpointPosition, now chat.Time) error
+	// RegisterEndpoint keeps the dialect of an endpoint, if that is known, and takes an end back that came late.
+	// EndpointChanged comes into the journal when that is news.
+	RegisterEndpoint(ctx context.Context, user chat.Identity, id, dialect string, now chat.Time) error
+	// EndEndpoint has the next connection begin at the present.
+	EndEndpoint(ctx context.Context, user chat.Identity, id string) error
+}
 
 // Limits and times. Heartbeat and close timeouts of a minute and more let the client's own ping, every 40 s, keep the
 // connection; hidden browser tabs are throttled to one timer a minute, hence the patience.
@@ -54,7 +70,8 @@ const (
 	maxPerUser   = 100                // of one user
 	writeTime    = 10 * time.Second   // for one write
 	switchTime   = 3 * time.Second    // for the last acknowledgements on a connection that another takes over from
-	endpointLife = 2 * time.Hour      // without connection; the position stays in the store
+	handTime     = 5 * time.Second    // for another server to let go of an endpoint: to hear of it (a second at most), switchTime, and saving
+	endpointLife = 2 * time.Hour      // without connection; what matters stays in the store
 
 	goodbyes  = 2 * time.Second // over which connections are closed when the server stops, so that not all come back at once
 	ackTime   = time.Second     // for the last acknowledgements then
@@ -71,25 +88,25 @@ type Server struct {
 
 	mu        sync.Mutex
 	endpoints map[endpointKey]*endpoint
-	grants    map[string]grant    // by allocation
-	sessions  map[string]*session // by session id, from handshake until they are used up
 	buckets   map[bucketKey]*bucket
 	sockets   map[chat.Identity]int
 	total     int
 	polls     map[string]*polling
 }
 
-// New returns a Server.
+// New returns a Server, which is told of endpoints by the hub.
 func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{
-		Config: c, saver: newSaver(c.Positions, c.Now, c.Log), empty: make(chan struct{}, 1),
+	s := &Server{
+		Config: c, saver: newSaver(c.Endpoints, c.Now, c.Log), empty: make(chan struct{}, 1),
 		connections: c.Metrics.Connections.WithLabelValues(protocol), queued: c.Metrics.QueueBytes.WithLabelValues(protocol),
-		endpoints: map[endpointKey]*endpoint{}, grants: map[string]grant{}, sessions: map[string]*session{},
-		buckets: map[bucketKey]*bucket{}, sockets: map[chat.Identity]int{}, polls: map[string]*polling{},
+		endpoints: map[endpointKey]*endpoint{}, buckets: map[bucketKey]*bucket{}, sockets: map[chat.Identity]int{},
+		polls: map[string]*polling{},
 	}
+	c.Hub.EndpointChanged = s.changed
+	return s
 }
 
 // Run keeps positions and forgets what has ended, until the context does. Then it waits for the connections, which the hub

@@ -2,73 +2,95 @@ package trouter
 
 import (
 	"context"
+	"crypto/hmac"
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
-	"time"
+	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// session is what a handshake leads to: who may connect once, for a little while.
+// session is what a handshake leads to: who may connect, for a little while. Its id holds it all, so that the connection can
+// come to any server. It is good once, since it is for one connection of those of its endpoint, which are numbered. It holds
+// no token, but what tells whether that was revoked since.
 type session struct {
-	expires chat.Time // of the token
-	token   string
-	key     endpointKey
-	surl    string   // path under which the client knows its requests
-	tags    []string // of the connection and of those before; see recall.go
-	until   time.Time
+	Caller
+	Endpoint   string
+	Allocation string
+	Number     int64
+	Tags       []string // of the connection and of those before; see recall.go
+	Until      chat.Time
 }
 
-// grant remembers the token of an allocation, for the handshake that follows: SDKs before chat 1.5.2 send none there, and
-// connectparams alone could not be revoked.
-type grant struct {
-	token string
-	until time.Time
+func (se *session) key() endpointKey { return endpointKey{se.User, se.Endpoint} }
+
+// surl is the path under which the client knows its requests.
+func (se *session) surl() string { return "/v4/f/" + se.Allocation + "/" }
+
+// seal makes the id of a session.
+func (s *Server) seal(se session) string {
+	text := base64.RawURLEncoding.EncodeToString(encode(se))
+	return text + "." + s.sign("session", text)
 }
 
-// granted returns the token of the caller: as it was sent, else that of the allocation just before.
-func (s *Server) granted(r *http.Request, allocation string) string {
-	if token := r.Header.Get("X-Skypetoken"); token != "" {
-		return token
+func (s *Server) unseal(id string) (*session, bool) {
+	text, signature, _ := strings.Cut(id, ".")
+	if !hmac.Equal([]byte(s.sign("session", text)), []byte(signature)) {
+		return nil, false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if g := s.grants[allocation]; time.Now().Before(g.until) {
-		return g.token
+	var se session
+	body, err := base64.RawURLEncoding.DecodeString(text)
+	return &se, err == nil && json.Unmarshal(body, &se) == nil
+}
+
+// bearer tells who makes a handshake: by the token, else as the allocation just before was given to, since SDKs before chat
+// 1.5.2 send none. It answers otherwise.
+func (s *Server) bearer(w http.ResponseWriter, r *http.Request, p params) (Caller, bool) {
+	token := r.Header.Get("X-Skypetoken")
+	if token != "" || s.Now() >= p.begin+chat.Time(connectTime.Milliseconds()) {
+		return s.caller(w, r, token)
 	}
-	return ""
+	if err := s.good(r.Context(), p.Caller); err != nil {
+		s.refused(w, r, err)
+		return Caller{}, false
+	}
+	return p.Caller, true
+}
+
+// good returns why a token that was good is not any more.
+func (s *Server) good(ctx context.Context, c Caller) error {
+	if c.Expires <= s.Now() {
+		return &chat.Error{Kind: chat.Unauthorized, Reason: "token is expired"}
+	}
+	return s.Stands(ctx, c)
 }
 
 // asker tells whose request it is, "" when nothing in it says. A websocket has no header for the token, but carries the
 // connectparams.
 func (s *Server) asker(r *http.Request) (chat.Identity, error) {
 	if token := r.Header.Get("X-Skypetoken"); token != "" {
-		user, _, err := s.Authenticate(r.Context(), token)
-		return user, err
+		c, err := s.Authenticate(r.Context(), token)
+		return c.User, err
 	}
 	p, err := s.readParams(r.URL.Query())
 	if err != nil {
 		return "", nil //nolint:nilerr // then the session id alone must do
 	}
-	return p.user, nil
+	return p.User, nil
 }
 
-// open takes a session: it is there once, for its user, whose token must still be good. Nobody else can use it up.
-func (s *Server) open(ctx context.Context, id string, asker chat.Identity) (*session, error) {
-	s.mu.Lock()
-	se := s.sessions[id]
-	if se == nil || time.Now().After(se.until) || asker != "" && asker != se.key.user {
-		s.mu.Unlock()
-		return nil, &chat.Error{Kind: chat.NotFound, Reason: "unknown or used session, or that of somebody else"}
+var errSession = &chat.Error{Kind: chat.NotFound, Reason: "unknown or used session, or that of somebody else"}
+
+// open reads the session of a request. It must be for who asks, whose token must still be good.
+func (s *Server) open(r *http.Request, id string) (*session, error) {
+	asker, err := s.asker(r)
+	if err != nil {
+		return nil, err
 	}
-	delete(s.sessions, id)
-	s.mu.Unlock()
-	_, _, err := s.Authenticate(ctx, se.token)
-	return se, err
-}
-
-// giveBack lets a session be used after all: when an upgrade fails the client tries long polling with the same one.
-func (s *Server) giveBack(id string, se *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sessions[id] = se
+	se, ok := s.unseal(id)
+	if !ok || s.Now() > se.Until || asker != "" && asker != se.User {
+		return nil, errSession
+	}
+	return se, s.good(r.Context(), se.Caller)
 }

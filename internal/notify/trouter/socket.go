@@ -3,6 +3,7 @@ package trouter
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -17,11 +18,12 @@ const protocol = "trouter"
 type socket struct {
 	s       *Server
 	e       *endpoint
+	number  int64 // among the connections of the endpoint
+	resumed bool  // it goes on where one before ended
 	surl    string
-	token   string
+	caller  Caller
 	tag     string   // of what it marks, "" when the client cannot be marked; see recall.go
 	priors  []string // those of the connections before, the newest first
-	expires chat.Time
 
 	wake   chan struct{} // holds a token when there is something for the writer
 	closed chan struct{}
@@ -36,45 +38,75 @@ type socket struct {
 	queue
 }
 
-// connect begins a connection of a session. The events of the endpoint come to it from where the last one ended.
-func (s *Server) connect(ctx context.Context, se *session) (*socket, error) {
-	if !s.count(se.key.user, +1) {
+// begin makes the connection of the session that a request names, if it is good.
+func (s *Server) begin(r *http.Request, id string) (*socket, error) {
+	se, err := s.open(r, id)
+	if err != nil {
+		return nil, err
+	}
+	if !s.count(se.User, +1) {
 		return nil, errTooMany
 	}
-	sk := &socket{
-		s: s, e: s.endpoint(se.key), surl: se.surl, token: se.token, expires: se.expires,
-		wake: make(chan struct{}, 1), closed: make(chan struct{}), queue: queue{behind: true, frames: map[int64]waiting{}},
+	sk, err := s.connect(context.WithoutCancel(r.Context()), se)
+	if err != nil {
+		s.count(se.User, -1)
 	}
-	if len(se.tags) > 0 {
-		sk.tag, sk.priors = se.tags[0], se.tags[1:]
-	}
-	sk.control = []string{"1::"}
-	go sk.follow(context.WithoutCancel(ctx))
-	return sk, nil
+	return sk, err
 }
 
 var errTooMany = &chat.Error{Kind: chat.Unavailable, Reason: "too many connections"}
 
+// connect begins the connection of a session, once. The events of the endpoint come to it from where the last one ended.
+func (s *Server) connect(ctx context.Context, se *session) (*socket, error) {
+	e := s.endpoint(se.key())
+	row, err := s.Endpoints.Arrive(ctx, chat.Arrival{
+		User: se.User, Endpoint: se.Endpoint, Number: se.Number, Before: e.told().Teller, Position: s.Hub.Position(), At: s.Now(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	sk := &socket{
+		s: s, e: e, number: se.Number, resumed: row.Ended != se.Number-1, surl: se.surl(), caller: se.Caller,
+		wake: make(chan struct{}, 1), closed: make(chan struct{}), queue: queue{behind: true, frames: map[int64]waiting{}},
+	}
+	if len(se.Tags) > 0 {
+		sk.tag, sk.priors = se.Tags[0], se.Tags[1:]
+	}
+	sk.control = []string{"1::"}
+	if !e.arrive(sk, row) {
+		s.saver.note(e)
+		return nil, errSession
+	}
+	go sk.follow(ctx)
+	return sk, nil
+}
+
 // follow has the socket told of events until it closes, which it sees to when the token ends.
 func (sk *socket) follow(ctx context.Context) {
 	defer sk.s.count(sk.e.key.user, -1)
-	defer sk.e.release(sk)
+	defer sk.leave()
 	leave, ok := sk.takeOver(ctx)
 	if !ok {
 		sk.close()
 		return
 	}
 	sk.stir()
-	timer := time.AfterFunc(time.Duration(sk.expires-sk.s.Now())*time.Millisecond, func() { sk.end(notify.Expired) })
+	timer := time.AfterFunc(time.Duration(sk.caller.Expires-sk.s.Now())*time.Millisecond, func() { sk.end(notify.Expired) })
 	defer timer.Stop()
 	// The token may have been revoked before the hub knew of this connection.
-	if _, _, err := sk.s.Authenticate(ctx, sk.token); err != nil {
+	if err := sk.s.good(ctx, sk.caller); err != nil {
 		sk.end(notify.Revoked)
 	}
 	<-sk.closed
 	sk.catchPosition()
 	leave()
 	sk.clear()
+}
+
+// leave lets another connection go on, on whichever server.
+func (sk *socket) leave() {
+	sk.e.release(sk)
+	sk.s.saver.note(sk.e)
 }
 
 var connectedPacket = `5:1::{"name":"trouter.connected","args":[{"ttl":` + strconv.Itoa(int(allocation.Seconds())) +

@@ -11,11 +11,7 @@ import (
 // the one.
 func (sk *socket) takeOver(ctx context.Context) (leave func(), ok bool) {
 	e := sk.e
-	here := sk.s.Hub.Position()
-	greeted := e.arrive(sk)
-	if greeted { // the client does not wait: nothing has to be read that could fail
-		sk.greet()
-	}
+	sk.greet() // the client need not wait: whatever happens from when it arrived will be told
 	select {
 	case e.turn <- struct{}{}:
 	case <-sk.closed:
@@ -25,30 +21,17 @@ func (sk *socket) takeOver(ctx context.Context) (leave func(), ok bool) {
 	if old := e.connection(); old != nil && !old.retire(switchTime) {
 		old.close() // it answers nothing: the network took it
 	}
-	from, knows := e.told()
-	stored := knows == unknown
-	if stored {
-		at, err := sk.s.Positions.EndpointPosition(ctx, e.key.user, e.key.id)
-		if err != nil { // without its position it would miss events
-			sk.s.Log.Error("position of an endpoint cannot be read", "error", err)
-			return nil, false
-		}
-		from, knows = kept(at)
+	if e.told().Teller != sk.number && !sk.fetch(ctx) {
+		return nil, false
+	}
+	from, here, ok := e.begin(sk)
+	if !ok {
+		return nil, false
 	}
 	present, leave := sk.s.Hub.Subscribe(e.key.user, subscriber{sk})
-	resumed := knows == known && from <= present
-	switch {
-	case resumed:
+	if sk.resumed {
 		sk.s.Metrics.Reconnects.WithLabelValues(protocol).Inc()
-	case greeted:
-		from = here // since when the client takes itself for connected
-	default:
-		from = present
-	}
-	e.begin(sk, from, resumed)
-	sk.greet()
-	if resumed {
-		from = sk.recall(ctx, from, present, stored)
+		from = sk.recall(ctx, from, here)
 	} else {
 		sk.beginAnew()
 	}
@@ -71,19 +54,7 @@ func (sk *socket) supersede() {
 // retire stops telling events and waits until those told are acknowledged, the connection has ended, or time is up.
 // It reports whether they were acknowledged.
 func (sk *socket) retire(patience time.Duration) bool {
-	sk.catchPosition()
-	sk.mu.Lock()
-	sk.retired = true
-	for _, f := range sk.pending { // for the connection that goes on
-		sk.weigh(-f.size)
-	}
-	sk.pending = nil
-	if sk.drained == nil {
-		sk.drained = make(chan struct{})
-	}
-	drained := sk.drained
-	sk.drain()
-	sk.mu.Unlock()
+	drained := sk.stop()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -93,6 +64,23 @@ func (sk *socket) retire(patience time.Duration) bool {
 	case <-timer.C:
 	}
 	return false
+}
+
+// stop stops telling events. The channel closes when those told are acknowledged.
+func (sk *socket) stop() (drained <-chan struct{}) {
+	sk.catchPosition()
+	sk.mu.Lock()
+	defer sk.mu.Unlock()
+	sk.retired = true
+	for _, f := range sk.pending { // for the connection that goes on
+		sk.weigh(-f.size)
+	}
+	sk.pending = nil
+	if sk.drained == nil {
+		sk.drained = make(chan struct{})
+	}
+	sk.drain()
+	return sk.drained
 }
 
 // drain tells who waits for it that nothing is outstanding, if that is so; the lock is held.

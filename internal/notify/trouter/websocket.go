@@ -3,6 +3,7 @@ package trouter
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/coder/websocket"
@@ -16,28 +17,24 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request, id string) {
 		s.refuse(w, r, http.StatusForbidden, "origin is not allowed", nil)
 		return
 	}
-	asker, err := s.asker(r)
-	var se *session
-	if err == nil {
-		se, err = s.open(r.Context(), id, asker)
+	// The origin was checked against the same list as REST; compression costs more than it saves (measured on small events).
+	options := &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled}
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		_, _ = websocket.Accept(w, r, options) // answers why not; the client now tries long polling with the same session
+		return
 	}
+	ctx := context.WithoutCancel(r.Context())
+	sk, err := s.begin(r, id)
 	if err != nil {
 		s.refuse(w, r, statusOf(err), "session", err)
 		return
 	}
-	// The origin was checked against the same list as REST; compression costs more than it saves (measured on small events).
-	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled})
+	c, err := websocket.Accept(w, r, options)
 	if err != nil {
-		s.giveBack(id, se) // the client now tries long polling with the same session
+		sk.close()
 		return
 	}
 	defer c.CloseNow() //nolint:errcheck // it is closed or broken already
-	ctx := context.WithoutCancel(r.Context())
-	sk, err := s.connect(ctx, se)
-	if err != nil {
-		_ = c.Close(websocket.StatusTryAgainLater, "too many connections")
-		return
-	}
 	c.SetReadLimit(maxFrame)
 	var reader sync.WaitGroup
 	reader.Go(func() { sk.readFrames(ctx, c) })

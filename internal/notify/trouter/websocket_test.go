@@ -293,11 +293,8 @@ func TestLimitOfUser(t *testing.T) {
 		p := w.page(alice, "one more")
 		p.epid = "one-more"
 		p.allocate()
-		ws, _, err := p.upgrade(p.shake())
-		w.must(err)
-		_, _, err = ws.Read(w.Context())
-		if websocket.CloseStatus(err) != websocket.StatusTryAgainLater {
-			t.Errorf("one too many ends with %v", err)
+		if status := p.refusedUpgrade(p.shake()); status != http.StatusServiceUnavailable {
+			t.Errorf("one too many: %d", status)
 		}
 		if a := p.get(p.shake()); a.status != http.StatusServiceUnavailable {
 			t.Errorf("one too many, polled: %d", a.status)

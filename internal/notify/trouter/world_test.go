@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -52,8 +51,10 @@ type world struct {
 	server   *Server
 	client   *http.Client
 	listener *pipes
-	stop     func()       // hub and server, as when the program ends
-	ahead    atomic.Int64 // milliseconds by which the clock of chat is ahead, for what takes days
+	view     *view         // of the journal
+	stop     func()        // hub and server, as when the program ends
+	ahead    *atomic.Int64 // milliseconds by which the clock of chat is ahead, for what takes days
+	shared   bool          // there are other servers
 }
 
 // bubble runs a test in a world of its own.
@@ -67,19 +68,36 @@ func newWorld(tb testing.TB, change ...func(*Config)) *world {
 	tb.Helper()
 	w := &world{
 		TB: tb, journal: newJournal(), tokens: &tokens{refused: map[string]error{}, expires: map[string]chat.Time{}},
-		logs: &logbook{}, registry: prometheus.NewRegistry(), listener: newPipes(),
+		logs: &logbook{}, ahead: &atomic.Int64{},
 	}
-	metrics, err := notify.NewMetrics(w.registry)
-	w.must(err)
 	w.Config = Config{
-		Log:     slog.New(w.logs),
-		Metrics: metrics, Authenticate: w.tokens.authenticate, Positions: w.journal, Secret: []byte("secret"),
+		Log: slog.New(w.logs), Authenticate: w.tokens.authenticate, Stands: w.tokens.stand, Secret: []byte("secret"),
 		Now:  func() chat.Time { return now() + chat.Time(w.ahead.Load()) },
 		Base: func(r *http.Request) string { return "http://" + r.Host }, Origins: []string{"*"},
 	}
 	for _, c := range change {
 		c(&w.Config)
 	}
+	w.open()
+	return w
+}
+
+// beside opens another server on the same store.
+func (w *world) beside() *world {
+	w.Helper()
+	w.shared = true
+	other := &world{TB: w.TB, Config: w.Config, journal: w.journal, tokens: w.tokens, logs: w.logs, ahead: w.ahead, shared: true}
+	other.open()
+	return other
+}
+
+// open lets the server be reached until the test ends.
+func (w *world) open() {
+	w.Helper()
+	w.registry, w.listener = prometheus.NewRegistry(), newPipes()
+	var err error
+	w.Metrics, err = notify.NewMetrics(w.registry)
+	w.must(err)
 	w.start()
 	transport := &http.Transport{DialContext: w.listener.dial}
 	w.client = &http.Client{Transport: transport}
@@ -91,15 +109,18 @@ func newWorld(tb testing.TB, change ...func(*Config)) *world {
 		w.must(web.Close())
 		time.Sleep(time.Second) // net/http waits a little after a body that was too large
 	})
-	return w
 }
 
 // start starts hub and server on what is in the journal.
 func (w *world) start() {
 	w.Helper()
-	hub, err := notify.NewHub(context.Background(), w.journal, w.Metrics, w.Config.Log)
+	if !w.shared { // as the store does for one that only one server can have
+		w.journal.release()
+	}
+	w.view = w.journal.look()
+	hub, err := notify.NewHub(context.Background(), w.view, w.Metrics, w.Config.Log)
 	w.must(err)
-	w.Hub = hub
+	w.Hub, w.Endpoints = hub, w.view
 	w.server = New(w.Config)
 	ctx, cancel := context.WithCancel(context.Background())
 	var tasks sync.WaitGroup
@@ -123,10 +144,9 @@ func (w *world) restart() {
 func (w *world) crash() {
 	w.Helper()
 	synctest.Wait()
-	kept := w.journal.saved()
+	w.view.dead.Store(true)
 	w.listener.cut()
 	w.stop()
-	w.journal.restore(kept)
 	w.start()
 }
 
@@ -208,25 +228,30 @@ type journal struct {
 	mu        sync.Mutex
 	events    []chat.Event
 	oldest    int64 // positions before were purged
-	positions map[endpointKey]int64
+	endpoints map[endpointKey]chat.Endpoint
 	saves     int
-	failing   error
-	looking   chan struct{} // holds look-ups of positions up until it closes, if not nil
-	changed   chan struct{}
+	failing   error // of reading events
+	away      error // of endpoints
+	views     []*view
 }
 
-func newJournal() *journal {
-	return &journal{positions: map[endpointKey]int64{}, changed: make(chan struct{}, 1)}
-}
+func newJournal() *journal { return &journal{endpoints: map[endpointKey]chat.Endpoint{}} }
 
 func (j *journal) add(e chat.Event) int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	return j.append(e)
+}
+
+// append adds an event; the lock is held.
+func (j *journal) append(e chat.Event) int64 {
 	e.Position = int64(len(j.events)) + 1
 	j.events = append(j.events, e)
-	select {
-	case j.changed <- struct{}{}:
-	default:
+	for _, v := range j.views {
+		select {
+		case v.changed <- struct{}{}:
+		default:
+		}
 	}
 	return e.Position
 }
@@ -235,7 +260,7 @@ func (j *journal) add(e chat.Event) int64 {
 func (j *journal) empty() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.events, j.oldest, j.positions = nil, 0, map[endpointKey]int64{}
+	j.events, j.oldest, j.endpoints = nil, 0, map[endpointKey]chat.Endpoint{}
 }
 
 func (j *journal) purge(before int64) {
@@ -244,10 +269,17 @@ func (j *journal) purge(before int64) {
 	j.oldest = before
 }
 
+// fail has events not be read, lose endpoints neither be read nor written.
 func (j *journal) fail(err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.failing = err
+}
+
+func (j *journal) lose(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.away = err
 }
 
 func (j *journal) Head(context.Context) (int64, error) {
@@ -279,81 +311,60 @@ func (j *journal) Audience(_ context.Context, key, roster int64) ([]chat.Partici
 	return []chat.Participant{{Identity: alice}, {Identity: bob}}, nil
 }
 
-func (j *journal) Changed() <-chan struct{} { return j.changed }
-
-func (j *journal) EndpointPosition(_ context.Context, user chat.Identity, endpoint string) (int64, error) {
-	j.mu.Lock()
-	looking := j.looking
-	j.mu.Unlock()
-	if looking != nil {
-		<-looking
-	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.positions[endpointKey{user, endpoint}], j.failing
-}
-
-func (j *journal) SaveEndpoints(_ context.Context, positions []Position, _ chat.Time) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.failing != nil {
-		return j.failing
-	}
-	for _, p := range positions {
-		key := endpointKey{p.User, p.Endpoint}
-		if old, ok := j.positions[key]; !ok || old < p.Position {
-			j.positions[key] = p.Position
-		}
-		j.saves++
-	}
-	return nil
-}
-
-// position returns how far an endpoint would go on after a crash.
-func (w *world) position(who chat.Identity, epid string) int64 {
-	at, _ := kept(w.journal.saved()[endpointKey{who, epid}])
-	return at
-}
-
-func (j *journal) saved() map[endpointKey]int64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return maps.Clone(j.positions)
-}
-
-func (j *journal) restore(positions map[endpointKey]int64) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.positions = positions
-}
-
 // tokens are the tokens that are accepted: a user's is their id, with or without something behind a dot.
 type tokens struct {
 	mu      sync.Mutex
 	refused map[string]error
 	expires map[string]chat.Time
+	issued  []string           // tokens that were seen; the time of their issue is their place here
 	asked   func(token string) // told of each look, if not nil
 }
 
-func (k *tokens) authenticate(_ context.Context, token string) (chat.Identity, chat.Time, error) {
+func (k *tokens) authenticate(_ context.Context, token string) (Caller, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.asked != nil {
-		k.asked(token)
-	}
 	owner, _, _ := strings.Cut(token, ".")
 	expires, ok := k.expires[token]
 	if !ok {
 		expires = now() + 24*60*60*1000
 	}
-	switch id := chat.Identity(owner); {
-	case k.refused[token] != nil:
-		return "", 0, k.refused[token]
-	case !id.WellFormed() || expires <= now():
-		return "", 0, &chat.Error{Kind: chat.Unauthorized, Reason: "bad token"}
-	default:
-		return id, expires, nil
+	if err := k.look(token); err != nil {
+		return Caller{}, err
 	}
+	id := chat.Identity(owner)
+	if !id.WellFormed() || expires <= now() {
+		return Caller{}, &chat.Error{Kind: chat.Unauthorized, Reason: "bad token"}
+	}
+	if !slices.Contains(k.issued, token) {
+		k.issued = append(k.issued, token)
+	}
+	return Caller{id, chat.Time(slices.Index(k.issued, token)), expires, keyOf(token)}, nil
+}
+
+func (k *tokens) stand(_ context.Context, c Caller) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	token := k.issued[c.Issued]
+	if !strings.HasPrefix(token, string(c.User)) || c.Key != keyOf(token) {
+		panic("another token is asked for")
+	}
+	return k.look(token)
+}
+
+// keyOf is the key of a token: one with something behind the dot has one.
+func keyOf(token string) string {
+	if _, more, _ := strings.Cut(token, "."); more != "" {
+		return fmt.Sprint("key", len(more))
+	}
+	return ""
+}
+
+// look tells whether a token was refused; the lock is held.
+func (k *tokens) look(token string) error {
+	if k.asked != nil {
+		k.asked(token)
+	}
+	return k.refused[token]
 }
 
 func (k *tokens) refuse(token string, err error) {

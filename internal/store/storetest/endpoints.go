@@ -2,49 +2,196 @@ package storetest
 
 import "github.com/chatd/chatd/internal/chat"
 
+// epid is an endpoint of alice.
+const epid = "a"
+
+// arrive lets a connection arrive, after one of the same server or none, and begin at a hundred times its
+// number if it has to.
+func (b *bundle) arrive(number, before int64) chat.Endpoint {
+	b.Helper()
+	e, err := b.db.Arrive(b.Context(), chat.Arrival{User: alice, Endpoint: epid, Number: number, Before: before, Position: 100 * number, At: noon})
+	b.must(err)
+	return e
+}
+
+// told saves how far a connection has told.
+func (b *bundle) told(teller, position int64, left bool) {
+	b.Helper()
+	b.must(b.db.SaveEndpoints(b.Context(), []chat.EndpointPosition{{User: alice, Endpoint: epid, Teller: teller, Position: position, Left: left}}, noon))
+}
+
+func (b *bundle) register(dialect string) {
+	b.Helper()
+	b.must(b.db.RegisterEndpoint(b.Context(), alice, epid, dialect, noon))
+}
+
+func (b *bundle) endpoint(who chat.Identity, id string) chat.Endpoint {
+	b.Helper()
+	e, err := b.db.Endpoint(b.Context(), who, id)
+	b.must(err)
+	return e
+}
+
+// announced returns the numbers of the connections that servers were told of.
+func (b *bundle) announced() []int64 {
+	b.Helper()
+	events, err := b.db.After(b.Context(), 0, 100)
+	b.must(err)
+	var out []int64
+	for i := range events {
+		number := events[i].Version
+		want := chat.ChangeOf(alice, epid, number, noon)
+		want.Position = events[i].Position
+		b.equal("event", want, events[i])
+		out = append(out, number)
+	}
+	return out
+}
+
+// known is alice's endpoint.
+func known(arrivals, teller, position int64) chat.Endpoint {
+	return chat.Endpoint{User: alice, ID: epid, Arrivals: arrivals, Teller: teller, Position: position, Dialect: "web"}
+}
+
 var endpoints = []test{
-	{"keep their positions, which never go back", func(b *bundle) {
-		save := func(positions ...chat.EndpointPosition) {
-			b.Helper()
-			b.must(b.db.SaveEndpoints(b.Context(), positions, noon))
-		}
-		expect := func(who chat.Identity, endpoint string, want int64) {
-			b.Helper()
-			got, err := b.db.EndpointPosition(b.Context(), who, endpoint)
-			b.must(err)
-			if got != want {
-				b.Errorf("%q of %s is at %d, want %d", endpoint, who, got, want)
+	{"are numbered, and tell how far they are", func(b *bundle) {
+		b.equal("unknown", chat.Endpoint{User: alice, ID: epid}, b.endpoint(alice, epid))
+		b.equal("new", known(1, 1, 100), b.arrive(1, 0))
+		b.told(1, 105, false)
+		b.told(1, 103, false)
+		b.equal("told", known(1, 1, 105), b.endpoint(alice, epid))
+		b.told(1, 106, true)
+		b.equal("left", known(1, 0, 106), b.endpoint(alice, epid))
+		b.told(1, 107, false) // comes too late
+		b.equal("back", known(2, 2, 106), b.arrive(2, 0))
+		b.equal("announced", []int64(nil), b.announced())
+	}},
+	{"have nothing to do with each other", func(b *bundle) {
+		var positions []chat.EndpointPosition
+		for i, text := range append(odd, epid) {
+			for j, who := range []chat.Identity{alice, bob} {
+				a := chat.Arrival{User: who, Endpoint: text, Number: 1, Position: int64(10 * i), At: noon}
+				_, err := b.db.Arrive(b.Context(), a)
+				b.must(err)
+				positions = append(positions, chat.EndpointPosition{User: who, Endpoint: text, Teller: 1, Position: int64(10*i + j + 1)})
 			}
 		}
-		expect(alice, "a", 0)
-		save()
-		save(chat.EndpointPosition{User: alice, Endpoint: "a", Position: 5}, chat.EndpointPosition{User: alice, Endpoint: "b", Position: 6},
-			chat.EndpointPosition{User: bob, Endpoint: "a", Position: 7})
-		expect(alice, "a", 5)
-		expect(alice, "b", 6)
-		expect(bob, "a", 7)
-		expect(bob, "b", 0)
-		save(chat.EndpointPosition{User: alice, Endpoint: "a", Position: 9}, chat.EndpointPosition{User: alice, Endpoint: "b", Position: 3})
-		expect(alice, "a", 9)
-		expect(alice, "b", 6)
-		for i, text := range odd {
-			save(chat.EndpointPosition{User: alice, Endpoint: text, Position: int64(i + 1)})
-			expect(alice, text, int64(i+1))
+		b.must(b.db.SaveEndpoints(b.Context(), nil, noon))
+		b.must(b.db.SaveEndpoints(b.Context(), positions, noon))
+		for _, p := range positions {
+			want := chat.Endpoint{User: p.User, ID: p.Endpoint, Arrivals: 1, Teller: 1, Position: p.Position, Dialect: "web"}
+			b.equal("endpoint", want, b.endpoint(p.User, p.Endpoint))
 		}
 	}},
-	{"are forgotten when they were not seen for long", func(b *bundle) {
-		for endpoint, seen := range map[string][]chat.Time{"old": {noon}, "new": {noon + 10}, "seen again": {noon, noon + 10}} {
-			for _, at := range seen {
-				b.must(b.db.SaveEndpoints(b.Context(), []chat.EndpointPosition{{User: alice, Endpoint: endpoint, Position: 5}}, at))
+	{"take each number once, and in order", func(b *bundle) {
+		b.arrive(1, 0)
+		b.arrive(2, 1)
+		for _, number := range []int64{1, 2, 4} {
+			_, err := b.db.Arrive(b.Context(), chat.Arrival{User: alice, Endpoint: epid, Number: number, At: noon})
+			b.kind("again", err, chat.NotFound)
+		}
+		b.equal("endpoint", known(2, 2, 100), b.endpoint(alice, epid))
+	}},
+	{"take each number once, at the same time", func(b *bundle) {
+		const n = 8
+		errs := make([]error, n)
+		together(n, func(i int) {
+			_, errs[i] = b.db.Arrive(b.Context(), chat.Arrival{User: alice, Endpoint: epid, Number: 1, At: noon})
+		})
+		arrived := 0
+		for _, err := range errs {
+			if err == nil {
+				arrived++
+			} else {
+				b.kind("again", err, chat.NotFound)
 			}
 		}
-		b.must(b.db.Purge(b.Context(), noon+10))
-		for endpoint, want := range map[string]int64{"old": 0, "new": 5, "seen again": 5} {
-			got, err := b.db.EndpointPosition(b.Context(), alice, endpoint)
-			b.must(err)
-			if got != want {
-				b.Errorf("the %s one is at %d, want %d", endpoint, got, want)
+		b.equal("arrived", 1, arrived)
+	}},
+	{"wait for a connection of another server, which is told", func(b *bundle) {
+		b.arrive(1, 0)
+		b.equal("waiting", known(2, 1, 100), b.arrive(2, 0))
+		b.told(1, 101, false)
+		b.told(2, 999, false) // does not tell yet
+		b.equal("waiting on", known(3, 1, 101), b.arrive(3, 0))
+		_, err := b.db.TakeEndpoint(b.Context(), alice, epid, 2)
+		b.kind("taking, for one that is not the newest", err, chat.NotFound)
+		b.told(1, 102, true)
+		e, err := b.db.TakeEndpoint(b.Context(), alice, epid, 3)
+		b.must(err)
+		b.equal("taken", known(3, 3, 102), e)
+		b.told(1, 999, false)
+		b.told(1, 999, true)
+		b.equal("in the end", known(3, 3, 102), b.endpoint(alice, epid))
+		b.equal("announced", []int64{2, 3}, b.announced())
+	}},
+	{"are taken from a server that does not let go", func(b *bundle) {
+		b.arrive(1, 0)
+		b.arrive(2, 0)
+		e, err := b.db.TakeEndpoint(b.Context(), alice, epid, 2)
+		b.must(err)
+		b.equal("taken", known(2, 2, 100), e)
+		b.told(1, 999, true)
+		b.equal("in the end", known(2, 2, 100), b.endpoint(alice, epid))
+	}},
+	{"keep a dialect, and servers are told of another", func(b *bundle) {
+		b.register("native") // is not known yet
+		b.equal("new", known(1, 1, 100), b.arrive(1, 0))
+		b.register("web")
+		b.equal("announced", []int64(nil), b.announced())
+		b.register("native")
+		b.register("native")
+		want := known(2, 2, 100)
+		want.Dialect = "native"
+		b.equal("back", want, b.arrive(2, 1))
+		b.equal("announced", []int64{0}, b.announced())
+	}},
+	{"begin at the present when they had ended", func(b *bundle) {
+		end := func() {
+			b.Helper()
+			b.must(b.db.EndEndpoint(b.Context(), alice, epid))
+		}
+		end() // is not known yet
+		b.arrive(1, 0)
+		b.told(1, 110, false)
+		end()
+		b.told(1, 120, true)
+		b.register("web") // does not go on, as nobody is connected
+		want := known(2, 2, 200)
+		want.Ended = 1
+		b.equal("begun again", want, b.arrive(2, 0))
+		b.told(2, 210, true)
+		want = known(3, 3, 210)
+		want.Ended = 1
+		b.equal("back", want, b.arrive(3, 0))
+		end() // comes late: it is of the connection before
+		b.register("web")
+		b.equal("in the end", known(4, 4, 210), b.arrive(4, 3))
+	}},
+	{"are let go of by a server that begins", func(b *bundle) {
+		b.arrive(1, 0)
+		b.must(b.db.ReleaseEndpoints(b.Context()))
+		want := known(1, 0, 100)
+		if b.engine.Shared {
+			want.Teller = 1 // the others are still there
+		}
+		b.equal("endpoint", want, b.endpoint(alice, epid))
+	}},
+	{"are forgotten when they were not seen for long", func(b *bundle) {
+		for _, id := range []string{"old", "new", "seen again", "back"} {
+			at := noon
+			if id == "new" {
+				at = noon + 10
 			}
+			_, err := b.db.Arrive(b.Context(), chat.Arrival{User: alice, Endpoint: id, Number: 1, At: at})
+			b.must(err)
+		}
+		b.must(b.db.SaveEndpoints(b.Context(), []chat.EndpointPosition{{User: alice, Endpoint: "seen again", Teller: 1, Position: 5}}, noon+10))
+		_, err := b.db.Arrive(b.Context(), chat.Arrival{User: alice, Endpoint: "back", Number: 2, At: noon + 10})
+		b.must(err)
+		b.must(b.db.Purge(b.Context(), noon+10))
+		for id, want := range map[string]int64{"old": 0, "new": 1, "seen again": 1, "back": 2} {
+			b.equal(id, want, b.endpoint(alice, id).Arrivals)
 		}
 	}},
 }

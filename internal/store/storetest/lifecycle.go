@@ -106,12 +106,26 @@ var operations = []operation{
 		_, err := db.Audience(ctx, t.Key, 1)
 		return err
 	}},
-	{"endpoint position", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
-		_, err := db.EndpointPosition(ctx, alice, "a")
+	{"endpoint", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		_, err := db.Endpoint(ctx, alice, "a")
+		return err
+	}},
+	{"arrive", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		_, err := db.Arrive(ctx, chat.Arrival{User: alice, Endpoint: "a", Number: 1})
+		return err
+	}},
+	{"take endpoint", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		_, err := db.TakeEndpoint(ctx, alice, "a", 1)
 		return err
 	}},
 	{"save endpoints", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
 		return db.SaveEndpoints(ctx, []chat.EndpointPosition{{User: alice, Endpoint: "a", Position: 1}}, noon)
+	}},
+	{"register endpoint", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		return db.RegisterEndpoint(ctx, alice, "a", "web", noon)
+	}},
+	{"end endpoint", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		return db.EndEndpoint(ctx, alice, "a")
 	}},
 	{"user", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
 		_, err := db.User(ctx, alice)

@@ -23,6 +23,8 @@ type Engine struct {
 	URL func(t *testing.T) string
 	// Durable tells that what was written is there after the store was closed and opened again.
 	Durable bool
+	// Shared tells that several servers may have it at once.
+	Shared bool
 }
 
 // Run tests an engine.

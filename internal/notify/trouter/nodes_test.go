@@ -1,0 +1,407 @@
+package trouter
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// twoServers runs a test with two servers on one store.
+func twoServers(t *testing.T, test func(a, b *world)) {
+	t.Helper()
+	bubble(t, func(a *world) { test(a, a.beside()) })
+}
+
+// at lets a page reach a server from now on.
+func (p *page) at(w *world) *page {
+	p.w = w
+	return p
+}
+
+// Each step of a connection may come to another server, whichever kind of SDK it is.
+func TestStepsAtSeveralServers(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		for _, old := range []bool{false, true} {
+			p := a.page(bob, "e")
+			if p.old = old; old {
+				p.epid = ""
+			}
+			p.allocate()
+			sid := p.at(b).shake()
+			c := p.at(a).attach(sid)
+			a.say("hello")
+			a.equal("it hears", c.hear(), []string{"hello"})
+			p.at(b).allocate()
+			if status := p.refusedUpgrade(sid); status != http.StatusNotFound {
+				t.Errorf("a used session at the other server: %d", status)
+			}
+			if a := p.get(sid); a.status != http.StatusNotFound {
+				t.Errorf("a used session at the other server, polled: %d", a.status)
+			}
+			a.say("again")
+			a.equal("it hears", c.hear(), []string{"again"})
+		}
+	})
+}
+
+// A session whose token was revoked meanwhile is good for nothing, at the other server too.
+func TestRevokedSessionAtAnotherServer(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		p.allocate()
+		sid := p.shake()
+		a.tokens.refuse(p.token, revoked())
+		if status := p.at(b).refusedUpgrade(sid); status != http.StatusUnauthorized {
+			t.Errorf("after a revocation: %d", status)
+		}
+		p.token = string(bob) + ".2"
+		b.tokens.expire(p.token, 10*time.Second)
+		p.allocate()
+		sid = p.shake()
+		time.Sleep(10 * time.Second)
+		if status := p.at(a).refusedUpgrade(sid); status != http.StatusUnauthorized {
+			t.Errorf("after the end of the token: %d", status)
+		}
+	})
+}
+
+// Who can read session ids finds no token there, and cannot make one up.
+func TestSessionID(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		p.token += ".secret"
+		p.allocate()
+		sid := p.shake()
+		text, signature, _ := strings.Cut(sid, ".")
+		se, ok := w.server.unseal(sid)
+		if !ok || strings.Contains(string(encode(se)), "secret") || len(sid) > 600 {
+			t.Errorf("session is %+v, its id has %d characters", se, len(sid))
+		}
+		other := *se
+		other.User = alice
+		forged, _, _ := strings.Cut(w.server.seal(other), ".")
+		for _, sid := range []string{text, text + ".", forged + "." + signature, text + "." + w.server.sign("params", text), "." + signature} {
+			if status := p.refusedUpgrade(sid); status != http.StatusNotFound {
+				t.Errorf("%q: %d", sid, status)
+			}
+		}
+		p.attach(sid)
+	})
+}
+
+// A client that comes back to another server goes on there, and has nothing to wait for when its connection had ended.
+func TestReconnectToAnotherServer(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		c := p.connect()
+		last := 0
+		say := func(n int) []string {
+			last += n
+			return a.messages(last-n+1, n)
+		}
+		var want []string
+		for i, w := range []*world{b, b, a, b, a, a} {
+			want = append(want, say(5)...)
+			frames := c.frames()
+			a.equal("it hears", texts(frames), want)
+			c.answer(http.StatusOK, frames[:3+i%3]...)
+			want = want[3+i%3:]
+			c.cut()
+			want = append(want, say(2)...)
+			c = p.at(w).connect()
+			time.Sleep(firstLook)
+			a.equal("back again it hears", texts(c.frames()), want)
+			c.cut() // before it could acknowledge
+			c = p.connect()
+		}
+		if got := a.metric("reconnects_total") + b.metric("reconnects_total"); got != 12 {
+			t.Errorf("%v reconnects", got)
+		}
+	})
+}
+
+// What an earlier visit left in the memory of a server is out of date when the client comes back.
+func TestStaleMemory(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		c := p.connect()
+		a.messages(1, 3)
+		c.answer(http.StatusOK, c.frames()[0]) // 2 and 3 are not acknowledged there
+		c.cut()
+		c = p.at(b).connect()
+		a.equal("it hears", c.hear(), []string{"2", "3"})
+		a.messages(4, 1)
+		a.equal("it hears", c.hear(), []string{"4"})
+		c.cut()
+		c = p.at(a).connect()
+		a.equal("back again it hears", c.hear(), nil)
+		a.messages(5, 1)
+		a.equal("it hears", c.hear(), []string{"5"})
+	})
+}
+
+// While the connection at the other server is open: that one tells nothing more, has a moment for what is not acknowledged,
+// and ends. Nothing is told twice.
+func TestTakeoverFromAnotherServer(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		first := p.connect()
+		a.messages(1, 3)
+		frames := first.frames()
+		first.answer(http.StatusOK, frames[0])
+		second := p.at(b).connect() // checks the greeting
+		a.messages(4, 2)
+		a.equal("the first hears", texts(first.frames()), nil)
+		a.equal("the second hears", texts(second.frames()), nil)
+		first.answer(http.StatusOK, frames[1:]...)
+		if first.err() == nil {
+			t.Error("the first goes on")
+		}
+		time.Sleep(firstLook)
+		a.equal("then the second hears", second.hear(), []string{"4", "5"})
+		if got := a.metric("queue_bytes") + b.metric("queue_bytes"); got != 0 || a.metric("connections") != 0 {
+			t.Errorf("%v bytes are held", got)
+		}
+		second.cut()
+		a.messages(6, 1)
+		a.equal("and at the first server", p.at(a).connect().hear(), []string{"6"})
+	})
+}
+
+// A first connection that answers nothing is dead: the network took it.
+func TestTakeoverFromTheDeadAtAnotherServer(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		first := p.connect()
+		a.messages(1, 3)
+		first.answer(http.StatusOK, first.frames()[0])
+		second := p.at(b).connect()
+		a.messages(4, 1)
+		time.Sleep(handTime - time.Millisecond)
+		a.equal("the second hears", second.hear(), []string{"2", "3", "4"})
+		if first.err() == nil {
+			t.Error("the first goes on")
+		}
+	})
+}
+
+// A server that was killed is waited for, not for long; that one which only stopped is not at all.
+func TestServerIsKilled(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		c := p.connect()
+		a.messages(1, 3)
+		c.answer(http.StatusOK, c.frames()[0])
+		a.crash()
+		c = p.at(b).connect()
+		a.messages(4, 1)
+		time.Sleep(handTime - time.Millisecond)
+		a.equal("before its time it hears", texts(c.frames()), nil)
+		time.Sleep(time.Millisecond)
+		a.equal("it hears", c.hear(), []string{"2", "3", "4"})
+		b.restart()
+		a.equal("back at the first", p.at(a).connect().hear(), nil)
+	})
+}
+
+// A server that was frozen tells nothing more and saves nothing more when it goes on.
+func TestServerIsFrozen(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		first := p.connect()
+		a.messages(1, 3)
+		frames := first.frames()
+		a.view.hidden.Store(true)
+		second := p.at(b).connect()
+		time.Sleep(handTime)
+		a.equal("the second hears", second.hear(), []string{"1", "2", "3"})
+		a.messages(4, 2)
+		a.equal("the second hears", texts(second.frames()), []string{"4", "5"})
+		first.answer(http.StatusOK, frames...)
+		a.view.hidden.Store(false)
+		time.Sleep(5 * time.Second)
+		a.equal("the first hears", texts(first.frames()), nil)
+		if first.err() == nil {
+			t.Error("the first goes on")
+		}
+		if got := a.position(bob, "e"); got != 4 { // the word of the second stands in the journal too
+			t.Errorf("position is %d", got)
+		}
+	})
+}
+
+// Of several connections that wait the newest counts, wherever they are.
+func TestManyTakeoversAcrossServers(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		servers := []*world{a, b}
+		var last *conn
+		var want []string
+		for i := range 15 {
+			last = p.at(servers[(i*i+i/3)%2]).connect() // checks the greeting
+			want = append(want, a.messages(i+1, 1)...)
+			if i%5 == 4 {
+				time.Sleep(switchTime / 2)
+			}
+		}
+		time.Sleep(handTime)
+		a.equal("the last hears", last.hear(), want)
+		if n := a.metric("connections") + b.metric("connections"); n != 1 {
+			t.Errorf("%v connections", n)
+		}
+	})
+}
+
+// A server may be behind with the journal when a client comes that heard of more elsewhere.
+func TestServerIsBehind(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		c := p.connect()
+		b.view.hidden.Store(true)
+		a.messages(1, 3)
+		c.hear()
+		c.cut()
+		c = p.at(b).connect()
+		b.view.hidden.Store(false)
+		a.messages(4, 1)
+		time.Sleep(time.Second)
+		a.equal("it hears", c.hear(), []string{"4"})
+	})
+}
+
+// A client of a server that cannot read the store while it waits for another one has to try again.
+func TestStoreFailsDuringTakeover(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		first := p.connect()
+		a.messages(1, 1)
+		first.frames()
+		second := p.at(b).connect()
+		a.journal.lose(errors.New("disk"))
+		time.Sleep(handTime)
+		if second.err() == nil {
+			t.Error("the second goes on")
+		}
+		a.journal.lose(nil)
+		time.Sleep(handTime)
+		a.equal("it hears", p.connect().hear(), []string{"1"})
+	})
+}
+
+// The dialect is known wherever the client registered and connects.
+func TestDialectAtAnotherServer(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		c := p.connect()
+		e := kinds()["topic"]
+		e.Properties.Topic = "100%25"
+		check := func(what string, plain bool) {
+			t.Helper()
+			synctest.Wait()
+			a.tell(e)
+			frames := c.frames()
+			c.answer(http.StatusOK, frames...)
+			if len(frames) != 1 || strings.Contains(frames[0].payload["properties"].(string), `"100%25"`) != plain {
+				t.Errorf("%s it hears %+v", what, frames)
+			}
+		}
+		check("before it registered", false)
+		p.at(b).register("AcsAndroid_Chat_1.7")
+		check("registered at the other server", true)
+		c.cut()
+		c = p.at(b).connect()
+		check("connected to the other server", true)
+		b.restart()
+		c = p.connect()
+		check("after a restart", true)
+		c.cut()
+		c = p.at(a).connect()
+		p.register("AcsWeb_Chat_2.1")
+		check("registered anew", false)
+	})
+}
+
+// stop() and what follows may reach whichever server.
+func TestForgottenEndpointAtAnotherServer(t *testing.T) {
+	for name, order := range map[string]func(c *conn, p *page){
+		"goodbye first":      func(c *conn, p *page) { c.leave(); p.unregister() },
+		"registration first": func(c *conn, p *page) { p.unregister(); c.leave() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			twoServers(t, func(a, b *world) {
+				p := a.page(bob, "e")
+				c := p.connect()
+				a.messages(1, 2)
+				c.frames() // not acknowledged
+				order(c, p.at(b))
+				a.messages(3, 2)
+				synctest.Wait()
+				c = p.at(a).connect()
+				p.at(b).register("AcsWeb_Chat_2.1")
+				a.messages(5, 1)
+				a.equal("it hears", c.hear(), []string{"5"})
+				p.at(b).unregister() // late
+				p.register("AcsWeb_Chat_2.1")
+				c.cut()
+				a.messages(6, 1)
+				a.equal("then it hears", p.connect().hear(), []string{"6"})
+			})
+		})
+	}
+}
+
+// A client that stopped is forgotten for longer than the memory of a server lasts.
+func TestForgottenEndpointAfterARestart(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		c := p.connect()
+		c.leave()
+		p.unregister()
+		w.messages(1, 2)
+		w.restart()
+		w.equal("it hears", p.connect().hear(), nil)
+	})
+}
+
+// When the word of a connection elsewhere comes while one here is just arriving, the newer one counts.
+func TestArrivingTogether(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		p.allocate()
+		sid := p.shake()
+		a.view.arrived = func() { // the connection here is in the store and nobody knows of it yet
+			a.view.arrived = nil
+			c := p.at(b).connect()
+			time.Sleep(time.Second) // and for the word to arrive
+			if slices.Contains(c.packets(), "0::") {
+				t.Error("the second is let go")
+			}
+			p.at(a)
+		}
+		if status := p.refusedUpgrade(sid); status != http.StatusNotFound {
+			t.Errorf("the first: %d", status)
+		}
+		time.Sleep(time.Second)
+		if e := a.journal.saved()[endpointKey{bob, "e"}]; e.Teller != 2 || e.Arrivals != 2 {
+			t.Errorf("the endpoint is %+v", e)
+		}
+	})
+}
+
+// The word of a newer connection elsewhere may come at any moment of a takeover: also when the older one has stopped waiting
+// and does not tell yet.
+func TestOutrunAtTheLastMoment(t *testing.T) {
+	bubble(t, func(w *world) {
+		e := w.server.endpoint(endpointKey{bob, "e"})
+		e.outrun(2)
+		for number, want := range map[int64]bool{1: false, 2: true} {
+			if _, _, ok := e.begin(&socket{number: number}); ok != want {
+				t.Errorf("connection %d begins: %t", number, ok)
+			}
+		}
+	})
+}
