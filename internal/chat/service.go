@@ -107,6 +107,7 @@ func (s *Service) ListMessages(ctx context.Context, actor Identity, id ThreadID,
 	// said after a removal.
 	return s.store.Messages(ctx, a.Thread.Key, MessageQuery{
 		From: max(a.first(), MessageID(since)), To: cmp.Or(a.last(), a.Thread.LastID), Before: before, Limit: limit,
+		Newest: a.Thread.LastID, Edited: a.Thread.Edited,
 	})
 }
 

@@ -31,7 +31,7 @@ type Store interface {
 	// Message returns one message, or an *Error of kind NotFound.
 	Message(ctx context.Context, thread int64, id MessageID) (*Message, error)
 
-	// Messages returns messages newest first.
+	// Messages returns messages newest first, which may be remembered for others too: they are not to be changed.
 	Messages(ctx context.Context, thread int64, q MessageQuery) ([]Message, error)
 
 	// Participants returns those present, in the order of joining, after the first skip of them.
@@ -87,6 +87,11 @@ type MessageQuery struct {
 	To     MessageID // last to be seen; 0: no bound
 	Before MessageID // where the page before ended; 0: begin with the newest
 	Limit  int
+
+	// Newest and Edited are of the thread as the asker has just read it, LastID and Edited: what the store remembers of that
+	// state is an answer. A Newest of 0 has the messages read.
+	Newest MessageID
+	Edited int64
 }
 
 // ThreadQuery selects threads of a user.

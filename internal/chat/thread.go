@@ -63,6 +63,7 @@ type Thread struct {
 	Seq       int64     // of the newest message
 	LastID    MessageID // of the newest message
 	LastOn    Time      // arrival of the newest message
+	Edited    int64     // changes with each edit or deletion of a message
 	Roster    int64     // roster version: raised by one by each change of the participants
 	Present   int       // how many take part now
 }

@@ -121,6 +121,12 @@ func updateThread(ctx context.Context, tx conn, c *chat.Change) error {
 			return err
 		}
 	}
+	if len(c.Replace) > 0 { // see pages
+		err := tx.later(ctx, "UPDATE threads SET edited = CASE WHEN edited >= $2 THEN edited + 1 ELSE $2 END WHERE tk = $1", t.Key, c.Replace[0].Version)
+		if err != nil {
+			return err
+		}
+	}
 	return insertRows(ctx, tx, t.Key, c)
 }
 

@@ -285,7 +285,7 @@ func (m *machine) check(rt *rapid.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		r.Key = a.Thread.Key
+		r.Key, r.Edited = a.Thread.Key, a.Thread.Edited // the store's own
 		same(rt, "thread", r.Thread, a.Thread)
 		if joined := len(r.present()); r.Present != joined {
 			rt.Fatalf("%d are present, joined and not left have %d", r.Present, joined)

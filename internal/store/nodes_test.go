@@ -139,6 +139,54 @@ func TestNodesWriteTogether(t *testing.T) {
 	}
 }
 
+// What a node remembers of a thread is what the others made of it.
+func TestNodesRememberTheSame(t *testing.T) {
+	t.Parallel()
+	dbs := nodes(t, 2)
+	thread := roomOf(t, dbs[0], "19:a@thread.v2")
+	texts := func(db *store.DB) (out []string) {
+		t.Helper()
+		a, err := db.Access(t.Context(), thread.ID, somebody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := db.Messages(t.Context(), thread.Key, chat.MessageQuery{To: a.Thread.LastID, Limit: 10, Newest: a.Thread.LastID, Edited: a.Thread.Edited})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range got {
+			out = append(out, m.Content.Text)
+		}
+		return out
+	}
+	var want []string
+	for i := range 5 {
+		m, err := dbs[i%2].Post(t.Context(), textPost(thread, fmt.Sprint(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := dbs[i%2].Update(t.Context(), thread.ID, func(v chat.View) (*chat.Change, error) {
+			a, err := v.Access(somebody)
+			if err != nil {
+				return nil, err
+			}
+			for _, db := range dbs { // read what is about to change
+				texts(db)
+			}
+			m.Content.Text, m.Version, m.EditedOn = fmt.Sprint(i, " edited"), m.Version+1, m.CreatedOn()+1
+			return &chat.Change{Before: a.Thread, Thread: a.Thread, Replace: []chat.Message{m}}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		want = append([]string{fmt.Sprint(i, " edited")}, want...)
+		for n, db := range dbs {
+			if diff := gocmp.Diff(want, texts(db)); diff != "" {
+				t.Errorf("node %d (-want +got):\n%s", n, diff)
+			}
+		}
+	}
+}
+
 // A node hears what another wrote without looking.
 func TestNodesWakeEachOther(t *testing.T) {
 	t.Parallel()

@@ -8,12 +8,12 @@ import (
 )
 
 const threadColumns = `t.tk, t.id, t.topic, t.created_by, t.created_on, t.deleted_on, t.metadata, t.retention_kind, t.retention_days,
-	t.seq, t.last_id, t.last_on, t.roster, t.present, t.text_only`
+	t.seq, t.last_id, t.last_on, t.edited, t.roster, t.present, t.text_only`
 
 func threadFields(t *chat.Thread, metadata *string) []any {
 	return []any{
 		&t.Key, &t.ID, &t.Topic, &t.CreatedBy, &t.CreatedOn, &t.DeletedOn, metadata, &t.Retention.Kind, &t.Retention.Days,
-		&t.Seq, &t.LastID, &t.LastOn, &t.Roster, &t.Present, &t.TextOnly,
+		&t.Seq, &t.LastID, &t.LastOn, &t.Edited, &t.Roster, &t.Present, &t.TextOnly,
 	}
 }
 
@@ -134,15 +134,50 @@ func (db *DB) Message(ctx context.Context, thread int64, id chat.MessageID) (*ch
 
 const endOfTime = 1<<63 - 1
 
-// Messages returns messages newest first: a range of the primary key, whose second part is the time. See chat.Store.
-func (db *DB) Messages(ctx context.Context, thread int64, q chat.MessageQuery) ([]chat.Message, error) {
-	last := int64(endOfTime)
+// lastOf is the newest message that a query may find.
+func lastOf(q chat.MessageQuery) chat.MessageID {
+	last := chat.MessageID(endOfTime)
 	if q.To != 0 {
-		last = int64(q.To)
+		last = q.To
 	}
 	if q.Before != 0 {
-		last = min(last, int64(q.Before)-1)
+		last = min(last, q.Before-1)
 	}
+	return last
+}
+
+// Messages returns messages newest first, from memory where it can. See chat.Store.
+func (db *DB) Messages(ctx context.Context, thread int64, q chat.MessageQuery) ([]chat.Message, error) {
+	found, ok, older := db.pages.find(thread, q)
+	if ok {
+		return found, ctx.Err()
+	}
+	last := lastOf(q)
+	if older != nil {
+		later, err := db.messages(ctx, thread, older.newest+1, q.Newest, maxPage)
+		if err != nil {
+			return nil, err
+		}
+		if fresh, ok := older.with(later, q.Newest); ok {
+			db.pages.put(thread, fresh)
+			if found, ok := fresh.answer(q); ok {
+				return found, nil
+			}
+		}
+	}
+	found, err := db.messages(ctx, thread, q.From, last, q.Limit)
+	if err == nil && q.Newest != 0 && last == q.Newest && q.Limit <= maxPage {
+		fresh := &page{newest: q.Newest, edited: q.Edited, from: q.From, messages: found}
+		if len(found) == q.Limit {
+			fresh.from = found[q.Limit-1].ID
+		}
+		db.pages.put(thread, fresh)
+	}
+	return found, err
+}
+
+// messages reads a range of the primary key, whose second part is the time.
+func (db *DB) messages(ctx context.Context, thread int64, first, last chat.MessageID, limit int) ([]chat.Message, error) {
 	var out []chat.Message
 	err := db.read("messages", func(c conn) error {
 		return c.each(ctx, func(r row) error {
@@ -150,7 +185,7 @@ func (db *DB) Messages(ctx context.Context, thread int64, q chat.MessageQuery) (
 			out = append(out, m)
 			return err
 		}, "SELECT "+messageColumns+" FROM messages WHERE tk = $1 AND id >= $2 AND id <= $3 ORDER BY id DESC LIMIT $4 + 0",
-			thread, int64(q.From), last, q.Limit)
+			thread, int64(first), int64(last), limit)
 	})
 	return out, err
 }

@@ -36,6 +36,7 @@ type DB struct {
 	observe func(string, time.Duration)
 	changed chan struct{} // see Changed
 	recent  recent
+	pages   pages
 	seen    atomic.Int64 // newest position of the journal that was read
 }
 

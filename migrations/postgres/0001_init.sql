@@ -18,6 +18,7 @@ CREATE TABLE threads (
   seq            BIGINT  NOT NULL,             -- of the newest message
   last_id        BIGINT  NOT NULL,             -- of the newest message
   last_on        BIGINT  NOT NULL,
+  edited         BIGINT  NOT NULL DEFAULT 0,   -- version of the message that was edited or deleted last, or one more
   roster         BIGINT  NOT NULL,             -- roster version
   present        INTEGER NOT NULL              -- participants now
 ) WITH (fillfactor = 70);

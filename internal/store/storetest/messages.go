@@ -2,8 +2,12 @@ package storetest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/chatd/chatd/internal/chat"
 )
@@ -105,6 +109,7 @@ var messages = []test{
 		}
 	}},
 	{"are listed newest first, by bounds and pages", listMessages},
+	{"are remembered as they are", rememberMessages},
 	{"are replaced", func(b *bundle) {
 		thread := b.create(lunch, alice)
 		m := b.post(textPost(thread, alice, "hello", noon+100))
@@ -122,6 +127,7 @@ var messages = []test{
 		replace(m)
 		m.Version, m.Content, m.Metadata, m.DeletedOn = int64(noon+400), chat.Content{}, nil, noon+400
 		replace(m)
+		before.Edited = int64(noon + 400)
 		b.equal("the thread", before, b.thread(lunch))
 	}},
 	{"are seen under the lock", func(b *bundle) {
@@ -153,6 +159,65 @@ var messages = []test{
 var attachments = []chat.Attachment{
 	{ID: "0-cd-d1-00112233445566778899aabbccddeeff", Type: chat.AttachedImage, Name: "a.png"},
 	{ID: "1", Type: chat.AttachedFile, Name: "b.pdf", URL: "https://example.com/b.pdf", PreviewURL: "https://example.com/b.png"},
+}
+
+// rememberMessages asks, between posts and edits, for what may be remembered and for what is read: it is the same.
+func rememberMessages(b *bundle) {
+	id := lunch
+	thread := b.create(id, alice)
+	dice := rand.New(rand.NewPCG(1, 2))
+	post := func(n int) {
+		for range n {
+			b.post(textPost(thread, alice, "hello", noon+100))
+		}
+	}
+	ask := func(q chat.MessageQuery) {
+		b.Helper()
+		want, err := b.db.Messages(b.Context(), thread.Key, q)
+		b.must(err)
+		now := b.thread(id)
+		q.Newest, q.Edited = now.LastID, now.Edited
+		got, err := b.db.Messages(b.Context(), thread.Key, q)
+		b.must(err)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			b.Fatalf("%+v (-read +remembered):\n%s", q, diff)
+		}
+	}
+	for range 300 {
+		all := b.all(thread)
+		some := func() chat.MessageID { return all[dice.IntN(len(all))].ID + chat.MessageID(dice.IntN(3)-1) }
+		switch dice.IntN(8) {
+		case 0:
+			post(1 + dice.IntN(10))
+		case 1:
+			b.update(lunch, func(c *chat.Change) {
+				m := all[dice.IntN(len(all))]
+				m.Version = int64(noon) + 5000 // several in one millisecond
+				m.Content, m.EditedOn = chat.Content{Text: m.Content.Text + " edited"}, noon+5000
+				c.Replace = []chat.Message{m}
+			})
+		}
+		q := chat.MessageQuery{To: b.thread(lunch).LastID, Limit: 1 + dice.IntN(2*len(all))}
+		if dice.IntN(3) == 0 {
+			q.From = some()
+		}
+		if dice.IntN(3) == 0 {
+			q.To = some()
+		}
+		if dice.IntN(3) == 0 {
+			q.Before = some()
+		}
+		ask(q)
+	}
+	// More than is remembered of one thread.
+	id = threadID(1)
+	thread = b.create(id, alice)
+	post(190)
+	for range 3 {
+		ask(chat.MessageQuery{To: b.thread(id).LastID, Limit: 200})
+		ask(chat.MessageQuery{To: b.thread(id).LastID, Limit: 1000})
+		post(20)
+	}
 }
 
 func listMessages(b *bundle) {
