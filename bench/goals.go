@@ -12,7 +12,7 @@ func (s *suite) goals() []report.Goal {
 	for i, kind := range s.stores {
 		out = append(out, storeGoals[kind]...)
 		if i == 0 {
-			out = append(out, atLeast(report.Rate, report.Key{Path: tokenGet, By: chatdOn(kind), Clients: 16}, report.Key{Path: openGet, By: chatdOn(kind), Clients: 16}, 0.8))
+			out = append(out, atLeast(report.Key{Path: tokenGet, By: chatdOn(kind), Clients: 16}, report.Key{Path: openGet, By: chatdOn(kind), Clients: 16}, 0.8))
 		}
 		if i == 0 || !s.quick {
 			out = append(out, fanoutGoals(kind, false)...)
@@ -44,7 +44,7 @@ var storeGoals = map[string][]report.Goal{
 		toLimit(sendSpread, postgres, pgxStatement, 64, 1.2),
 		atMost(report.P99, report.Key{Path: sendSpread, By: postgres, Clients: 64}, report.Key{Path: sendSpread, By: pgxStatement, Clients: 64}, 1),
 		toLimit(sendHot, postgres, pgxStatement, 64, 4),
-		atLeast(report.Rate, report.Key{Path: sendHot, By: postgres, Clients: 64}, report.Key{Path: sendSpread, By: postgres, Clients: 64}, 0.8),
+		atLeast(report.Key{Path: sendHot, By: postgres, Clients: 64}, report.Key{Path: sendSpread, By: postgres, Clients: 64}, 0.8),
 		toLimit(listCold, postgres, pgxScan, 1, 0.45),
 		toLimit(listCold, postgres, pgxScan, 16, 0.35),
 		toLimit(listCold, postgres, pgxScan, 64, 0.35),
@@ -74,7 +74,7 @@ func fanoutGoals(kind string, secure bool) []report.Goal {
 	for _, p := range protocols {
 		key := report.Key{Path: fanoutPath(secure), By: chatdOn(kind) + ", " + p.name, Clients: 1000}
 		limit := report.Key{Path: key.Path, By: p.limit, Clients: 1000}
-		out = append(out, atLeast(report.Rate, key, limit, 0.85), atMost(report.P99, key, limit, 1))
+		out = append(out, atLeast(key, limit, 0.85), atMost(report.P99, key, limit, 1))
 	}
 	return out
 }
@@ -85,19 +85,19 @@ func (s *suite) growthGoals(kind string) []report.Goal {
 	levels := s.levels()
 	for _, l := range levels[1:] {
 		for _, p := range growthPaths {
-			out = append(out, atLeast(report.Rate, s.growthKey(p.name, kind, l, growthClients), s.growthKey(p.name, kind, levels[0], growthClients), 0.8))
+			out = append(out, atLeast(s.growthKey(p.name, kind, l, growthClients), s.growthKey(p.name, kind, levels[0], growthClients), 0.8))
 		}
-		out = append(out, atLeast(report.Rate, s.growthKey("fan-out", kind, l, growthFanout), s.growthKey("fan-out", kind, levels[0], growthFanout), 0.8))
+		out = append(out, atLeast(s.growthKey("fan-out", kind, l, growthFanout), s.growthKey("fan-out", kind, levels[0], growthFanout), 0.8))
 	}
 	return out
 }
 
 func toLimit(path, by, limit string, clients int, bound float64) report.Goal {
-	return atLeast(report.Rate, report.Key{Path: path, By: by, Clients: clients}, report.Key{Path: path, By: limit, Clients: clients}, bound)
+	return atLeast(report.Key{Path: path, By: by, Clients: clients}, report.Key{Path: path, By: limit, Clients: clients}, bound)
 }
 
-func atLeast(m report.Metric, row, of report.Key, bound float64) report.Goal {
-	return report.Goal{Row: row, Metric: m, Of: &of, Bound: bound}
+func atLeast(row, of report.Key, bound float64) report.Goal {
+	return report.Goal{Row: row, Metric: report.Rate, Of: &of, Bound: bound}
 }
 
 func atMost(m report.Metric, row, of report.Key, bound float64) report.Goal {

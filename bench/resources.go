@@ -52,7 +52,7 @@ func newResources(ctx context.Context, dir, logLevel string) *resources {
 	r.server.open = func() (*setup.Postgres, error) {
 		p, err := setup.StartPostgres(ctx, dir)
 		if err != nil {
-			return nil, fmt.Errorf("Postgres: %w", err)
+			return nil, fmt.Errorf("a Postgres: %w", err)
 		}
 		r.onClose(p.Stop)
 		return p, nil

@@ -31,7 +31,7 @@ func (p place) Speaker() (*load.Conn, error) { return load.Dial(p.origin, p.secu
 
 // dial opens a websocket and reads until a frame has the text in it; begin, if there is any, is written first.
 func (p place) dial(ctx context.Context, path string, h http.Header, begin, until string) (*websocket.Conn, error) {
-	c, _, err := websocket.Dial(ctx, p.origin+path, &websocket.DialOptions{HTTPClient: p.web, HTTPHeader: h})
+	c, _, err := websocket.Dial(ctx, p.origin+path, &websocket.DialOptions{HTTPClient: p.web, HTTPHeader: h}) //nolint:bodyclose // Dial closes it
 	if err != nil {
 		return nil, err
 	}

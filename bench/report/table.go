@@ -25,8 +25,8 @@ func (r *Report) rates(w io.Writer) error {
 		fmt.Fprint(out, head)
 		head = ""
 		fmt.Fprintf(out, "%s\t%d\t%s\t%.0f\t%.0f%%\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Path, row.Clients, row.By, row.Median(Rate), 100*row.Spread(),
-			optional("%.2f", row.Median(P50)), optional("%.2f", row.Median(P99)), optional("%.2f", row.cores(func(s Sample) float64 { return s.Chatd })),
-			optional("%.2f", row.cores(func(s Sample) float64 { return s.Postgres })), r.ofLimit(row), r.goalsOf(row))
+			optional(row.Median(P50)), optional(row.Median(P99)), optional(row.cores(func(s Sample) float64 { return s.Chatd })),
+			optional(row.cores(func(s Sample) float64 { return s.Postgres })), r.ofLimit(row), r.goalsOf(row))
 	}
 	return out.Flush()
 }
@@ -46,11 +46,11 @@ func (r *Report) values(w io.Writer) error {
 	return out.Flush()
 }
 
-func optional(format string, v float64) string {
+func optional(v float64) string {
 	if v == 0 {
 		return ""
 	}
-	return fmt.Sprintf(format, v)
+	return fmt.Sprintf("%.2f", v)
 }
 
 // ofLimit is the ratio of the row's rate to that of its limit.

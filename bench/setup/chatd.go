@@ -58,8 +58,10 @@ func (c *Chatd) Start(ctx context.Context) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{Plain: "http://" + ports[0], Secure: "https://" + ports[1]}
-	args := []string{"serve", "--store", c.Store, "--http-listen", ports[0], "--listen", ports[1], "--config-dir", filepath.Join(c.Dir, "config"),
-		"--resource-id", resource, "--access-key", accessKey, "--log-level", c.LogLevel}
+	args := []string{
+		"serve", "--store", c.Store, "--http-listen", ports[0], "--listen", ports[1], "--config-dir", filepath.Join(c.Dir, "config"),
+		"--resource-id", resource, "--access-key", accessKey, "--log-level", c.LogLevel,
+	}
 	if c.Store == "memory:" { // which chatd serve refuses
 		args[0] = "dev"
 	}

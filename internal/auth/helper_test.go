@@ -220,10 +220,10 @@ func noError(tb testing.TB, err error) {
 	}
 }
 
-// sameError fails the test unless err is the *chat.Error wanted.
-func sameError(tb testing.TB, err error, want *chat.Error) {
+// sameError fails the test unless err is the error wanted.
+func sameError(tb testing.TB, err, want error) {
 	tb.Helper()
-	if diff := cmp.Diff(error(want), err); diff != "" {
+	if diff := cmp.Diff(want, err); diff != "" {
 		tb.Errorf("error (-want +got):\n%s", diff)
 	}
 }

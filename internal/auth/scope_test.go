@@ -53,7 +53,8 @@ func TestParseScopes(t *testing.T) {
 		{"order is kept", []string{"voip", "chat"}, []Scope{ScopeVoIP, ScopeChat}},
 		{"repeated", []string{"chat", "voip", "chat"}, []Scope{ScopeChat, ScopeVoIP}},
 		{
-			"all", []string{"chat", "chat.join", "chat.join.limited", "voip", "voip.join", "pstn"},
+			"all",
+			[]string{"chat", "chat.join", "chat.join.limited", "voip", "voip.join", "pstn"},
 			[]Scope{ScopeChat, ScopeChatJoin, ScopeChatJoinLimited, ScopeVoIP, ScopeVoIPJoin, ScopePSTN},
 		},
 	}

@@ -115,7 +115,8 @@ func (c *oldConversation) threads() {
 
 func (c *oldConversation) members() {
 	c.bob.post(c.path("/members"), encoded(map[string]any{"members": []any{
-		map[string]any{"id": unknownUser}, map[string]any{"id": c.carol, "displayName": "Carol", "shareHistoryTime": "2020-10-30T10:50:50Z"},
+		map[string]any{"id": unknownUser},
+		map[string]any{"id": c.carol, "displayName": "Carol", "shareHistoryTime": "2020-10-30T10:50:50Z"},
 		map[string]any{"id": c.alice.id},
 	}})).is(http.StatusMultiStatus).same(map[string]any{"multipleStatus": []any{
 		map[string]any{"id": unknownUser, "statusCode": 403.0, "message": "Permissions check failed", "type": "ThreadMember"},

@@ -84,9 +84,18 @@ func TestPostgresDies(t *testing.T) {
 			})
 		}
 	}
+	more := func() { // sends are answered
+		t.Helper()
+		goal := answered.Load() + 200
+		again(t, "sends", func() error {
+			if answered.Load() < goal {
+				return &chat.Error{Kind: chat.Unavailable, Reason: "too few were answered"}
+			}
+			return nil
+		})
+	}
 	for range kills {
-		for goal := answered.Load() + 200; answered.Load() < goal; time.Sleep(time.Millisecond) {
-		}
+		more()
 		server.Kill(t)
 		for _, db := range dbs {
 			if err := db.Ready(t.Context()); chat.KindOf(err) != chat.Unavailable {
@@ -98,8 +107,7 @@ func TestPostgresDies(t *testing.T) {
 			again(t, "ready", func() error { return db.Ready(t.Context()) })
 		}
 	}
-	for goal := answered.Load() + 200; answered.Load() < goal; time.Sleep(time.Millisecond) {
-	}
+	more()
 	close(over)
 	all.Wait()
 	seen := map[string]int{}

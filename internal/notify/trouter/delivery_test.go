@@ -314,7 +314,7 @@ func TestOverflowAndCut(t *testing.T) {
 			got = append(got, texts(frames)...)
 			c.answer(http.StatusOK, frames...)
 			if i%4 == 3 {
-				frames = c.frames() // of these it knows nothing
+				c.frames() // of these it knows nothing
 				c.cut()
 				time.Sleep(time.Second)
 				c = p.connect()

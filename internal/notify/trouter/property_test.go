@@ -113,7 +113,7 @@ func (s *story) run(plot []act) string {
 		time.Sleep(time.Minute)
 		r.connect()
 		time.Sleep(handTime + time.Second)
-		for r.answer(http.StatusOK, 1<<30) > 0 {
+		for r.answer(http.StatusOK, 1<<30) > 0 { //nolint:revive // it does all in its condition
 		}
 		if wrong := s.compare(r); wrong != "" {
 			return wrong
@@ -200,7 +200,7 @@ func (r *reader) answer(status, n int) int {
 	answered := 0
 	for _, l := range r.open() {
 		k := min(n-answered, len(l.frames))
-		l.conn.answer(status, l.frames[:k]...)
+		l.answer(status, l.frames[:k]...)
 		for _, f := range l.frames[:k] {
 			if number, err := strconv.Atoi(f.text()); err == nil && status == http.StatusOK {
 				r.heard = append(r.heard, number)
@@ -220,7 +220,7 @@ func (r *reader) tooEarly() {
 	}
 	if l := lines[len(lines)-1]; l.early < maxAttempts-1 {
 		l.early++
-		l.conn.answer(http.StatusGatewayTimeout, l.frames...)
+		l.answer(http.StatusGatewayTimeout, l.frames...)
 		l.frames = nil
 	}
 }

@@ -171,7 +171,7 @@ func TestManyDoubts(t *testing.T) {
 		w.journal.restore(before) // the server had no time at all to save
 		w.start()
 		c = p.connect()
-		for len(c.hear()) > 0 {
+		for len(c.hear()) > 0 { //nolint:revive // it does all in its condition
 		}
 		w.equal("it knows", p.knows(), append(want, want[maxPairs:]...))
 	})
