@@ -71,12 +71,19 @@ func openPostgres(ctx context.Context, url string, o Options, wake func()) (*pos
 	if o.Async {
 		config.ConnConfig.RuntimeParams["synchronous_commit"] = "off"
 	}
+	pooled, err := check(ctx, config.ConnConfig)
+	if err != nil {
+		return nil, oneLine(err)
+	}
+	if pooled && !strings.Contains(url, "default_query_exec_mode") {
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // which prepares nothing that has a name
+	}
+	if pooled && o.Listen == "" {
+		o.Log.Warn("the database is behind a pooler; where it pools transactions other nodes are heard only with --store-listen")
+	}
 	e := &postgres{log: o.Log}
 	if e.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, oneLine(err)
-	}
-	if err := e.check(ctx); err != nil {
-		return nil, errors.Join(oneLine(err), e.close())
 	}
 	e.posts = newPosts(e, config.ConnConfig.Copy())
 	if o.Listen != NoListen {
@@ -87,20 +94,33 @@ func openPostgres(ctx context.Context, url string, o Options, wake func()) (*pos
 
 var errURL = errors.New("store: the URL cannot be understood, want postgres://user:password@host:port/database?options")
 
-// check refuses a database that cannot keep what we have.
-func (e *postgres) check(ctx context.Context) error {
+// check refuses a database that cannot keep what we have, and tells whether a pooler is in front of it. PgBouncer answers a
+// new client with an identification of its own in place of the process of the server. Behind a pooler of transactions a
+// prepared statement is found by whoever comes next on its connection, and by the one who made it no more.
+func check(ctx context.Context, config *pgx.ConnConfig) (pooled bool, err error) {
+	c, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return false, fmt.Errorf("open store: %w", err)
+	}
+	defer func() {
+		if end := c.Close(ctx); err == nil && end != nil {
+			err = fmt.Errorf("open store: %w", end)
+		}
+	}()
 	var version int
 	var encoding string
-	err := e.read().one(ctx, []any{&version, &encoding}, "SELECT current_setting('server_version_num')::int, current_setting('server_encoding')")
+	var process uint32
+	const ask = "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_backend_pid()"
+	err = c.QueryRow(ctx, ask, pgx.QueryExecModeSimpleProtocol).Scan(&version, &encoding, &process)
 	switch {
 	case err != nil:
-		return fmt.Errorf("open store: %w", err)
+		return false, fmt.Errorf("open store: %w", err)
 	case version < oldestPostgres*10_000:
-		return fmt.Errorf("open store: it is Postgres %d, want %d or newer", version/10_000, oldestPostgres)
+		return false, fmt.Errorf("open store: it is Postgres %d, want %d or newer", version/10_000, oldestPostgres)
 	case encoding != "UTF8":
-		return fmt.Errorf("open store: the encoding of the database is %s, want UTF8", encoding)
+		return false, fmt.Errorf("open store: the encoding of the database is %s, want UTF8", encoding)
 	}
-	return nil
+	return process != c.PgConn().PID(), nil
 }
 
 // oneLine joins the lines of the driver's errors.

@@ -17,6 +17,12 @@ func Database(t testing.TB, _ func(url string) error, _ ...string) string {
 	return ""
 }
 
+// Pooled skips the test.
+func Pooled(t testing.TB, _ string) string {
+	skip(t)
+	return ""
+}
+
 // Start skips the test.
 func Start(t testing.TB, _ ...string) *Server {
 	skip(t)

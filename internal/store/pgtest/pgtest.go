@@ -36,10 +36,12 @@ var shared struct {
 	databases atomic.Int64
 }
 
-// Stop ends the shared server if this process started it. It is for TestMain, after the tests.
+// Stop ends the shared server if this process started it, and what is in front of it. It is for TestMain, after the tests.
 func Stop() {
-	if shared.server != nil {
-		shared.server.stop()
+	for _, s := range []*Server{pooler.server, shared.server} {
+		if s != nil {
+			s.stop()
+		}
 	}
 }
 

@@ -124,20 +124,12 @@ func start(settings ...string) (*Server, error) {
 	if s.bin, err = find(); err != nil {
 		return nil, err
 	}
-	if s.account, err = account(); err != nil {
+	if err := s.settle(); err != nil {
 		return nil, err
-	}
-	if s.dir, err = os.MkdirTemp("", "chatd-pg"); err != nil {
-		return nil, err
-	}
-	if s.account != nil {
-		if err := os.Chown(s.dir, int(s.account.Uid), int(s.account.Gid)); err != nil {
-			return nil, err
-		}
 	}
 	initdb := s.command(filepath.Join(s.bin, "initdb"), "--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--pgdata="+s.data())
 	if out, err := initdb.CombinedOutput(); err != nil {
-		_ = os.RemoveAll(s.dir)
+		s.stop()
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	// What is lost with the machine may be lost here, unless a test says otherwise.
@@ -146,10 +138,21 @@ func start(settings ...string) (*Server, error) {
 		s.options = append(s.options, "-c", setting)
 	}
 	if err := s.run(); err != nil {
-		_ = os.RemoveAll(s.dir)
+		s.stop()
 		return nil, err
 	}
 	return s, nil
+}
+
+// settle makes the folder, for the user that the server runs as.
+func (s *Server) settle() (err error) {
+	if s.account, err = account(); err != nil {
+		return err
+	}
+	if s.dir, err = os.MkdirTemp("", "chatd-pg"); err != nil || s.account == nil {
+		return err
+	}
+	return os.Chown(s.dir, int(s.account.Uid), int(s.account.Gid))
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -164,10 +167,11 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 }
 
 // keep runs a server for as long as its standard input is open, which is until the process that holds the other end has
-// gone in whatever way; the server then ends at once, and its folder is removed.
+// gone in whatever way; the server then ends at once, and its folder is removed. Postgres takes the first signal for that,
+// PgBouncer before 1.23 the second.
 const keep = `exec 3<&0
 "$@" >>log 2>&1 </dev/null & server=$!
-{ cat; : >over; kill -QUIT $server; } >/dev/null 2>&1 <&3 & leash=$!
+{ cat; : >over; kill -QUIT $server; kill -TERM $server; } >/dev/null 2>&1 <&3 & leash=$!
 wait $server
 [ -e over ] && rm -rf "$PWD"
 kill $leash 2>/dev/null
@@ -175,8 +179,12 @@ exit 0`
 
 // run starts the server and waits until it answers.
 func (s *Server) run() error {
-	args := append([]string{"-c", keep, "keeper", filepath.Join(s.bin, "postgres"), "-D", s.data()}, s.options...)
-	s.keeper = s.command("/bin/sh", args...)
+	return s.leashed(filepath.Join(s.bin, "postgres"), append([]string{"-D", s.data()}, s.options...)...)
+}
+
+// leashed starts a program that ends with this process, and waits until it answers where the server does.
+func (s *Server) leashed(program string, args ...string) error {
+	s.keeper = s.command("/bin/sh", append([]string{"-c", keep, "keeper", program}, args...)...)
 	leash, err := s.keeper.StdinPipe()
 	if err != nil {
 		return err
@@ -195,7 +203,7 @@ func (s *Server) run() error {
 		select {
 		case <-ctx.Done():
 			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-			return fmt.Errorf("the server does not answer: %w\n%s", err, log)
+			return fmt.Errorf("%s does not answer: %w\n%s", filepath.Base(program), err, log)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -217,8 +225,10 @@ func (s *Server) signal(sig syscall.Signal) error {
 
 // stop ends the server and removes what belongs to it. A server that was killed is not there any more.
 func (s *Server) stop() {
-	_ = s.leash.Close()
-	if s.keeper.ProcessState == nil {
+	if s.leash != nil {
+		_ = s.leash.Close()
+	}
+	if s.keeper != nil && s.keeper.ProcessState == nil {
 		_ = s.keeper.Wait()
 	}
 	_ = os.RemoveAll(s.dir)

@@ -1,0 +1,58 @@
+package store_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chatd/chatd/internal/store"
+	"github.com/chatd/chatd/internal/store/pgtest"
+	"github.com/chatd/chatd/internal/store/storetest"
+)
+
+// Behind a pooler of transactions all is as without it: statements of one store run on four connections in turns.
+func TestPooled(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, storetest.Engine{Durable: true, Shared: true, URL: func(t *testing.T) string { return pgtest.Pooled(t, postgresURL(t)) }})
+}
+
+// Nodes behind a pooler hear of each other when they listen to Postgres itself, and are told to.
+func TestPooledNodes(t *testing.T) {
+	t.Parallel()
+	direct := postgresURL(t)
+	pooled := pgtest.Pooled(t, direct)
+	node := func(listen string) *store.DB {
+		t.Helper()
+		var log bytes.Buffer
+		db, err := store.Open(t.Context(), pooled, store.Options{Listen: listen, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+			if warned := strings.Contains(log.String(), "behind a pooler"); warned != (listen == "") {
+				t.Errorf("listening at %q: warned of the pooler: %t", listen, warned)
+			}
+		})
+		return db
+	}
+	node("")
+	node(store.NoListen)
+	writer, reader := node(direct), node(direct)
+	thread := roomOf(t, writer, "19:a@thread.v2")
+	deadline := time.After(30 * time.Second)
+	for range 3 { // the first news may be that it listens, the second that a thread was made
+		if _, err := writer.Post(t.Context(), textPost(thread, "a")); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-reader.Changed():
+		case <-deadline:
+			t.Fatal("the other node is not heard")
+		}
+	}
+}
