@@ -59,12 +59,16 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 	}
 	id := endpointID(r.URL.Query().Get("epid"), p.id)
 	e, err := s.Endpoints.Endpoint(r.Context(), c.User, id)
+	var present int64
+	if err == nil && e.Ended == e.Arrivals {
+		present, err = s.Hub.Head(r.Context()) // the hub may be behind what the client knows, at this server or the next
+	}
 	if err != nil {
 		s.refuse(w, r, http.StatusServiceUnavailable, "endpoint", err)
 		return
 	}
 	se := session{
-		Caller: c, Endpoint: id, Allocation: p.id, Number: e.Arrivals + 1, Tags: tagsOf(r.URL.Query()),
+		Caller: c, Endpoint: id, Allocation: p.id, Number: e.Arrivals + 1, Present: present, Tags: tagsOf(r.URL.Query()),
 		Until: s.Now() + chat.Time(connectTime.Milliseconds()),
 	}
 	plainText(w)

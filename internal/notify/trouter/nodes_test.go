@@ -273,6 +273,25 @@ func TestServerIsBehind(t *testing.T) {
 	})
 }
 
+// Also when it is new there, or had stopped: it begins at the present.
+func TestBeginningAtAServerThatIsBehind(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		b.view.hidden.Store(true)
+		a.messages(1, 2)
+		p := b.page(bob, "e")
+		c := p.connect()
+		a.messages(3, 1)
+		c.leave()
+		p.unregister()
+		a.messages(4, 1)
+		c = p.connect()
+		a.messages(5, 1)
+		b.view.hidden.Store(false)
+		time.Sleep(time.Second)
+		a.equal("it hears", c.hear(), []string{"5"})
+	})
+}
+
 // A client of a server that cannot read the store while it waits for another one has to try again.
 func TestStoreFailsDuringTakeover(t *testing.T) {
 	twoServers(t, func(a, b *world) {

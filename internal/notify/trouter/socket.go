@@ -60,7 +60,8 @@ var errTooMany = &chat.Error{Kind: chat.Unavailable, Reason: "too many connectio
 func (s *Server) connect(ctx context.Context, se *session) (*socket, error) {
 	e := s.endpoint(se.key())
 	row, err := s.Endpoints.Arrive(ctx, chat.Arrival{
-		User: se.User, Endpoint: se.Endpoint, Number: se.Number, Before: e.told().Teller, Position: s.Hub.Position(), At: s.Now(),
+		User: se.User, Endpoint: se.Endpoint, Number: se.Number, Before: e.told().Teller, At: s.Now(),
+		Position: max(se.Present, s.Hub.Position()),
 	})
 	if err != nil {
 		return nil, err
