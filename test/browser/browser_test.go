@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,7 +37,6 @@ var serviceHosts = strings.Join([]string{
 	"go.trouter.teams.microsoft.com", "go-eu.trouter.teams.microsoft.com", "teams.microsoft.com", // chat 1.3.2 to 1.5.2
 }, ",")
 
-// TestBrowser runs all *.test.mjs.
 func TestBrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a browser: not in -short")
@@ -50,9 +50,22 @@ func TestBrowser(t *testing.T) {
 	}
 	installPackages(t)
 	run(t, nil, "node", "build.mjs")
-	server := startServer(t, buildServer(t))
-	env := append(server.env(), "CHATD_CHROMIUM="+chromium, "CHATD_HOSTS="+serviceHosts)
-	run(t, env, "node", "--test", "--test-reporter=spec", "--test-concurrency=2")
+	program := buildServer(t)
+	env := []string{"CHATD_CHROMIUM=" + chromium, "NO_PROXY=localhost,127.0.0.1"}
+	t.Run("one server", func(t *testing.T) { testOneServer(t, program, env) })
+	t.Run("two nodes", func(t *testing.T) { testTwoNodes(t, program, env) })
+}
+
+// testOneServer runs all *.test.mjs.
+func testOneServer(t *testing.T, program string, env []string) {
+	server := startServer(t, program)
+	runTests(t, slices.Concat(env, server.env(), []string{"CHATD_HOSTS=" + serviceHosts}))
+}
+
+// runTests runs tests of Node.js.
+func runTests(t *testing.T, env []string, args ...string) {
+	t.Helper()
+	run(t, env, "node", append([]string{"--test", "--test-reporter=spec", "--test-concurrency=2"}, args...)...)
 }
 
 // requireTools ends the test unless all the tools are there: CI must have them, a desk need not. It returns the path of
@@ -250,6 +263,5 @@ func (s *server) env() []string {
 		"CHATD_CONNECTION_STRING=" + s.connectionString,
 		"CHATD_CA=" + s.ca,
 		"NODE_EXTRA_CA_CERTS=" + s.ca,
-		"NO_PROXY=localhost,127.0.0.1",
 	}
 }

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { Browser } from "./support/browser.mjs";
 import { Chatd } from "./support/chatd.mjs";
+import { Nodes } from "./support/nodes.mjs";
 import { Resource, writtenIds } from "./support/people.mjs";
 import { eventually } from "./support/wait.mjs";
 
@@ -13,7 +14,7 @@ const browser = await Browser.open();
 after(() => browser.close());
 
 browser.scenario("the server is killed and started again while messages are sent", async (desk) => {
-  const chatd = await Chatd.open();
+  const chatd = await (process.env.CHATD_NODES ? Nodes : Chatd).open();
   desk.logs.chatd = () => chatd.log;
   let sender;
   try {

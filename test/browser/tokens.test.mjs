@@ -30,32 +30,35 @@ async function begin(desk, { kind, token = (ben) => ben.token }) {
 
 const expiring = (ben) => shortLived(ben.token, lifetime);
 
-browser.scenario("a token expires and the page has another", async (desk) => {
-  const { ben, page, client, send, tokens } = await begin(desk, { kind: "refresher", token: expiring });
-  const ids = [await send("before")];
-  await client.receives(ids);
-  tokens.next = shared.freshToken(ben);
+// Such tokens are signed here, by the server's own key. Where there are several nodes, that is in their database.
+if (process.env.CHATD_CONFIG_DIR) {
+  browser.scenario("a token expires and the page has another", async (desk) => {
+    const { ben, page, client, send, tokens } = await begin(desk, { kind: "refresher", token: expiring });
+    const ids = [await send("before")];
+    await client.receives(ids);
+    tokens.next = shared.freshToken(ben);
 
-  await client.disconnected(1);
-  ids.push(await send("while it connects again"));
-  await client.connected(2);
-  ids.push(await send("after"));
-  await client.receives(ids);
-  assert.equal(tokens.asked, 1, "tokens that the page asked for");
-  assert.equal(page.links.length, 2);
-});
+    await client.disconnected(1);
+    ids.push(await send("while it connects again"));
+    await client.connected(2);
+    ids.push(await send("after"));
+    await client.receives(ids);
+    assert.equal(tokens.asked, 1, "tokens that the page asked for");
+    assert.equal(page.links.length, 2);
+  });
 
-browser.scenario("a token expires and the page has no other", async (desk) => {
-  const { client, page, send } = await begin(desk, { kind: "fixed", token: expiring });
-  const ids = [await send("before")];
-  await client.receives(ids);
+  browser.scenario("a token expires and the page has no other", async (desk) => {
+    const { client, page, send } = await begin(desk, { kind: "fixed", token: expiring });
+    const ids = [await send("before")];
+    await client.receives(ids);
 
-  await client.disconnected(1);
-  await send("after");
-  await page.givesUp();
-  await client.receives(ids);
-  assert.equal(await client.count("realTimeNotificationConnected"), 1);
-});
+    await client.disconnected(1);
+    await send("after");
+    await page.givesUp();
+    await client.receives(ids);
+    assert.equal(await client.count("realTimeNotificationConnected"), 1);
+  });
+}
 
 browser.scenario("tokens are revoked and the page has another", async (desk) => {
   const { ben, client, send, tokens } = await begin(desk, { kind: "custom" });

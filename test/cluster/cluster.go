@@ -4,8 +4,10 @@
 package cluster
 
 import (
+	"context"
 	"encoding/pem"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"net"
 	"net/http"
@@ -15,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -97,17 +100,33 @@ func Start(t testing.TB, program string, nodes int) *Cluster {
 	return c
 }
 
-// Balance starts an https server that gives each request to the next node, without knowing anybody again. It returns its
-// endpoint, and the path of the certificate to trust.
+// Balance starts an https server that gives each request to the next node, or another one where that is away, without knowing
+// anybody again: but for the polls of a client, as docs/hosting.md has it. It returns its endpoint, and the path of the
+// certificate to trust.
 func (c *Cluster) Balance(t testing.TB) (endpoint, ca string) {
 	t.Helper()
 	var turn atomic.Uint64
+	var dialer net.Dialer
 	s := httptest.NewTLSServer(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			node := c.Nodes[turn.Add(1)%uint64(len(c.Nodes))]
-			r.SetURL(&url.URL{Scheme: "http", Host: node.Address()})
+			node := turn.Add(1)
+			if strings.HasPrefix(r.In.URL.Path, "/socket.io/1/xhr-polling/") {
+				node = uint64(crc32.ChecksumIEEE([]byte(r.In.URL.Query().Get("cor_id"))))
+			}
+			r.SetURL(&url.URL{Scheme: "http", Host: strconv.FormatUint(node%uint64(len(c.Nodes)), 10)})
 			r.SetXForwarded()
 			r.Out.Host = r.In.Host // which is signed
+		},
+		Transport: &http.Transport{
+			DisableKeepAlives: true, // a connection made while a node was away would be taken for one to it
+			DialContext: func(ctx context.Context, network, node string) (net.Conn, error) {
+				host, _, _ := net.SplitHostPort(node)
+				first, err := strconv.Atoi(host)
+				if err != nil {
+					return nil, err
+				}
+				return c.Dial(first, func(address string) (net.Conn, error) { return dialer.DialContext(ctx, network, address) })
+			},
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	})
