@@ -41,8 +41,9 @@ var backups = map[string]func(t *testing.T) (from, to string, backup, restore fu
 				t.Errorf("%s: %v: %s", name, err, out)
 			}
 		}
-		backup = func() { call("pg_dump", "--format=custom", "--file="+file, from) }
-		restore = func() { call("pg_restore", "--no-owner", "--exit-on-error", "--dbname="+to, file) }
+		dump, undump := pgtest.Tool(t, "pg_dump"), pgtest.Tool(t, "pg_restore")
+		backup = func() { call(dump, "--format=custom", "--file="+file, from) }
+		restore = func() { call(undump, "--no-owner", "--exit-on-error", "--dbname="+to, file) }
 		return from, to, backup, restore
 	},
 }

