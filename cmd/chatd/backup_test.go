@@ -16,7 +16,7 @@ import (
 	"github.com/chatd/chatd/internal/store/pgtest"
 )
 
-// Each backup is taken as docs/hosting.md says, and restored where nothing was.
+// Each backup is taken as docs/hosting.md says, and restored where nothing was. A copy to another store is like one.
 var backups = map[string]func(t *testing.T) (from, to string, backup, restore func()){
 	"sqlite": func(t *testing.T) (from, to string, backup, restore func()) {
 		dir := t.TempDir()
@@ -46,6 +46,21 @@ var backups = map[string]func(t *testing.T) (from, to string, backup, restore fu
 		restore = func() { call(undump, "--no-owner", "--exit-on-error", "--dbname="+to, file) }
 		return from, to, backup, restore
 	},
+	"copy of a file to postgres": func(t *testing.T) (from, to string, backup, restore func()) {
+		return copied(t, "sqlite:"+filepath.Join(t.TempDir(), "chatd.db"), pgtest.Database(t, nil))
+	},
+	"copy of postgres to a file": func(t *testing.T) (from, to string, backup, restore func()) {
+		return copied(t, pgtest.Database(t, nil), "sqlite:"+filepath.Join(t.TempDir(), "chatd.db"))
+	},
+}
+
+// copied takes the backup by chatd copy.
+func copied(t *testing.T, from, to string) (_, _ string, backup, restore func()) {
+	return from, to, func() {
+		if code, _, stderr := once(t, noEnv, "copy", "--from", from, "--to", to); code != exitOK {
+			t.Errorf("exit code %d: %s", code, stderr)
+		}
+	}, func() {}
 }
 
 // A server on a restored backup, which was taken while the first one was written to, goes on: with its users and their
