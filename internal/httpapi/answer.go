@@ -75,7 +75,7 @@ func (s *server) answer(w http.ResponseWriter, st *state, re reply) {
 		re.body = v.at(st.version)
 	}
 	if page, ok := re.body.(messagePage); ok {
-		st.write(w, re.status, "application/json; charset=utf-8", page.appendJSON(make([]byte, 0, 600*len(page.Value))))
+		st.write(w, re.status, "application/json; charset=utf-8", page.appendJSON(nil))
 		return
 	}
 	st.write(w, re.status, "application/json; charset=utf-8", encode(re.body))

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,7 +11,14 @@ import (
 type messagePage struct{ list[messageModel] }
 
 func (p messagePage) appendJSON(to []byte) []byte {
-	to = append(to, `{"value":[`...)
+	size := 100 + len(p.NextLink)
+	for i := range p.Value {
+		size += 600
+		if text := p.Value[i].Content.Message; text != nil {
+			size += len(*text)
+		}
+	}
+	to = append(slices.Grow(to, size), `{"value":[`...)
 	for i := range p.Value {
 		if i > 0 {
 			to = append(to, ',')
@@ -79,14 +87,17 @@ func appendTime(to []byte, t chatTime) []byte {
 
 // appendText writes a string. One that needs an escape is left to the encoder of all types.
 func appendText(to []byte, text string) []byte {
-	plain := !strings.Contains(text, "\u2028") && !strings.Contains(text, "\u2029") // which encoding/json escapes
 	ascii := true
 	for i := range len(text) {
-		c := text[i]
-		plain = plain && c >= ' ' && c != '"' && c != '\\'
-		ascii = ascii && c < utf8.RuneSelf
+		switch c := text[i]; {
+		case c < ' ' || c == '"' || c == '\\':
+			return append(to, encode(text)...)
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
 	}
-	if !plain || !ascii && !utf8.ValidString(text) {
+	// encoding/json escapes the line and paragraph separators too.
+	if !ascii && (!utf8.ValidString(text) || strings.Contains(text, "\u2028") || strings.Contains(text, "\u2029")) {
 		return append(to, encode(text)...)
 	}
 	return append(append(append(to, '"'), text...), '"')
