@@ -57,6 +57,9 @@ func (n *neighbours) announce() {
 	}
 }
 
+// notify needs no flush of the log, for which commits of messages would have to wait.
+const notify = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
+
 func (n *neighbours) tell(ctx context.Context) {
 	for {
 		select {
@@ -64,7 +67,7 @@ func (n *neighbours) tell(ctx context.Context) {
 			return
 		case <-n.news:
 		}
-		if _, err := n.e.read().exec(ctx, "SELECT pg_notify($1, $2)", channel, n.me); err != nil && ctx.Err() == nil {
+		if _, err := n.e.read().exec(ctx, notify, channel, n.me); err != nil && ctx.Err() == nil {
 			n.e.log.Debug("other nodes are not notified", "error", err)
 		}
 		if !sleep(ctx, calm) {
