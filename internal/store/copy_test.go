@@ -98,7 +98,9 @@ func (i *installation) live() *life {
 	i.must(i.chat.DeleteThread(ctx, ann, l.threads[1]))
 
 	// The newest thread and what the journal told of it are gone for good, their numbers are not to come back.
-	gone, err := i.chat.CreateThread(ctx, ann, chat.NewThread{Topic: "gone", Token: "gone"})
+	made, err := i.chat.CreateThread(ctx, ann, chat.NewThread{Topic: "gone", Token: "gone"})
+	i.must(err)
+	gone, err := i.db.Access(ctx, made.Thread.ID, ann)
 	i.must(err)
 	i.must(i.db.engine.write(ctx, func(c conn) error {
 		for _, sql := range []string{"DELETE FROM threads WHERE tk = $1", "DELETE FROM creations WHERE tk = $1", "DELETE FROM messages WHERE tk = $1", "DELETE FROM participants WHERE tk = $1", "DELETE FROM journal WHERE tk = $1"} {
