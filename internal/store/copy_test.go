@@ -218,8 +218,8 @@ func (i *installation) look(l *life) map[string]any {
 	return seen
 }
 
-// goesOn checks that an installation takes up where the one before stopped: numbers are not given again, and what was created
-// once is not created twice.
+// goesOn checks that an installation takes up where the one before stopped: clients of the SDKs come back to where they were,
+// numbers are not given again, and what was created once is not created twice.
 func (i *installation) goesOn(l *life) {
 	i.t.Helper()
 	ctx := i.t.Context()
@@ -241,6 +241,13 @@ func (i *installation) goesOn(l *life) {
 	i.must(err)
 	if len(events) == 0 || events[0].ThreadID != fresh.Thread.ID || events[0].Key <= thread {
 		i.t.Errorf("behind %d and thread %d there is %+v", position, thread, events)
+	}
+	ann := l.users[0]
+	was, err := i.db.Endpoint(ctx, ann, string(ann))
+	i.must(err)
+	back, err := i.db.Arrive(ctx, chat.Arrival{User: ann, Endpoint: string(ann), Number: was.Arrivals + 1, Position: position})
+	if err != nil || was.Position != 44 || back.Position != was.Position { // which place gave it
+		i.t.Errorf("a client comes back to position %d, %v; want %d", back.Position, err, was.Position)
 	}
 }
 
