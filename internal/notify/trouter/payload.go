@@ -81,13 +81,23 @@ func dialectOf(template string) dialect {
 	return web
 }
 
-// bodyFor returns the body of the frame that tells the recipient of the event: the payload as a JSON string.
-func bodyFor(h notify.Heard, d dialect) []byte {
-	body := h.Shared.Once("trouter:"+string(d), func() []byte {
+// sharedBody is the body of the frames that tell of the event, with marks where the recipient belongs: the payload as a JSON
+// string.
+func sharedBody(h notify.Heard, d dialect) []byte {
+	return h.Shared.Once("trouter:"+string(d), func() []byte {
 		return encode(string(encode(payloadOf(h.Event, d))))
 	})
-	body = bytes.ReplaceAll(body, []byte(recipientMark), []byte(h.To))
-	return bytes.ReplaceAll(body, []byte(bareMark), []byte(strings.TrimPrefix(string(h.To), "8:")))
+}
+
+// writeBody writes a shared body for its recipient. Each mark is in it once.
+func writeBody(to *strings.Builder, body []byte, recipient chat.Identity) {
+	before, rest, _ := bytes.Cut(body, []byte(recipientMark))
+	to.Write(before)
+	to.WriteString(string(recipient))
+	before, rest, _ = bytes.Cut(rest, []byte(bareMark))
+	to.Write(before)
+	to.WriteString(strings.TrimPrefix(string(recipient), "8:"))
+	to.Write(rest)
 }
 
 func encode(v any) []byte {

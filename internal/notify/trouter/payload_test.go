@@ -328,3 +328,9 @@ func TestDialects(t *testing.T) {
 		}
 	}
 }
+
+func bodyFor(h notify.Heard, d dialect) []byte {
+	var b strings.Builder
+	writeBody(&b, sharedBody(h, d), h.To)
+	return []byte(b.String())
+}

@@ -234,12 +234,12 @@ func (sk *socket) launch() (from int64, out []notify.Heard) {
 // frame is the request that tells of an event. The name of the event ends the url: phones route by it, JavaScript does not
 // look.
 func (sk *socket) frame(id int64, h notify.Heard, d dialect) string {
-	body := bodyFor(h, d)
+	body := sharedBody(h, d)
 	var b strings.Builder
-	b.Grow(len(body) + 256)
+	b.Grow(len(body) + 2*len(h.To) + len(sk.surl) + 160)
 	b.WriteString(`3:::{"id":` + strconv.FormatInt(id, 10) + `,"method":"POST","url":"` + sk.surl + string(h.Kind) +
 		`","headers":{"MS-CV":"` + strconv.FormatInt(h.Position, 36) + `.` + strconv.FormatInt(id, 10) + `"},"body":`)
-	b.Write(body)
+	writeBody(&b, body, h.To)
 	b.WriteString("}")
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package trouter
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"strings"
@@ -46,9 +47,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request, id string) {
 func (sk *socket) readFrames(ctx context.Context, c *websocket.Conn) {
 	defer sk.close()
 	for {
-		deadline, cancel := context.WithTimeout(ctx, patience)
-		kind, data, err := c.Read(deadline)
-		cancel()
+		kind, text, err := readFrame(ctx, c)
 		if err != nil {
 			return
 		}
@@ -56,7 +55,7 @@ func (sk *socket) readFrames(ctx context.Context, c *websocket.Conn) {
 			_ = c.Close(websocket.StatusUnsupportedData, "text only")
 			return
 		}
-		if err := sk.receive(string(data)); err != nil {
+		if err := sk.receive(text); err != nil {
 			_ = c.Close(websocket.StatusPolicyViolation, err.Error())
 			return
 		}
@@ -83,10 +82,40 @@ func (sk *socket) writeFrames(ctx context.Context, c *websocket.Conn) {
 	}
 }
 
+// buffers are for one frame on its way in or out: those of an event go to many at once.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const maxBuffer = 16 << 10 // larger ones are not kept
+
+func release(b *bytes.Buffer) {
+	if b.Cap() <= maxBuffer {
+		buffers.Put(b)
+	}
+}
+
 func writeFrame(ctx context.Context, c *websocket.Conn, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTime)
 	defer cancel()
-	return c.Write(ctx, websocket.MessageText, []byte(text))
+	b := buffers.Get().(*bytes.Buffer)
+	defer release(b)
+	b.Reset()
+	b.WriteString(text)
+	return c.Write(ctx, websocket.MessageText, b.Bytes())
+}
+
+// readFrame returns the next frame of the client.
+func readFrame(ctx context.Context, c *websocket.Conn) (kind websocket.MessageType, text string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	kind, r, err := c.Reader(ctx)
+	if err != nil {
+		return kind, "", err
+	}
+	b := buffers.Get().(*bytes.Buffer)
+	defer release(b)
+	b.Reset()
+	_, err = b.ReadFrom(r)
+	return kind, b.String(), err
 }
 
 func (sk *socket) delivered(told []*chat.Event) {
