@@ -19,7 +19,11 @@ func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	base := s.Base(r)
-	sendJSON(w, map[string]string{"trouterServiceUrl": base, "registrarServiceUrl": base, "cloudType": "public"})
+	sendJSON(w, struct {
+		Trouter   string `json:"trouterServiceUrl"`
+		Registrar string `json:"registrarServiceUrl"`
+		Cloud     string `json:"cloudType"`
+	}{base, base, "public"})
 }
 
 // allocate gives the client its connectparams, which it carries to the handshake and to later allocations. Params that are
