@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 FUZZTIME ?= 30s
 
-.PHONY: help build check test test-short sdk sdk-matrix fuzz footprint bench bench-quick bench-fanout soak
+.PHONY: help build check test test-short sdk sdk-matrix fuzz footprint bench bench-docs bench-quick bench-fanout soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ footprint: ## print size, time to start and memory, idle and for each connection
 
 bench: ## measure all paths against the limits of the machine; prints a table, writes bench/out
 	go run ./bench
+
+bench-docs: ## the same, and puts the figures into docs/performance.md; wants a quiet machine
+	go run ./bench -docs docs/performance.md
 
 bench-quick: ## the goals alone, in less than two minutes
 	go run ./bench -quick

@@ -27,6 +27,7 @@ type options struct {
 	big      bool
 	logLevel string
 	out      string
+	docs     string
 }
 
 // serveBare is the argument with which the program starts itself again as the bare server.
@@ -58,6 +59,7 @@ func parse() options {
 	flag.BoolVar(&o.big, "big", false, "growth up to 10^7 messages in 10^5 threads; needs some minutes and 30 GB")
 	flag.StringVar(&o.logLevel, "log-level", "warn", "of chatd; info writes a line for each request")
 	flag.StringVar(&o.out, "out", "bench/out", "folder for the table, the JSON and the picture")
+	flag.StringVar(&o.docs, "docs", "", "document whose figures are replaced by those of this run, with the picture beside it")
 	flag.Parse()
 	if o.only = split(only); o.window == 0 {
 		o.window = time.Second

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/chatd/chatd/bench/report"
 )
@@ -104,5 +106,26 @@ func (s *suite) publish() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.report.SVG(picture), picture.Close())
+	if err := errors.Join(s.report.SVG(picture), picture.Close()); err != nil || s.docs == "" {
+		return err
+	}
+	return s.document()
+}
+
+// document puts what was found into a document, and the picture beside it.
+func (s *suite) document() error {
+	old, err := os.ReadFile(s.docs)
+	if err != nil {
+		return err
+	}
+	picturePath := strings.TrimSuffix(s.docs, ".md") + ".svg"
+	text, err := s.report.Insert(string(old), filepath.Base(picturePath))
+	if err != nil {
+		return err
+	}
+	var picture bytes.Buffer
+	if err := s.report.SVG(&picture); err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(s.docs, []byte(text), 0o644), os.WriteFile(picturePath, picture.Bytes(), 0o644))
 }

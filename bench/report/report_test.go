@@ -100,6 +100,28 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestInsert(t *testing.T) {
+	t.Parallel()
+	text := "before\n" + FiguresBegin + "\nold\n" + FiguresEnd + "\nafter\n"
+	for range 2 { // what was put in can be replaced
+		var err error
+		if text, err = sample().Insert(text, "a.svg"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for want, times := range map[string]int{
+		"before\n": 1, "\nafter\n": 1, "old": 0, "](a.svg)": 1, FiguresBegin: 1, FiguresEnd: 1,
+		"| send ×64: chatd / limit | ≥ 0.1 x | 0.1 | met |": 1, "| send | 64 | chatd | 100 |": 1, "| start | chatd | 42.0 ms |": 1,
+	} {
+		if got := strings.Count(text, want); got != times {
+			t.Errorf("%d times %q, want %d, in\n%s", got, want, times, text)
+		}
+	}
+	if _, err := sample().Insert("no place", "a.svg"); err == nil {
+		t.Error("figures were put where there is no place for them")
+	}
+}
+
 func TestSVG(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

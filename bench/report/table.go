@@ -95,14 +95,17 @@ func (r *Report) Verdicts(w io.Writer) error {
 	for _, g := range r.Goals {
 		figure, verdict := r.Check(g)
 		count[verdict]++
-		measured := ""
-		if verdict != Unknown {
-			measured = fmt.Sprintf("%.3g", figure)
-		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", verdict, r.title(g), measured, g.want(r.unit(g)))
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", verdict, r.title(g), measured(figure, verdict), g.want(r.unit(g)))
 	}
 	fmt.Fprintf(out, "\n%d met, %d not met, %d not measured\n", count[Met], count[NotMet], count[Unknown])
 	return out.Flush()
+}
+
+func measured(figure float64, v Verdict) string {
+	if v == Unknown {
+		return ""
+	}
+	return fmt.Sprintf("%.3g", figure)
 }
 
 // title says what a goal is about.
