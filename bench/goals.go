@@ -66,7 +66,7 @@ var footprintGoals = []report.Goal{
 }
 
 var slowGoals = map[string][]report.Goal{
-	"postgres": {toLimit(sendSlow, postgres, pgxStatement, 64, 0.8)},
+	"postgres": append(nodeGoals(), toLimit(sendSlow, postgres, pgxStatement, 64, 0.8)),
 }
 
 func fanoutGoals(kind string, secure bool) []report.Goal {

@@ -149,6 +149,18 @@ func (r *resources) newWorld(ctx context.Context, kind string, size setup.Size) 
 	return setup.NewWorld(ctx, s.Chatd, size, s.grow)
 }
 
+// second starts a second node on the store of a world, which hears of what the first writes in the given way. It is to be
+// stopped, lest it works beside what is measured next.
+func (r *resources) second(ctx context.Context, w *setup.World, listen string) (*setup.Node, error) {
+	r.made++
+	c := w.Chatd
+	c.Listen, c.Dir = listen, filepath.Join(r.dir, fmt.Sprint("chatd", r.made))
+	if err := os.Mkdir(c.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	return c.Start(ctx)
+}
+
 // meterOf reads a chatd on a kind of store.
 func (r *resources) meterOf(kind string, n *setup.Node) meter {
 	m := meter{server: n.Used}

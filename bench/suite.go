@@ -48,7 +48,7 @@ func run(ctx context.Context, o options) (err error) {
 // cells are what this run measures, in the order of the table.
 func (s *suite) cells() []cell {
 	goals := s.goals()
-	all := slices.Concat(s.pathCells(), s.fanoutCells(), s.footprintCells(), s.growthCells())
+	all := slices.Concat(s.pathCells(), s.nodeCells(), s.fanoutCells(), s.footprintCells(), s.growthCells())
 	return slices.DeleteFunc(all, func(c cell) bool { return !s.wants(c.Path) || s.quick && !needed(c.Key, goals) })
 }
 

@@ -90,6 +90,20 @@ type native struct {
 // Native is chatd's plain websocket.
 func Native(w *setup.World, secure bool) Hall { return native{newPlace(w.Origin(secure)), w} }
 
+// across is chatd's own websocket of a second node, with those who speak at the first.
+type across struct {
+	native
+	first place
+}
+
+// Across has listeners of a second node hear what is said at the first.
+func Across(w *setup.World, second *setup.Node) Hall {
+	return across{native{newPlace(second.Origin(false)), w}, newPlace(w.Origin(false))}
+}
+
+// Speaker implements Hall.
+func (h across) Speaker() (*load.Conn, error) { return h.first.Speaker() }
+
 func (h native) Dial(ctx context.Context, i int) (*websocket.Conn, error) {
 	who := h.w.Listeners()[i%len(h.w.Listeners())]
 	header := http.Header{"Authorization": {"Bearer " + who.Token}}

@@ -33,6 +33,7 @@ type Chatd struct {
 	Dir      string // for its certificate and log
 	Store    string // URL
 	LogLevel string
+	Listen   string // for --store-listen; empty: as it is by default
 }
 
 // Node is a running chatd.
@@ -61,6 +62,9 @@ func (c *Chatd) Start(ctx context.Context) (*Node, error) {
 	args := []string{
 		"serve", "--store", c.Store, "--http-listen", ports[0], "--listen", ports[1], "--config-dir", filepath.Join(c.Dir, "config"),
 		"--resource-id", resource, "--access-key", accessKey, "--log-level", c.LogLevel,
+	}
+	if c.Listen != "" {
+		args = append(args, "--store-listen", c.Listen)
 	}
 	if c.Store == "memory:" { // which chatd serve refuses
 		args[0] = "dev"

@@ -22,6 +22,7 @@ type Size struct {
 // World is a chatd with something in it.
 type World struct {
 	*Node
+	Chatd    Chatd    // how it was started
 	Members  []User   // of every thread; the first has made them all
 	Crowd    []User   // others
 	Threads  []Thread // full of messages
@@ -56,7 +57,7 @@ type grower func(ctx context.Context, times int) error
 // NewWorld starts chatd on an empty store and fills it: with what an app would send, of which most is then multiplied in
 // the store itself, since to send millions takes hours.
 func NewWorld(ctx context.Context, c Chatd, size Size, grow grower) (_ *World, err error) {
-	w := &World{}
+	w := &World{Chatd: c}
 	if w.Node, err = c.Start(ctx); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/chatd/chatd/bench/fanout"
+	"github.com/chatd/chatd/bench/load"
+	"github.com/chatd/chatd/bench/report"
+	"github.com/chatd/chatd/bench/setup"
+)
+
+const (
+	nodesSend = "two nodes: " + sendSpread
+	nodesTell = "two nodes: tell listeners of the other"
+
+	notified  = ""     // the second node hears of what the first writes
+	polling   = "none" // it looks by itself
+	oneNode   = "chatd postgres, one node"
+	twoNodes  = "chatd postgres, two nodes"
+	byNotify  = "chatd postgres, NOTIFY"
+	byPolling = "chatd postgres, polling alone"
+
+	tellListeners = 10
+)
+
+var nodesClients = []int{16, 64}
+
+// nodeCells measure two nodes on one Postgres. They share the machine, so that two are no faster than one here; what is asked
+// is what the second costs.
+func (s *suite) nodeCells() []cell {
+	if !slices.Contains(s.stores, "postgres") {
+		return nil
+	}
+	var out []cell
+	for _, clients := range nodesClients {
+		one := report.Key{Path: nodesSend, By: oneNode, Clients: clients}
+		out = append(out, cell{Key: one, measure: s.path(paths[0], "postgres", usual, clients)},
+			cell{Key: report.Key{Path: nodesSend, By: twoNodes, Clients: clients}, limit: &one, measure: s.sendToBoth(clients)})
+	}
+	one := report.Key{Path: nodesTell, By: oneNode, Clients: tellListeners}
+	out = append(out, cell{Key: one, measure: func(ctx context.Context) (report.Sample, error) {
+		w, err := s.world(ctx, "postgres", usual)
+		if err != nil {
+			return report.Sample{}, err
+		}
+		return s.oneByOne(ctx, fanout.Native(w, false), s.meterOf("postgres", w.Node))
+	}})
+	return append(out,
+		cell{Key: report.Key{Path: nodesTell, By: byNotify, Clients: tellListeners}, limit: &one, measure: s.tellAcross(notified)},
+		cell{Key: report.Key{Path: nodesTell, By: byPolling, Clients: tellListeners}, limit: &one, measure: s.tellAcross(polling)})
+}
+
+// tellAcross has listeners of a second node hear what is sent to the first.
+func (s *suite) tellAcross(listen string) func(context.Context) (report.Sample, error) {
+	return func(ctx context.Context) (_ report.Sample, err error) {
+		w, err := s.world(ctx, "postgres", usual)
+		if err != nil {
+			return report.Sample{}, err
+		}
+		second, err := s.second(ctx, w, listen)
+		if err != nil {
+			return report.Sample{}, err
+		}
+		defer func() { err = errors.Join(err, second.Stop()) }()
+		return s.oneByOne(ctx, fanout.Across(w, second), s.meterOf("postgres", w.Node))
+	}
+}
+
+// sendToBoth has every other client send to the second node.
+func (s *suite) sendToBoth(clients int) func(context.Context) (report.Sample, error) {
+	var next atomic.Int64
+	return func(ctx context.Context) (_ report.Sample, err error) {
+		w, err := s.world(ctx, "postgres", usual)
+		if err != nil {
+			return report.Sample{}, err
+		}
+		second, err := s.second(ctx, w, notified)
+		if err != nil {
+			return report.Sample{}, err
+		}
+		defer func() { err = errors.Join(err, second.Stop()) }()
+		there := *w
+		there.Node = second
+		var ops []load.Op
+		for _, node := range []*setup.World{w, &there} {
+			some, closeAll, err := s.clients(node, clients/2, paths[0], &next)
+			if err != nil {
+				return report.Sample{}, err
+			}
+			defer closeAll()
+			ops = append(ops, some...)
+		}
+		m := s.meterOf("postgres", w.Node)
+		m.server = func() time.Duration { return w.Used() + second.Used() }
+		return s.rate(ctx, ops, m)
+	}
+}
+
+// oneByOne sends a message when all have heard the last.
+func (s *suite) oneByOne(ctx context.Context, hall fanout.Hall, m meter) (report.Sample, error) {
+	a, err := fanout.Gather(ctx, hall, tellListeners)
+	if err != nil {
+		return report.Sample{}, err
+	}
+	defer a.Leave()
+	if _, err := a.Load(ctx, 1, s.window/3); err != nil {
+		return report.Sample{}, err
+	}
+	return m.around(func() (*load.Result, error) { return a.Load(ctx, 1, s.window) })
+}
+
+// nodeGoals ask that a second node takes little from the rate of both.
+func nodeGoals() []report.Goal {
+	var out []report.Goal
+	for _, clients := range nodesClients {
+		out = append(out, atLeast(report.Key{Path: nodesSend, By: twoNodes, Clients: clients}, report.Key{Path: nodesSend, By: oneNode, Clients: clients}, 0.9))
+	}
+	return out
+}
