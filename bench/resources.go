@@ -50,11 +50,11 @@ func newResources(ctx context.Context, dir, logLevel string) *resources {
 	r := &resources{dir: dir, logLevel: logLevel, worlds: map[string]*lazy[*setup.World]{}}
 	r.program.open = func() (string, error) { return setup.Build(ctx, dir) }
 	r.server.open = func() (*setup.Postgres, error) {
-		p, err := setup.StartPostgres(ctx, dir)
+		p, err := setup.StartPostgres(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("a Postgres: %w", err)
 		}
-		r.onClose(p.Stop)
+		r.onClose(p.Close)
 		return p, nil
 	}
 	r.bare.open = func() (*limit.Bare, error) {

@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"bench/limit":              {"bench/load"},
 	"bench/load":               {},
 	"bench/report":             {},
-	"bench/setup":              {"bench/load", "internal/auth"}, // which signs requests
+	"bench/setup":              {"bench/load", "internal/auth", "internal/store/pgtest"}, // to sign requests, and to have a Postgres
 	"migrations":               {},
 	"test/browser":             {},
 	"test/cluster":             {"internal/store/pgtest"},

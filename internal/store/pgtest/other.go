@@ -4,6 +4,7 @@
 package pgtest
 
 import (
+	"errors"
 	"os"
 	"testing"
 )
@@ -34,6 +35,15 @@ func Start(t testing.TB, _ ...string) *Server {
 	skip(t)
 	return nil
 }
+
+// Open fails.
+func Open(...string) (*Server, error) { return nil, errors.New("needs Postgres on a Unix system") }
+
+// Close has nothing to do.
+func (*Server) Close() {}
+
+// PID is none.
+func (*Server) PID() (int, error) { return 0, errors.New("there is no server") }
 
 func skip(t testing.TB) {
 	t.Helper()

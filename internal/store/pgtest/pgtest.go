@@ -42,7 +42,7 @@ var shared struct {
 func Stop() {
 	for _, s := range []*Server{pooler.server, shared.server} {
 		if s != nil {
-			s.stop()
+			s.Close()
 		}
 	}
 }
@@ -138,7 +138,7 @@ func unavailable(t testing.TB, err error) {
 
 func open() {
 	if shared.url = os.Getenv(Variable); shared.url == "" {
-		if shared.server, shared.err = start(); shared.err != nil {
+		if shared.server, shared.err = Open(); shared.err != nil {
 			return
 		}
 		shared.url = shared.server.URL("postgres")

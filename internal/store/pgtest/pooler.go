@@ -74,7 +74,7 @@ max_client_conn = 1000
 		err = s.leashed(path, "--quiet", file)
 	}
 	if err != nil {
-		s.stop()
+		s.Close()
 		return nil, err
 	}
 	return s, nil

@@ -36,11 +36,11 @@ type Server struct {
 // skipped or fails as Database says.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	s, err := start(settings...)
+	s, err := Open(settings...)
 	if err != nil {
 		unavailable(t, err)
 	}
-	t.Cleanup(s.stop)
+	t.Cleanup(s.Close)
 	return s
 }
 
@@ -122,7 +122,8 @@ func account() (*syscall.Credential, error) {
 	return nil, errors.New("needs a user to run Postgres as: the superuser cannot, and there is neither postgres nor nobody")
 }
 
-func start(settings ...string) (*Server, error) {
+// Open starts a server for a program that is no test. It ends with the program at the latest.
+func Open(settings ...string) (*Server, error) {
 	s := &Server{}
 	var err error
 	if s.bin, err = find(); err != nil {
@@ -133,7 +134,7 @@ func start(settings ...string) (*Server, error) {
 	}
 	initdb := s.command(filepath.Join(s.bin, "initdb"), "--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--pgdata="+s.data())
 	if out, err := initdb.CombinedOutput(); err != nil {
-		s.stop()
+		s.Close()
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	// What is lost with the machine may be lost here, unless a test says otherwise.
@@ -142,7 +143,7 @@ func start(settings ...string) (*Server, error) {
 		s.options = append(s.options, "-c", setting)
 	}
 	if err := s.run(); err != nil {
-		s.stop()
+		s.Close()
 		return nil, err
 	}
 	return s, nil
@@ -213,22 +214,27 @@ func (s *Server) leashed(program string, args ...string) error {
 	}
 }
 
-// signal sends a signal to the server itself.
-func (s *Server) signal(sig syscall.Signal) error {
+// PID is the process that is the parent of all others of the server.
+func (s *Server) PID() (int, error) {
 	file, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	first, _, _ := strings.Cut(string(file), "\n")
-	pid, err := strconv.Atoi(first)
+	return strconv.Atoi(first)
+}
+
+// signal sends a signal to the server itself.
+func (s *Server) signal(sig syscall.Signal) error {
+	pid, err := s.PID()
 	if err != nil {
 		return err
 	}
 	return syscall.Kill(pid, sig)
 }
 
-// stop ends the server and removes what belongs to it. A server that was killed is not there any more.
-func (s *Server) stop() {
+// Close ends the server and removes what belongs to it. A server that was killed is not there any more.
+func (s *Server) Close() {
 	if s.leash != nil {
 		_ = s.leash.Close()
 	}
