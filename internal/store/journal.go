@@ -85,21 +85,43 @@ func formatEvent(e *chat.Event) (string, error) {
 // After returns up to limit events behind a position of the journal, in order.
 func (db *DB) After(ctx context.Context, position int64, limit int) ([]chat.Event, error) {
 	var out []chat.Event
-	err := db.read("after", func(c conn) error {
+	err := db.read("after", func(c conn) (err error) {
+		// Where no position is left out, nothing can come in between, and nobody has to be asked what is settled.
+		if out, err = events(ctx, c, position, endOfTime, limit); err != nil || gapless(out, position) {
+			return err
+		}
 		settled, err := db.settled(ctx)
 		if err != nil {
 			return err
 		}
-		return c.each(ctx, func(r row) error {
-			e, err := scanEvent(r)
-			out = append(out, e)
-			return err
-		}, `SELECT pos, tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body
-			FROM journal WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3 + 0`, position, settled, limit)
+		out, err = events(ctx, c, position, settled, limit)
+		return err
 	})
 	if n := len(out); err == nil && n > 0 {
 		db.raiseSeen(out[n-1].Position)
 	}
+	return out, err
+}
+
+// gapless reports whether the events follow on a position and on one another without a gap.
+func gapless(in []chat.Event, position int64) bool {
+	for i := range in {
+		if in[i].Position != position+int64(i)+1 {
+			return false
+		}
+	}
+	return true
+}
+
+// events reads those behind a position, up to and with another.
+func events(ctx context.Context, c conn, from, to int64, limit int) ([]chat.Event, error) {
+	var out []chat.Event
+	err := c.each(ctx, func(r row) error {
+		e, err := scanEvent(r)
+		out = append(out, e)
+		return err
+	}, `SELECT pos, tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body
+		FROM journal WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3 + 0`, from, to, limit)
 	return out, err
 }
 
