@@ -20,9 +20,9 @@ import (
 // Positions of one thread are in the order of its commits, since they are given under the lock of its row. Gaps, of
 // transactions that failed, matter to nobody.
 //
-// What it costs: a shared lock for each transaction, a look at pg_locks for each read that finds a gap, and that events wait for those
-// whose transaction began to write just before, which is for one flush of the log. A lock that is held to the end of the
-// transaction, the simpler way, would let one transaction commit at a time in the whole cluster.
+// What it costs: a shared lock for each transaction, a look at pg_locks for each read that finds a gap, and that events
+// wait for those whose transaction began to write just before, which is for one flush of the log. A lock that is held to the
+// end of the transaction, the simpler way, would let one transaction commit at a time in the whole cluster.
 const (
 	// The key of the lock is 16 bits that mark it as ours and 48 bits of position.
 	announcePositions = `SELECT pg_advisory_xact_lock_shared((25444::bigint << 48) | CASE WHEN is_called THEN last_value ELSE 0 END)
