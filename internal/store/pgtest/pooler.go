@@ -21,8 +21,8 @@ var pooler struct {
 	server *Server
 }
 
-// Pooled returns the URL by which a PgBouncer leads to a database of the shared server. It pools transactions: each may run on
-// another one of few connections. Where it cannot be had the test is skipped, in CI it fails.
+// Pooled returns the URL by which a PgBouncer leads to a database of the shared server. It pools transactions: each runs on a
+// connection of its own, and there are four at most. Where it cannot be had the test is skipped, in CI it fails.
 func Pooled(t testing.TB, database string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)
@@ -33,13 +33,6 @@ func Pooled(t testing.TB, database string) string {
 	if pooler.err != nil {
 		unavailable(t, pooler.err)
 	}
-	t.Cleanup(func() { // or its connections would keep the database in use
-		err := execute(shared.url, `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
-			WHERE datname = '`+config.Database+`' AND backend_type = 'client backend'`)
-		if err != nil {
-			t.Error(err)
-		}
-	})
 	return pooler.server.URL(config.Database)
 }
 
@@ -67,6 +60,7 @@ unix_socket_dir = %s
 auth_type = any
 pool_mode = transaction
 default_pool_size = 4
+server_lifetime = 0
 max_client_conn = 1000
 `, target, s.dir)
 	file := filepath.Join(s.dir, "pgbouncer.ini")
