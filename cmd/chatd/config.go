@@ -15,6 +15,7 @@ type config struct {
 	command            string
 	listen             string
 	httpListen         string
+	profileListen      string
 	store              string
 	storeListen        string
 	durability         string
@@ -87,6 +88,11 @@ var settings = []setting{
 		name: "http-listen", commands: clients,
 		help: "address of a plain http server beside it, for a proxy that ends TLS; empty or off: none",
 		set:  func(c *config, v string) error { return setAddress(&c.httpListen, v) },
+	},
+	{
+		name: "profile-listen", commands: servers,
+		help: "address, of this machine only, of a plain http server with profiles of the program, /debug/pprof/; empty or off: none",
+		set:  setProfileListen,
 	},
 	{
 		name: "store", commands: stores, initial: "memory:", demanded: true, secret: true,

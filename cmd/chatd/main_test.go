@@ -224,6 +224,7 @@ func TestMistakes(t *testing.T) {
 		{"flag of another command", []string{"cert", "--listen", "localhost:0"}, nil, 2, "-listen"},
 		{"argument", []string{"dev", "extra"}, nil, 2, `"extra"`},
 		{"address", []string{"--listen", "8443"}, nil, 2, `--listen (or CHATD_LISTEN) is "8443": want host:port, :port for all addresses of the machine, or off`},
+		{"profiles for all", []string{"--profile-listen", ":6060"}, nil, 2, "another address that only this machine can connect to"},
 		{"port", []string{"--listen", "localhost:x"}, nil, 2, `"localhost:x"`},
 		{"address by variable", nil, map[string]string{"CHATD_HTTP_LISTEN": "nowhere"}, 2, `(or CHATD_HTTP_LISTEN) is "nowhere"`},
 		{"store", []string{"--store", "mysql:x"}, nil, 2, "--store (or CHATD_STORE): want memory:, sqlite:PATH"},

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -168,6 +169,13 @@ func (s *server) run(ctx context.Context, p *program) error {
 		closeAll(secure)
 		return err
 	}
+	profiles, err := listen(ctx, "profile-listen", s.cfg.profileListen)
+	if err != nil {
+		closeAll(slices.Concat(secure, plain))
+		return err
+	}
+	defer closeAll(profiles)
+	serveProfiles(profiles, s.log)
 	failed := make(chan error, len(secure)+len(plain))
 	for _, l := range secure {
 		go func() { failed <- s.http.ServeTLS(l, "", "") }()
@@ -199,7 +207,7 @@ func (s *server) run(ctx context.Context, p *program) error {
 
 func closeAll(listeners []net.Listener) {
 	for _, l := range listeners {
-		_ = l.Close() // nothing was accepted
+		_ = l.Close() // what it accepted is not waited for
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -242,6 +243,21 @@ func TestPortInUse(t *testing.T) {
 		if code != exitFailure || stderr != want {
 			t.Errorf("%s: exit code %d, stderr %q, want %q", flag, code, stderr, want)
 		}
+	}
+}
+
+func TestProfiles(t *testing.T) {
+	t.Parallel()
+	i := dev(t, t.TempDir(), "--profile-listen", "127.0.0.1:0")
+	found := regexp.MustCompile(`profiles are served" address=(\S+)`).FindStringSubmatch(i.stderr.String())
+	if found == nil {
+		t.Fatalf("stderr: %s", i.stderr)
+	}
+	if status, body := i.get("http://"+found[1]+"/debug/pprof/goroutine?debug=1", ""); status != http.StatusOK || !strings.Contains(body, "goroutine profile:") {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, _ := i.get(i.labels["Endpoint"]+"/debug/pprof/", ""); status != http.StatusNotFound {
+		t.Errorf("where the APIs are: %d", status)
 	}
 }
 

@@ -38,6 +38,13 @@ func setAddress(to *string, v string) error {
 	return nil
 }
 
+func setProfileListen(c *config, v string) error {
+	if err := setAddress(&c.profileListen, v); err != nil || isPublic(c.profileListen) {
+		return errors.New("localhost:port or another address that only this machine can connect to, or off")
+	}
+	return nil
+}
+
 func setStore(c *config, v string) error {
 	scheme, rest, found := strings.Cut(v, ":")
 	switch {
