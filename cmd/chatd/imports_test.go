@@ -34,7 +34,8 @@ var allowed = map[string][]string{
 	"bench/setup":              {"bench/load", "internal/auth", "internal/store/pgtest"}, // to sign requests, and to have a Postgres
 	"migrations":               {},
 	"test/browser":             {},
-	"test/cluster":             {"internal/store/pgtest"},
+	"test/chatdtest":           {},
+	"test/cluster":             {"internal/store/pgtest", "test/chatdtest"},
 	"test/sdk":                 {},
 	"test/sdk/matrix":          {},
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 
@@ -15,8 +16,7 @@ import (
 // testTwoNodes runs what another node can make a difference to, with two on one Postgres behind a proxy that takes them in turn: a
 // page's websocket, the steps that lead to it, and what the page sends, each reach either.
 func testTwoNodes(t *testing.T, program string, env []string) {
-	endpoint, ca := cluster.Start(t, program, 2).Balance(t)
-	env = append(env, "CHATD_CONNECTION_STRING="+cluster.ConnectionString(endpoint), "CHATD_CA="+ca, "NODE_EXTRA_CA_CERTS="+ca)
+	env = slices.Concat(env, cluster.Start(t, program, 2).Balance(t).Env("CHATD_CA", "NODE_EXTRA_CA_CERTS"))
 	env = append(env, "CHATD_NODES="+openSwitch(t, program))
 	runTests(t, env, "events.test.mjs", "network.test.mjs", "restart.test.mjs", "tabs.test.mjs", "tokens.test.mjs")
 }
@@ -26,7 +26,7 @@ func testTwoNodes(t *testing.T, program string, env []string) {
 // certificate is that of all servers of httptest.
 func openSwitch(t *testing.T, program string) string {
 	c := cluster.Start(t, program, 2)
-	endpoint, _ := c.Balance(t)
+	endpoint := c.Balance(t)
 	var mu sync.Mutex
 	up, down := c.Nodes[0], c.Nodes[1]
 	killed := false // the one that is down
@@ -39,7 +39,7 @@ func openSwitch(t *testing.T, program string) string {
 		}
 		up.Kill()
 		up, down, killed = down, up, true
-		_, _ = io.WriteString(w, cluster.ConnectionString(endpoint))
+		_, _ = io.WriteString(w, endpoint.ConnectionString)
 	}))
 	t.Cleanup(s.Close)
 	return s.URL

@@ -8,14 +8,12 @@ import (
 	"encoding/pem"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,6 +22,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/store/pgtest"
+	"github.com/chatd/chatd/test/chatdtest"
 )
 
 // What the nodes are set to.
@@ -42,38 +41,6 @@ type Cluster struct {
 	Store    *Wire // by which the nodes read and write
 	Listen   *Wire // by which they hear what the others write
 	Nodes    []*Node
-}
-
-// Build compiles chatd, once for the test.
-func Build(t testing.TB) string {
-	t.Helper()
-	lookAtSources(t)
-	program := filepath.Join(t.TempDir(), "chatd")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/chatd/chatd/cmd/chatd").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return program
-}
-
-// lookAtSources looks at all files that chatd is built from. Go keeps the result of a test for as long as the files that the
-// test looked at stay the same, and cannot know of those that are only read by the processes it starts.
-func lookAtSources(t testing.TB) {
-	t.Helper()
-	mod, err := exec.CommandContext(t.Context(), "go", "env", "GOMOD").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, folder := range []string{"go.mod", "cmd", "internal", "migrations"} {
-		err := filepath.WalkDir(filepath.Join(filepath.Dir(string(mod)), folder), func(path string, _ fs.DirEntry, err error) error {
-			if err == nil {
-				_, err = os.Stat(path)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // Start starts as many nodes of the program, on the loopback only; all ends with the test. It is skipped or fails without
@@ -101,9 +68,8 @@ func Start(t testing.TB, program string, nodes int) *Cluster {
 }
 
 // Balance starts an https server that gives each request to the next node, or another one where that is away, without knowing
-// anybody again: but for the polls of a client, as docs/hosting.md has it. It returns its endpoint, and the path of the
-// certificate to trust.
-func (c *Cluster) Balance(t testing.TB) (endpoint, ca string) {
+// anybody again: but for the polls of a client, as docs/hosting.md has it.
+func (c *Cluster) Balance(t testing.TB) chatdtest.Endpoint {
 	t.Helper()
 	var turn atomic.Uint64
 	var dialer net.Dialer
@@ -131,16 +97,11 @@ func (c *Cluster) Balance(t testing.TB) (endpoint, ca string) {
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	})
 	t.Cleanup(s.Close)
-	ca = filepath.Join(t.TempDir(), "ca.pem")
+	ca := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return s.URL, ca
-}
-
-// ConnectionString is that of the resource at an endpoint.
-func ConnectionString(endpoint string) string {
-	return "endpoint=" + strings.TrimSuffix(endpoint, "/") + "/;accesskey=" + AccessKey
+	return chatdtest.Endpoint{ConnectionString: "endpoint=" + s.URL + "/;accesskey=" + AccessKey, CA: ca}
 }
 
 // Dial connects to a node, the given one where it can: as behind a proxy that knows who is up.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/client"
+	"github.com/chatd/chatd/test/chatdtest"
 	"github.com/chatd/chatd/test/cluster"
 )
 
@@ -38,7 +39,7 @@ func TestHistory(t *testing.T) {
 	}
 	t.Logf("seed %d", seed)
 
-	c := cluster.Start(t, cluster.Build(t), 2)
+	c := cluster.Start(t, chatdtest.Build(t), 2)
 	var idle []int
 	for _, n := range c.Nodes {
 		idle = append(idle, n.Goroutines())

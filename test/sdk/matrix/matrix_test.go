@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package matrix_test has releases of the official SDKs, from the first preview to the newest, hold one scripted
 // conversation each with a chatd process. They are installed as they were published, each with the companion packages
 // of its time, and told no more than the connection string and the certificate authority.
@@ -11,11 +13,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/chatd/chatd/test/chatdtest"
 )
 
 const page = "../../../docs/compatibility.md"
@@ -82,18 +85,19 @@ func TestMatrix(t *testing.T) {
 	if testing.Short() {
 		t.Skip("installs and runs SDKs of other languages: not in -short")
 	}
+	program := chatdtest.Build(t)
 	releases := readReleases(t)
 	outcomes := make([]*outcome, len(releases))
 	for _, language := range []string{"js", "python", "java"} {
 		t.Run(language, func(t *testing.T) {
-			requireTools(t, sdkOf(language).tools...)
+			chatdtest.RequireTools(t, sdkOf(language).tools...)
 			for i, r := range releases {
 				if r.SDK != language || r.Unavailable != "" || !full && !r.Subset {
 					continue
 				}
 				t.Run(r.Release, func(t *testing.T) {
 					t.Parallel()
-					outcomes[i] = converse(t, r)
+					outcomes[i] = converse(t, program, r)
 				})
 			}
 		})
@@ -123,22 +127,21 @@ func TestPageListsEveryRelease(t *testing.T) {
 }
 
 // converse installs the release, has it talk to a server of its own, and returns what came of it.
-func converse(t *testing.T, r release) *outcome {
+func converse(t *testing.T, program string, r release) *outcome {
 	folder := install(t, r)
-	s := startServer(t)
-	cmd := sdkOf(r.SDK).command(t, r, s, folder)
+	server := chatdtest.Start(t, program, nil, "--log-format", "json")
+	cmd := sdkOf(r.SDK).command(t, r, server.Endpoint, folder)
 	absent, err := json.Marshal(r.Absent)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = append(cmd.Env, "CHATD_CONNECTION_STRING="+s.connectionString, "CHATD_API="+r.API,
-		"CHATD_ABSENT="+string(absent), "NO_PROXY=localhost,127.0.0.1")
-	o := readReport(t, r, output(t, cmd))
+	cmd.Env = append(cmd.Env, "CHATD_API="+r.API, "CHATD_ABSENT="+string(absent))
+	o := readReport(t, r, chatdtest.Output(t, cmd))
 	for _, failure := range o.failed {
 		t.Error(failure)
 	}
-	s.stop(t)
-	o.chat, o.identity = s.wire(t)
+	server.Stop(t)
+	o.chat, o.identity = wire(t, server.Log.Bytes())
 	if want := []string{r.Chat}; !slices.Equal(o.chat, want) {
 		t.Errorf("Chat api-versions on the wire: %q, want %q", o.chat, want)
 	}
@@ -146,6 +149,36 @@ func converse(t *testing.T, r release) *outcome {
 		t.Errorf("Identity api-versions on the wire: %q, want %q", o.identity, want)
 	}
 	return o
+}
+
+// wire reads in the log of a server, one JSON object a line, which api-versions were used, and that nothing broke.
+func wire(t *testing.T, log []byte) (chat, identity []string) {
+	t.Helper()
+	for line := range bytes.Lines(log) {
+		var entry struct {
+			Msg     string
+			Path    string
+			Status  int
+			Version string `json:"api_version"`
+		}
+		if err := json.Unmarshal(line, &entry); err != nil {
+			t.Fatalf("not a line of the log: %q: %v", line, err)
+		}
+		if entry.Msg != "request" {
+			continue
+		}
+		if entry.Status >= 500 {
+			t.Errorf("the server broke: %s", line)
+		}
+		versions := &identity
+		if strings.HasPrefix(strings.TrimLeft(entry.Path, "/"), "chat/") {
+			versions = &chat
+		}
+		if entry.Version != "" && !slices.Contains(*versions, entry.Version) {
+			*versions = append(*versions, entry.Version)
+		}
+	}
+	return chat, identity
 }
 
 // readReport reads the lines that a conversation printed: each operation once.
@@ -235,7 +268,7 @@ func runtimes(t *testing.T) string {
 	t.Helper()
 	digits := regexp.MustCompile(`\d+(\.\d+)?`)
 	version := func(name string, args ...string) string {
-		return digits.FindString(string(output(t, exec.Command(name, args...))))
+		return digits.FindString(string(chatdtest.Output(t, chatdtest.Command(t, "", nil, name, args...))))
 	}
 	return fmt.Sprintf("Node.js %s, Python %s and Java %s",
 		version("node", "--version"), version("python3", "--version"), version("java", "--version"))
