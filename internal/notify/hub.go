@@ -36,8 +36,7 @@ type Reason string
 
 // The reasons for which the server ends listening.
 const (
-	Revoked  Reason = "token revoked"
-	Deleted  Reason = "identity deleted"
+	Revoked  Reason = "token revoked" // or the identity deleted: the journal does not tell them apart
 	Expired  Reason = "token expired"
 	Stopping Reason = "server is stopping"
 	Slow     Reason = "listener is too slow"

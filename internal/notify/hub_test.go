@@ -271,7 +271,7 @@ func TestEnd(t *testing.T) {
 		h.Subscribe(alice, &two)
 		h.Subscribe(bob, &other)
 		h.End(alice, Revoked)
-		h.End(carol, Deleted)
+		h.End(carol, Revoked)
 		stop()
 		h.Subscribe(bob, &late)
 		for name, c := range map[string]struct {

@@ -38,7 +38,7 @@ func closingFor(r notify.Reason) closing {
 		code = CloseGoingAway
 	case notify.Slow:
 		code = CloseSlow
-	case notify.Revoked, notify.Deleted, notify.Expired:
+	case notify.Revoked, notify.Expired:
 	}
 	return closing{code, string(r)}
 }

@@ -92,7 +92,6 @@ func TestEnd(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[notify.Reason]int{
 		notify.Revoked: client.CodeUnauthorized,
-		notify.Deleted: client.CodeUnauthorized,
 		notify.Expired: client.CodeUnauthorized,
 		notify.Slow:    client.CodeSlow,
 	} {
