@@ -45,7 +45,7 @@ func Dial(ctx context.Context, endpoint, token string, o Options) (*Conn, error)
 	c := &Conn{}
 	var err error
 	var answer *http.Response
-	c.ws, answer, err = websocket.Dial(ctx, strings.TrimRight(endpoint, "/")+"/realtime", &websocket.DialOptions{ //nolint:bodyclose // Dial does
+	c.ws, answer, err = websocket.Dial(ctx, strings.TrimRight(endpoint, "/")+"/realtime", &websocket.DialOptions{ //nolint:bodyclose // Dial closes it
 		HTTPClient:     o.HTTPClient,
 		HTTPHeader:     http.Header{"Authorization": {"Bearer " + token}},
 		OnPingReceived: func(context.Context, []byte) bool { c.alive.Reset(silence); return true },

@@ -237,7 +237,7 @@ func TestPortInUse(t *testing.T) {
 	t.Parallel()
 	i := dev(t, t.TempDir())
 	address := strings.TrimPrefix(i.labels["Endpoint"], "https://")
-	for _, flag := range []string{"--listen", "--http-listen"} {
+	for _, flag := range []string{"--listen", "--http-listen", "--profile-listen"} {
 		code, _, stderr := once(t, noEnv, "--config-dir", t.TempDir(), "--listen", "localhost:0", flag, address)
 		want := fmt.Sprintf("chatd: cannot listen on %s: address already in use; %s chooses another address\n", address, flag)
 		if code != exitFailure || stderr != want {

@@ -111,7 +111,7 @@ func (db *DB) Update(ctx context.Context, id chat.ThreadID, decide func(chat.Vie
 
 func updateThread(ctx context.Context, tx conn, c *chat.Change) error {
 	t := &c.Thread
-	// Edits, receipts and altered participants leave the thread's row alone.
+	// Edits, receipts and altered participants leave what the thread is alone.
 	if len(c.Replace)+len(c.Alter) == 0 && c.Receipt == nil {
 		err := tx.later(ctx, `UPDATE threads SET topic = $2, deleted_on = $3, metadata = $4, retention_kind = $5, retention_days = $6,
 			expires_on = $7, seq = $8, last_id = $9, last_on = $10, roster = $11, present = $12, text_only = $13 WHERE tk = $1`,
@@ -121,7 +121,7 @@ func updateThread(ctx context.Context, tx conn, c *chat.Change) error {
 			return err
 		}
 	}
-	if len(c.Replace) > 0 { // see pages
+	if len(c.Replace) > 0 { // pages that are remembered of this state are not true any more
 		err := tx.later(ctx, "UPDATE threads SET edited = CASE WHEN edited >= $2 THEN edited + 1 ELSE $2 END WHERE tk = $1", t.Key, c.Replace[0].Version)
 		if err != nil {
 			return err
