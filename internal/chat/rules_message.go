@@ -11,12 +11,13 @@ type NewMessage struct {
 	Attachments []Attachment
 }
 
-// MessageUpdate changes a message; what is nil stays, metadata merges key by key.
+// MessageUpdate changes a message; what is nil stays, metadata merges key by key, after ClearMetadata.
 type MessageUpdate struct {
-	Content     *string
-	Metadata    map[string]string
-	Attachments []Attachment
-	High        *bool
+	Content       *string
+	ClearMetadata bool // removes all keys that the message has
+	Metadata      map[string]string
+	Attachments   []Attachment
+	High          *bool
 }
 
 // post decides on a message: everything but its place in the thread.
@@ -75,7 +76,7 @@ func updateMessage(a *Access, actor Identity, m *Message, in MessageUpdate, now 
 	if m.DeletedOn != 0 {
 		return nil, notFound("message is deleted")
 	}
-	if in.Content == nil && in.Metadata == nil && in.Attachments == nil && in.High == nil {
+	if in.Content == nil && !in.ClearMetadata && in.Metadata == nil && in.Attachments == nil && in.High == nil {
 		return nil, nil
 	}
 	edited := *m
@@ -88,8 +89,11 @@ func updateMessage(a *Access, actor Identity, m *Message, in MessageUpdate, now 
 		}
 		edited.Content.Text = *in.Content
 	}
+	if in.ClearMetadata {
+		edited.Metadata = nil
+	}
 	if in.Metadata != nil {
-		edited.Metadata = merge(m.Metadata, in.Metadata)
+		edited.Metadata = merge(edited.Metadata, in.Metadata)
 		if err := checkMetadata(edited.Metadata); err != nil {
 			return nil, err
 		}

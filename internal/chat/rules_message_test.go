@@ -138,6 +138,10 @@ func TestUpdateMessage(t *testing.T) {
 		{"a key of metadata away", MessageUpdate{Metadata: map[string]string{"a": "", "b": "3"}}, func(m *Message) {
 			m.Metadata = map[string]string{"b": "3"}
 		}},
+		{"all metadata away at once", MessageUpdate{ClearMetadata: true}, func(m *Message) { m.Metadata = nil }},
+		{"all metadata away, and another key", MessageUpdate{ClearMetadata: true, Metadata: map[string]string{"c": "3"}}, func(m *Message) {
+			m.Metadata = map[string]string{"c": "3"}
+		}},
 		{"all metadata away", MessageUpdate{Metadata: map[string]string{"a": "", "b": ""}}, func(m *Message) { m.Metadata = nil }},
 		{"the attachments", MessageUpdate{Attachments: []Attachment{{ID: "2", Type: AttachedFile}}}, func(m *Message) {
 			m.Content.Attachments = []Attachment{{ID: "2", Type: AttachedFile}}

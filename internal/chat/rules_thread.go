@@ -12,13 +12,14 @@ type NewThread struct {
 	Token        string // idempotency token; empty for none
 }
 
-// ThreadUpdate changes properties; what is nil stays as it is. Metadata merges key by key, an empty value removes
-// its key (recordings of the JavaScript suite, 2023-11-15-preview).
+// ThreadUpdate changes properties; what is nil stays as it is. Metadata merges key by key, after ClearMetadata, and an
+// empty value removes its key (recordings of the JavaScript suite, 2023-11-15-preview).
 type ThreadUpdate struct {
-	Topic     *string
-	Metadata  map[string]string
-	Retention *Retention
-	TextOnly  *bool
+	Topic         *string
+	ClearMetadata bool // removes all keys that the thread has
+	Metadata      map[string]string
+	Retention     *Retention
+	TextOnly      *bool
 }
 
 // createThread makes the thread with the creator as its first participant. known holds the users that exist; whoever
@@ -85,8 +86,11 @@ func updateThread(a *Access, actor Identity, in ThreadUpdate, now Time) (*Change
 	if in.TextOnly != nil {
 		c.Thread.TextOnly = *in.TextOnly
 	}
+	if in.ClearMetadata {
+		c.Thread.Metadata = nil
+	}
 	if in.Metadata != nil {
-		c.Thread.Metadata = merge(a.Thread.Metadata, in.Metadata)
+		c.Thread.Metadata = merge(c.Thread.Metadata, in.Metadata)
 		if err := checkMetadata(c.Thread.Metadata); err != nil {
 			return nil, err
 		}

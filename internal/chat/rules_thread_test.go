@@ -161,6 +161,10 @@ func TestUpdateThread(t *testing.T) {
 		{"a key of metadata as it is", ThreadUpdate{Metadata: map[string]string{"a": "1"}}, nil},
 		{"a key of metadata away", ThreadUpdate{Metadata: map[string]string{"a": ""}}, func(t *Thread) { t.Metadata = nil }},
 		{"a key of metadata away that is not there", ThreadUpdate{Metadata: map[string]string{"b": ""}}, nil},
+		{"all metadata away", ThreadUpdate{ClearMetadata: true}, func(t *Thread) { t.Metadata = nil }},
+		{"all metadata away, and another key", ThreadUpdate{ClearMetadata: true, Metadata: map[string]string{"b": "2"}}, func(t *Thread) {
+			t.Metadata = map[string]string{"b": "2"}
+		}},
 		{"empty metadata", ThreadUpdate{Metadata: map[string]string{}}, nil},
 		{"the retention", ThreadUpdate{Retention: &month}, func(t *Thread) { t.Retention = month }},
 		{"the messaging policy", ThreadUpdate{TextOnly: &yes}, func(t *Thread) { t.TextOnly = true }},

@@ -110,6 +110,28 @@ func decodeAt[T any](v Version, body []byte, in *T) error {
 	return err
 }
 
+// patched is a field of a merge patch (RFC 7396), which tells a field that is absent from one that is null.
+type patched[T any] struct {
+	Sent  bool
+	Value *T // nil where null was sent
+}
+
+func (p *patched[T]) UnmarshalJSON(raw []byte) error {
+	*p = patched[T]{Sent: true}
+	return json.Unmarshal(raw, &p.Value)
+}
+
+// null reports whether the field is to be taken away.
+func (p patched[T]) null() bool { return p.Sent && p.Value == nil }
+
+// or returns the value where there is one, what null stands for where that was sent, and nil for an absent field.
+func (p patched[T]) or(null T) *T {
+	if p.null() {
+		return &null
+	}
+	return p.Value
+}
+
 // decode reads a JSON object. Unknown fields are passed over, as the service does. NUL is refused: PostgreSQL cannot keep
 // it in text, and engines shall not differ.
 func decode(body []byte, into any) error {

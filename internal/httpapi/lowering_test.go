@@ -396,8 +396,12 @@ func TestRequestsHoldWhatTheVersionHas(t *testing.T) {
 			create.Topic, create.Metadata, create.RetentionPolicy, create.MessagingPolicy, create.Participants,
 		}))
 		update := readAt[updateThreadRequest](rt, v, properties)
+		var metadata map[string]string
+		if update.Metadata.Value != nil {
+			metadata = *update.Metadata.Value
+		}
 		same(rt, "updated in "+d.version, createdBody(want, "participants"), decoded(rewritten{
-			*update.Topic, update.Metadata, update.RetentionPolicy, update.MessagingPolicy, nil,
+			*update.Topic, metadata, update.RetentionPolicy.Value, update.MessagingPolicy.Value, nil,
 		}))
 		added := readAt[addParticipantsRequest](rt, v, properties)
 		same(rt, "added in "+d.version, create.Participants, added.Participants)
@@ -405,9 +409,9 @@ func TestRequestsHoldWhatTheVersionHas(t *testing.T) {
 		sent, edit := readAt[sendMessageRequest](rt, v, message), readAt[updateMessageRequest](rt, v, message)
 		for what, has := range map[string][2]bool{
 			"metadata sent":      {d.tagged && m.Metadata != nil, sent.Metadata != nil},
-			"metadata edited":    {d.tagged && m.Metadata != nil, edit.Metadata != nil},
+			"metadata edited":    {d.tagged, edit.Metadata.Sent}, // null too,
 			"attachments sent":   {d.attaches, sent.Attachments != nil},
-			"attachments edited": {d.attaches, edit.Attachments != nil},
+			"attachments edited": {d.attaches, edit.Attachments.Sent},
 		} {
 			if has[0] != has[1] {
 				rt.Errorf("%s in %s: %t, want %t", what, d.version, has[1], has[0])

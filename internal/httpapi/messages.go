@@ -89,10 +89,11 @@ func (s *server) message(c *call) (*chat.Message, error) {
 	return s.Chat.GetMessage(c, c.user(), c.thread(), id)
 }
 
+// updateMessageRequest is a merge patch. A message cannot be without content, so null leaves it as it is.
 type updateMessageRequest struct {
-	Content     *string           `json:"content"`
-	Metadata    map[string]string `json:"metadata"`
-	Attachments []attachmentModel `json:"attachments"`
+	Content     *string                    `json:"content"`
+	Metadata    patched[map[string]string] `json:"metadata"`
+	Attachments patched[[]attachmentModel] `json:"attachments"`
 
 	priority *string // only in the oldest version
 }
@@ -102,7 +103,13 @@ func (s *server) updateMessage(c *call, in updateMessageRequest) (reply, error) 
 	if err != nil {
 		return reply{}, err
 	}
-	update := chat.MessageUpdate{Content: in.Content, Metadata: in.Metadata, Attachments: fromAttachments(in.Attachments)}
+	update := chat.MessageUpdate{Content: in.Content, ClearMetadata: in.Metadata.null()}
+	if metadata := in.Metadata.Value; metadata != nil {
+		update.Metadata = *metadata
+	}
+	if attachments := in.Attachments.or([]attachmentModel{}); attachments != nil {
+		update.Attachments = fromAttachments(*attachments)
+	}
 	if in.priority != nil {
 		high := isHigh(*in.priority)
 		update.High = &high

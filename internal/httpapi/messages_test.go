@@ -123,7 +123,8 @@ func TestUpdateMessage(t *testing.T) {
 		edited               bool
 	}{
 		{"nothing", `{}`, "hello", map[string]any{"key": "1", "tags": "a"}, false}, // recorded by the CLI suite
-		{"nulls", `{"content":null,"metadata":null}`, "hello", map[string]any{"key": "1", "tags": "a"}, false},
+		{"null content", `{"content":null}`, "hello", map[string]any{"key": "1", "tags": "a"}, false},
+		{"null metadata", `{"metadata":null}`, "hello", nil, true},
 		{"content", `{"content":"hey"}`, "hey", map[string]any{"key": "1", "tags": "a"}, true},
 		{"metadata", `{"metadata":{"key":"2","more":"3"}}`, "hello", map[string]any{"key": "2", "tags": "a", "more": "3"}, true},
 		{"removed key", `{"metadata":{"tags":""}}`, "hello", map[string]any{"key": "1"}, true}, // recorded by the Android suite

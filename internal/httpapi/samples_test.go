@@ -119,6 +119,9 @@ var samples = []sample{
 // teamsBody is understood and refused: this server knows no issuer of Teams tokens.
 const teamsBody = `{"token":"a.b.c","appId":"00a1d2f9-4f3e-4e0b-8d3a-2b9a1c0d4e5f","userId":"10a1d2f9-4f3e-4e0b-8d3a-2b9a1c0d4e5f"}`
 
+// teamsToken has the form of a token, although nobody vouches for it.
+const teamsToken = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJhcHBpZCI6IjAwYTFkMmY5LTRmM2UtNGUwYi04ZDNhLTJiOWExYzBkNGU1ZiJ9.c2lnbmF0dXJl"
+
 // picture is as much of a PNG as tells that it is one.
 const picture = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 

@@ -23,11 +23,15 @@ func (s *server) createThread(c *call, in createThreadRequest) (reply, error) {
 	thread := chat.NewThread{
 		Topic: in.Topic, Participants: fromParticipants(in.Participants), Metadata: in.Metadata, Token: c.idempotencyToken(),
 	}
-	if r := in.RetentionPolicy.retention(); r != nil {
-		thread.Retention = *r
+	retention, err := in.RetentionPolicy.retention()
+	if err != nil {
+		return reply{}, err
 	}
-	if only := in.MessagingPolicy.textOnly(); only != nil {
-		thread.TextOnly = *only
+	if retention != nil {
+		thread.Retention = *retention
+	}
+	if in.MessagingPolicy != nil {
+		thread.TextOnly = in.MessagingPolicy.TextOnly
 	}
 	made, err := s.Chat.CreateThread(c, c.user(), thread)
 	if err != nil {
@@ -86,15 +90,28 @@ func (s *server) getThread(c *call) (reply, error) {
 	return ok(toThread(&thread))
 }
 
+// updateThreadRequest is a merge patch. A thread cannot be without a topic, so null leaves it as it is.
 type updateThreadRequest struct {
-	Topic           *string           `json:"topic"`
-	Metadata        map[string]string `json:"metadata"`
-	RetentionPolicy *retentionModel   `json:"retentionPolicy"`
-	MessagingPolicy *policyModel      `json:"messagingPolicy"`
+	Topic           *string                    `json:"topic"`
+	Metadata        patched[map[string]string] `json:"metadata"`
+	RetentionPolicy patched[retentionModel]    `json:"retentionPolicy"`
+	MessagingPolicy patched[policyModel]       `json:"messagingPolicy"`
 }
 
+// updateThread takes away what is null. That a thread then has the retention policy "none" is seen in the live suite of
+// azure-sdk-for-js (chatThreadClient.spec.ts).
 func (s *server) updateThread(c *call, in updateThreadRequest) (reply, error) {
-	update := chat.ThreadUpdate{Topic: in.Topic, Metadata: in.Metadata, Retention: in.RetentionPolicy.retention(), TextOnly: in.MessagingPolicy.textOnly()}
+	retention, err := in.RetentionPolicy.or(retentionModel{Kind: chat.RetentionNone}).retention()
+	if err != nil {
+		return reply{}, err
+	}
+	update := chat.ThreadUpdate{Topic: in.Topic, ClearMetadata: in.Metadata.null(), Retention: retention}
+	if metadata := in.Metadata.Value; metadata != nil {
+		update.Metadata = *metadata
+	}
+	if policy := in.MessagingPolicy.or(policyModel{}); policy != nil {
+		update.TextOnly = &policy.TextOnly
+	}
 	return done(http.StatusNoContent, s.Chat.UpdateThread(c, c.user(), c.thread(), update))
 }
 

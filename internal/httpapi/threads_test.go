@@ -201,7 +201,9 @@ func TestUpdateThread(t *testing.T) {
 		messages    int            // system messages after it
 	}{
 		{"nothing", `{}`, map[string]any{"topic": "lunch"}, 2},
-		{"nulls", `{"topic":null,"metadata":null,"retentionPolicy":null}`, map[string]any{"topic": "lunch"}, 2},
+		{"nulls", `{"topic":null,"metadata":null,"retentionPolicy":null}`, map[string]any{
+			"topic": "lunch", "metadata": nil, "retentionPolicy": map[string]any{"kind": "none"},
+		}, 2},
 		{"topic", `{"topic":"dinner"}`, map[string]any{"topic": "dinner"}, 3},
 		{"the present topic", `{"topic":"lunch"}`, map[string]any{"topic": "lunch"}, 2},
 		{"another key", `{"metadata":{"size":"4"}}`, map[string]any{"metadata": map[string]any{"team": "blue", "size": "4"}}, 2},

@@ -273,15 +273,16 @@ func (r createIdentityReply) at(v Version) any {
 }
 
 // limitThread drops what a version did not know of the properties of a thread.
-func limitThread(v Version, metadata *map[string]string, r **retentionModel, p **policyModel) {
-	if !v.has(threadMetadata) {
-		*metadata = nil
-	}
-	if !v.has(retention) {
-		*r = nil
-	}
-	if !v.has(policy) {
-		*p = nil
+func limitThread[M, R, P any](v Version, metadata *M, r *R, p *P) {
+	limitTo(v.has(threadMetadata), metadata)
+	limitTo(v.has(retention), r)
+	limitTo(v.has(policy), p)
+}
+
+// limitTo makes a field that a version does not have absent.
+func limitTo[T any](has bool, field *T) {
+	if !has {
+		*field = *new(T)
 	}
 }
 
@@ -308,13 +309,9 @@ func (in *updateThreadRequest) limit(v Version) {
 func (in *addParticipantsRequest) limit(v Version) { limitParticipants(v, in.Participants) }
 
 // limitMessage drops what a version did not know of a message.
-func limitMessage(v Version, metadata *map[string]string, attachments *[]attachmentModel) {
-	if !v.has(messageMetadata) {
-		*metadata = nil
-	}
-	if !v.has(sentAttachments) {
-		*attachments = nil
-	}
+func limitMessage[M, A any](v Version, metadata *M, attachments *A) {
+	limitTo(v.has(messageMetadata), metadata)
+	limitTo(v.has(sentAttachments), attachments)
 }
 
 func (in *sendMessageRequest) limit(v Version)   { limitMessage(v, &in.Metadata, &in.Attachments) }

@@ -166,14 +166,6 @@ type policyModel struct {
 	TextOnly bool `json:"textOnlyChat"`
 }
 
-// textOnly is nil where the request does not say.
-func (m *policyModel) textOnly() *bool {
-	if m == nil {
-		return nil
-	}
-	return &m.TextOnly
-}
-
 type retentionModel struct {
 	Kind string `json:"kind"`
 	Days int    `json:"deleteThreadAfterDays,omitempty"`
@@ -193,15 +185,19 @@ func toThread(t *chat.Thread) threadModel {
 	return m
 }
 
-func (m *retentionModel) retention() *chat.Retention {
+// retention refuses a policy without a kind, which the API description requires; nil is no policy.
+func (m *retentionModel) retention() (*chat.Retention, error) {
 	if m == nil {
-		return nil
+		return nil, nil
+	}
+	if m.Kind == "" {
+		return nil, invalid("retentionPolicy has no kind")
 	}
 	r := chat.Retention{Kind: m.Kind}
 	if m.Kind == chat.RetentionCreationDate {
 		r.Days = m.Days
 	}
-	return &r
+	return &r, nil
 }
 
 type threadItemModel struct {
