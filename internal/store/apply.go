@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
@@ -111,8 +112,7 @@ func (db *DB) Update(ctx context.Context, id chat.ThreadID, decide func(chat.Vie
 
 func updateThread(ctx context.Context, tx conn, c *chat.Change) error {
 	t := &c.Thread
-	// Edits, receipts and altered participants leave what the thread is alone.
-	if len(c.Replace)+len(c.Alter) == 0 && c.Receipt == nil {
+	if !reflect.DeepEqual(c.Before, c.Thread) { // edits, receipts and altered participants alone leave the thread as it is
 		err := tx.later(ctx, `UPDATE threads SET topic = $2, deleted_on = $3, metadata = $4, retention_kind = $5, retention_days = $6,
 			expires_on = $7, seq = $8, last_id = $9, last_on = $10, roster = $11, present = $12, text_only = $13 WHERE tk = $1`,
 			t.Key, t.Topic, int64(t.DeletedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,

@@ -175,6 +175,29 @@ var changes = []test{
 		b.equal("messages more", 4, len(after.Messages)-len(before.Messages))
 		b.equal("events more", 4, len(after.Journal)-len(before.Journal))
 	}},
+	{"may be of all kinds at once", func(b *bundle) {
+		thread := b.create(lunch, alice, bob)
+		edited := b.post(textPost(thread, alice, "hello", noon+100))
+		edited.Version, edited.Content, edited.EditedOn = int64(noon+200), chat.Content{Text: "good bye"}, noon+200
+		receipt := chat.ReadReceipt{Reader: alice, MessageID: edited.ID, ReadOn: noon + 200}
+		altered := chat.Participant{Identity: alice, DisplayName: "Al", Joined: 1}
+		want := b.thread(lunch)
+		want.Topic, want.Metadata, want.TextOnly, want.Edited = "dinner", map[string]string{"k": "v"}, true, int64(noon+200)
+		var told chat.Message
+		b.update(lunch, func(c *chat.Change) {
+			c.Replace, c.Alter, c.Receipt = []chat.Message{edited}, []chat.Participant{altered}, &receipt
+			c.Thread.Topic, c.Thread.Metadata, c.Thread.TextOnly = want.Topic, want.Metadata, want.TextOnly
+			c.Thread.Seq, c.Thread.LastID, c.Thread.LastOn = 4, chat.MessageID(noon+200), noon+200
+			told = systemMessage(c.Thread.LastID, 4, chat.TopicUpdated, chat.Content{Topic: "dinner", Initiator: alice})
+			c.Append = []chat.Message{told}
+		})
+		want.Seq, want.LastID, want.LastOn = 4, told.ID, noon+200
+		got := b.snapshot(lunch)
+		b.equal("thread", want, got.Thread)
+		b.equal("messages", []chat.Message{edited, told}, got.Messages[2:])
+		b.equal("receipts", []chat.ReadReceipt{receipt}, got.Receipts)
+		b.equal("participants", []chat.Participant{altered, stay(bob, 1)}, got.Participants)
+	}},
 	{"may say nothing of what is not theirs", func(b *bundle) {
 		// An edit or a receipt that was decided before others spoke does not take the thread back.
 		thread := b.create(lunch, alice)
