@@ -136,7 +136,7 @@ func (m *memory) CustomUser(_ context.Context, customID string) (User, error) {
 }
 
 func (m *memory) NoteToken(_ context.Context, id chat.Identity, issued chat.Time) error {
-	return m.change(id, func(u *User) { u.TokenOn = issued })
+	return m.change(id, func(u *User) { u.TokenOn = max(u.TokenOn, issued) })
 }
 
 func (m *memory) RevokeUser(_ context.Context, id chat.Identity, validFrom chat.Time) error {

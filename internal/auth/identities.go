@@ -29,7 +29,7 @@ type UserStore interface {
 	// CustomUser returns the living user of a custom id, or an *chat.Error of kind NotFound.
 	CustomUser(ctx context.Context, customID string) (User, error)
 
-	// NoteToken keeps when a token was issued to the user.
+	// NoteToken keeps when a token was issued to the user; a time before the one that is kept changes nothing.
 	NoteToken(ctx context.Context, id chat.Identity, issued chat.Time) error
 
 	// User returns a user, or an *chat.Error of kind NotFound.
@@ -159,7 +159,7 @@ func (s *Identities) RevokeBefore(ctx context.Context, id chat.Identity, validFr
 		defer s.Forget(id)
 		return s.store.RevokeUser(ctx, id, max(validFrom, user.ValidFrom))
 	}
-	validFrom = now
+	validFrom = max(now, user.TokenOn) // a clock may have stepped back since then
 	if user.ValidFrom != 0 { // tokens issued since then may have the second after it as their iat, see Issue
 		validFrom = max(validFrom, user.ValidFrom+1000)
 	}

@@ -104,6 +104,12 @@ func TestRevocation(t *testing.T) {
 			{50 * time.Second, "revoke", ""},
 			{50 * time.Second, "issue", "1"},
 		}},
+		{"clock put back after tokens were issued", []step{
+			{100 * time.Second, "issue", "0"},
+			{50 * time.Second, "issue", "01"},
+			{60 * time.Second, "revoke", ""},
+			{60 * time.Second, "issue", "2"},
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -36,10 +36,10 @@ func (db *DB) user(ctx context.Context, operation, which, key string) (auth.User
 	return u, err
 }
 
-// NoteToken keeps when a token was issued. See auth.UserStore.
+// NoteToken keeps when a token was issued last. See auth.UserStore.
 func (db *DB) NoteToken(ctx context.Context, id chat.Identity, issued chat.Time) error {
 	return db.write(ctx, "note_token", func(tx conn) error {
-		return mark(ctx, tx, "UPDATE users SET token_on = $2 WHERE id = $1 AND deleted_on = 0", id, issued)
+		return mark(ctx, tx, "UPDATE users SET token_on = CASE WHEN token_on < $2 THEN $2 ELSE token_on END WHERE id = $1 AND deleted_on = 0", id, issued)
 	})
 }
 

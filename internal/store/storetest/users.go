@@ -106,6 +106,7 @@ var users = []test{
 		b.users(alice, bob)
 		b.must(b.db.NoteToken(b.Context(), alice, noon+5))
 		b.must(b.db.NoteToken(b.Context(), alice, noon+7))
+		b.must(b.db.NoteToken(b.Context(), alice, noon+6)) // the clock stepped back: the latest stays
 		got, err := b.db.User(b.Context(), alice)
 		b.must(err)
 		b.equal("user", auth.User{Identity: alice, CreatedOn: noon, TokenOn: noon + 7}, got)
