@@ -18,9 +18,9 @@ type Change struct {
 	Events    []Event // set by eventsOf, never by a rule
 }
 
-// begin starts a change of a thread.
+// begin starts a change of a thread. Its time, At, is the time of all that it does.
 func begin(t *Thread, actor Identity, name string, now Time) *Change {
-	return &Change{Actor: actor, ActorName: name, At: now, Before: *t, Thread: *t}
+	return &Change{Actor: actor, ActorName: name, At: t.moment(now), Before: *t, Thread: *t}
 }
 
 // enter lets participants in, as one change of the roster.
@@ -31,9 +31,9 @@ func (c *Change) enter(join []Participant) {
 }
 
 // say appends a message to the thread: it gets the thread's next id and sequence number.
-func (c *Change) say(m Message, now Time) {
+func (c *Change) say(m Message) {
 	c.Thread.Seq++
-	m.ID = c.Thread.nextID(now)
+	m.ID = c.Thread.nextID(c.At)
 	m.Seq, m.Version = c.Thread.Seq, int64(m.ID)
 	c.Thread.LastOn = Time(m.ID)
 	c.Append = append(c.Append, m)
@@ -62,6 +62,7 @@ func (p *Post) Place(seq int64, id MessageID) (Message, []Event) {
 	c := begin(&p.Thread, p.Message.Sender, p.Message.SenderName, p.At)
 	m := p.Message
 	m.ID, m.Seq, m.Version = id, seq, int64(id)
+	c.At = m.CreatedOn()
 	c.Append = []Message{m}
 	c.Version = m.Version
 	return m, c.done().Events

@@ -107,8 +107,9 @@ func eventsOf(c *Change) []Event {
 
 // typingEvent is the one event without a change: nothing is kept of it.
 func typingEvent(t *Thread, actor Identity, name string, now Time) Event {
+	at := t.moment(now)
 	return Event{
-		Kind: TypingReceived, ThreadID: t.ID, Key: t.Key, Roster: t.Roster, At: now, Version: int64(now),
+		Kind: TypingReceived, ThreadID: t.ID, Key: t.Key, Roster: t.Roster, At: at, Version: int64(at),
 		Actor: actor, ActorName: name,
 	}
 }

@@ -107,8 +107,9 @@ func updateMessage(a *Access, actor Identity, m *Message, in MessageUpdate, now 
 	if in.High != nil {
 		edited.High = *in.High
 	}
-	edited.EditedOn = now
-	return replace(a, actor, m, edited, now), nil
+	c := begin(&a.Thread, actor, m.SenderName, now)
+	edited.EditedOn = max(c.At, m.EditedOn)
+	return c.replace(edited), nil
 }
 
 // deleteMessage leaves a tombstone: no content, no metadata, the same id and sequence number (recordings of the CLI
@@ -120,16 +121,16 @@ func deleteMessage(a *Access, actor Identity, m *Message, now Time) (*Change, er
 	if m.DeletedOn != 0 {
 		return nil, nil
 	}
+	c := begin(&a.Thread, actor, m.SenderName, now)
 	gone := *m
-	gone.Content, gone.Metadata, gone.DeletedOn = Content{}, nil, now
-	return replace(a, actor, m, gone, now), nil
+	gone.Content, gone.Metadata, gone.DeletedOn = Content{}, nil, max(c.At, m.EditedOn)
+	return c.replace(gone), nil
 }
 
-func replace(a *Access, actor Identity, old *Message, m Message, now Time) *Change {
-	c := begin(&a.Thread, actor, old.SenderName, now)
-	m.Version = max(int64(now), old.Version+1)
-	c.Version = m.Version
-	c.Replace = []Message{m}
+// replace puts another version of a message in the place of the one before.
+func (c *Change) replace(m Message) *Change {
+	m.Version = max(int64(c.At), m.Version+1)
+	c.Version, c.Replace = m.Version, []Message{m}
 	return c.done()
 }
 

@@ -63,7 +63,7 @@ func addParticipants(a *Access, present []Participant, actor Identity, in []NewP
 		return nil, nil, badRequest("", "%d participants, at most %d", n, MaxParticipants)
 	}
 	c.enter(join)
-	c.say(Message{Type: ParticipantAdded, Content: Content{Participants: join, Initiator: actor}}, now)
+	c.say(Message{Type: ParticipantAdded, Content: Content{Participants: join, Initiator: actor}})
 	return c.done(), invalid, nil
 }
 
@@ -83,7 +83,7 @@ func removeParticipant(a, target *Access, actor, who Identity, now Time) (*Chang
 	left := *target.Stay
 	c.Thread.Roster++
 	c.Thread.Present--
-	c.say(Message{Type: ParticipantRemoved, Content: Content{Participants: []Participant{left}, Initiator: actor}}, now)
+	c.say(Message{Type: ParticipantRemoved, Content: Content{Participants: []Participant{left}, Initiator: actor}})
 	left.Left, left.Until = c.Thread.Roster, c.Thread.LastID
 	c.Leave = []Participant{left}
 	return c.done(), nil

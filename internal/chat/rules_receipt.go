@@ -14,6 +14,9 @@ func sendReceipt(a *Access, reader Identity, m MessageID, kept *ReadReceipt, now
 		return nil, nil
 	}
 	c := begin(&a.Thread, reader, a.Stay.DisplayName, now)
-	c.Receipt = &ReadReceipt{Reader: reader, MessageID: m, ReadOn: now}
+	c.Receipt = &ReadReceipt{Reader: reader, MessageID: m, ReadOn: c.At}
+	if kept != nil { // which may have been read by a clock that was ahead
+		c.Receipt.ReadOn = max(c.At, kept.ReadOn)
+	}
 	return c.done(), nil
 }

@@ -62,8 +62,8 @@ func createThread(creator Identity, in NewThread, known map[Identity]bool, now T
 	c := begin(&Thread{}, creator, caller.DisplayName, now)
 	c.Thread = t
 	c.enter(join)
-	c.say(Message{Type: ParticipantAdded, Content: Content{Participants: join, Initiator: creator}}, now)
-	c.say(Message{Type: TopicUpdated, Content: Content{Topic: t.Topic, Initiator: creator}}, now)
+	c.say(Message{Type: ParticipantAdded, Content: Content{Participants: join, Initiator: creator}})
+	c.say(Message{Type: TopicUpdated, Content: Content{Topic: t.Topic, Initiator: creator}})
 	return c.done(), invalid, nil
 }
 
@@ -100,7 +100,7 @@ func updateThread(a *Access, actor Identity, in ThreadUpdate, now Time) (*Change
 			return nil, badRequest("", "empty topic")
 		}
 		c.Thread.Topic = *in.Topic
-		c.say(Message{Type: TopicUpdated, Content: Content{Topic: *in.Topic, Initiator: actor}}, now)
+		c.say(Message{Type: TopicUpdated, Content: Content{Topic: *in.Topic, Initiator: actor}})
 	}
 	if c.done(); len(c.Events) == 0 {
 		return nil, nil
@@ -114,7 +114,7 @@ func deleteThread(a *Access, actor Identity, now Time) (*Change, error) {
 		return nil, err
 	}
 	c := begin(&a.Thread, actor, a.Stay.DisplayName, now)
-	c.Thread.DeletedOn = now
+	c.Thread.DeletedOn = c.At
 	return c.done(), nil
 }
 
@@ -124,7 +124,7 @@ func expireThread(t *Thread, now Time) *Change {
 		return nil
 	}
 	c := begin(t, "", "", now)
-	c.Thread.DeletedOn = now
+	c.Thread.DeletedOn = c.At
 	return c.done()
 }
 

@@ -76,6 +76,10 @@ func (t *Thread) ExpiresOn() Time {
 	return t.CreatedOn + Time(t.Retention.Days)*24*60*60*1000
 }
 
+// moment is the time of what happens to the thread now: never before its newest message, for a clock may step back, and
+// clients compare these times to show who has seen a message.
+func (t *Thread) moment(now Time) Time { return max(now, t.LastOn) }
+
 // nextID gives the next number of the thread: the present millisecond, or one more than the last where that
 // is taken.
 func (t *Thread) nextID(now Time) MessageID {

@@ -45,6 +45,26 @@ func TestReadReceipts(t *testing.T) {
 		same(map[string]any{"value": []any{receipt(bob, first, bobAt), receipt(alice, second, aliceAt)}})
 }
 
+// Clients show a message as seen when a receipt was read on or after the message's createdOn (UI library 1.34.0), so no clock
+// that steps back may put it before.
+func TestReceiptsWhileTheClockIsBehind(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	alice, bob := b.user(), b.user()
+	th := alice.newThread(bob.id)
+	b.clock.advance(time.Minute)
+	said, message := b.clock.stamp(), alice.say(th, "hello")
+	b.clock.advance(-30 * time.Second)
+	bob.receipt(th, message).empty(http.StatusOK)
+	alice.get(th.path("/readReceipts")).holds("value.*.readOn", said)
+	alice.patch(th.path("/messages/"+message), `{"content":"hey"}`).empty(http.StatusNoContent)
+	alice.get(th.path("/messages/"+message)).holds("editedOn", said)
+	alice.delete(th.path("/messages/" + message)).empty(http.StatusNoContent)
+	alice.get(th.path("/messages/"+message)).holds("deletedOn", said)
+	alice.delete(th.path("")).empty(http.StatusNoContent)
+	alice.get("/chat/threads").holds("value.*.deletedOn", said).holds("value.*.lastMessageReceivedOn", said)
+}
+
 // The CLI suite reads the message that tells of the topic.
 func TestReceiptOfSystemMessage(t *testing.T) {
 	t.Parallel()

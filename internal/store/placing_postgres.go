@@ -30,7 +30,7 @@ const placeOne = `WITH held AS MATERIALIZED (
 		SELECT $1, id, seq, id, $5, $6, $7, $8, $9, $10, $11 FROM moved
 	), ` + announced + `, told AS (
 		INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
-		SELECT $1, $12, $2, $13, $4, id, $6, $7, id, seq, $14 FROM announced, moved
+		SELECT $1, $12, $2, $13, id, id, $6, $7, id, seq, $14 FROM announced, moved
 	)
 	SELECT EXISTS (SELECT FROM held) OR NOT EXISTS (SELECT FROM threads WHERE tk = $1),
 		coalesce((SELECT seq FROM moved), 0), coalesce((SELECT id FROM moved), 0)`
@@ -54,7 +54,7 @@ const placeMany = `WITH post AS MATERIALIZED (
 		SELECT tk, id, seq, id, type, sender, name, content, metadata, high, attachments FROM placed
 	), ` + announced + `, told AS (
 		INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
-		SELECT tk, thread_id, roster, kind, at, id, sender, name, id, seq, body FROM announced, placed ORDER BY n
+		SELECT tk, thread_id, roster, kind, id, id, sender, name, id, seq, body FROM announced, placed ORDER BY n
 	)
 	SELECT p.n, h.tk IS NOT NULL OR NOT EXISTS (SELECT FROM threads t WHERE t.tk = p.tk), coalesce(l.seq, 0), coalesce(l.id, 0)
 	FROM post p LEFT JOIN held h ON h.tk = p.tk LEFT JOIN placed l ON l.n = p.n`

@@ -90,10 +90,13 @@ func (w *world) room(id chat.ThreadID, who chat.Identity, member bool) (*room, r
 	return nil, chat.NotFound
 }
 
-// say writes a message: with the next number, and the present millisecond or the one after the last id as its id.
-func (w *world) say(r *room, m chat.Message) chat.Message {
+// moment is the time of what happens to a room now: the clock may go back, the times of a room do not.
+func (w *world) moment(r *room) chat.Time { return max(w.now, r.LastOn) }
+
+// say writes a message: with the next number, and the moment or the millisecond after the last id as its id.
+func (w *world) say(r *room, at chat.Time, m chat.Message) chat.Message {
 	m.Seq = int64(len(r.messages)) + 1
-	m.ID = chat.MessageID(w.now)
+	m.ID = chat.MessageID(at)
 	if len(r.messages) > 0 {
 		m.ID = max(m.ID, r.messages[len(r.messages)-1].ID+1)
 	}
@@ -103,13 +106,13 @@ func (w *world) say(r *room, m chat.Message) chat.Message {
 	return m
 }
 
-func (w *world) tell(r *room, e chat.Event, actor chat.Identity, name string) {
-	e.ThreadID, e.At, e.Actor, e.ActorName = r.ID, w.now, actor, name
+func (w *world) tell(r *room, at chat.Time, e chat.Event, actor chat.Identity, name string) {
+	e.ThreadID, e.At, e.Actor, e.ActorName = r.ID, at, actor, name
 	if e.Roster == 0 {
 		e.Roster = r.Roster
 	}
 	if e.Version == 0 {
-		e.Version = int64(w.now)
+		e.Version = int64(at)
 	}
 	w.events = append(w.events, e)
 }
@@ -177,10 +180,10 @@ func (w *world) create(creator chat.Identity, in chat.NewThread, id chat.ThreadI
 	}
 	join, invalid := w.admit(r, append([]chat.NewParticipant{own}, in.Participants...))
 	r.Roster, r.Present, r.stays = 1, len(join), join
-	w.say(r, chat.Message{Type: chat.ParticipantAdded, Content: chat.Content{Participants: slices.Clone(join), Initiator: creator}})
-	w.say(r, chat.Message{Type: chat.TopicUpdated, Content: chat.Content{Topic: r.Topic, Initiator: creator}})
+	w.say(r, w.now, chat.Message{Type: chat.ParticipantAdded, Content: chat.Content{Participants: slices.Clone(join), Initiator: creator}})
+	w.say(r, w.now, chat.Message{Type: chat.TopicUpdated, Content: chat.Content{Topic: r.Topic, Initiator: creator}})
 	w.rooms = append(w.rooms, r)
-	w.tell(r, chat.Event{Kind: chat.ThreadCreated, Properties: r.properties(), Participants: slices.Clone(join)}, creator, own.DisplayName)
+	w.tell(r, w.now, chat.Event{Kind: chat.ThreadCreated, Properties: r.properties(), Participants: slices.Clone(join)}, creator, own.DisplayName)
 	answer := chat.Creation{Thread: told, Invalid: invalid}
 	if in.Token != "" {
 		w.tokens[token{creator, in.Token}] = answer
@@ -196,7 +199,7 @@ func (w *world) change(actor chat.Identity, id chat.ThreadID, in chat.ThreadUpda
 	if in.Topic != nil && *in.Topic == "" {
 		return chat.Invalid
 	}
-	before := *r.properties()
+	before, at := *r.properties(), w.moment(r)
 	r.Metadata = lay(r.Metadata, in.Metadata)
 	if in.Retention != nil {
 		r.Retention = *in.Retention
@@ -206,11 +209,11 @@ func (w *world) change(actor chat.Identity, id chat.ThreadID, in chat.ThreadUpda
 	}
 	if in.Topic != nil && *in.Topic != r.Topic {
 		r.Topic = *in.Topic
-		w.say(r, chat.Message{Type: chat.TopicUpdated, Content: chat.Content{Topic: r.Topic, Initiator: actor}})
+		w.say(r, at, chat.Message{Type: chat.TopicUpdated, Content: chat.Content{Topic: r.Topic, Initiator: actor}})
 	}
 	if after := r.properties(); after.Topic != before.Topic || !maps.Equal(after.Metadata, before.Metadata) ||
 		after.Retention != before.Retention || after.TextOnly != before.TextOnly {
-		w.tell(r, chat.Event{Kind: chat.ThreadPropertiesUpdated, Properties: after}, actor, r.stay(actor).DisplayName)
+		w.tell(r, at, chat.Event{Kind: chat.ThreadPropertiesUpdated, Properties: after}, actor, r.stay(actor).DisplayName)
 	}
 	return accepted
 }
@@ -218,8 +221,8 @@ func (w *world) change(actor chat.Identity, id chat.ThreadID, in chat.ThreadUpda
 func (w *world) deleteThread(actor chat.Identity, id chat.ThreadID) refusal {
 	r, no := w.room(id, actor, true)
 	if no == accepted {
-		r.DeletedOn = w.now
-		w.tell(r, chat.Event{Kind: chat.ThreadDeleted}, actor, r.stay(actor).DisplayName)
+		r.DeletedOn = w.moment(r)
+		w.tell(r, r.DeletedOn, chat.Event{Kind: chat.ThreadDeleted}, actor, r.stay(actor).DisplayName)
 	}
 	return no
 }
@@ -229,8 +232,8 @@ const day = chat.Time(24 * 60 * 60 * 1000)
 func (w *world) sweep(keep chat.Time) {
 	for _, r := range w.rooms {
 		if r.DeletedOn == 0 && r.Retention.Kind == chat.RetentionCreationDate && r.CreatedOn+chat.Time(r.Retention.Days)*day <= w.now {
-			r.DeletedOn = w.now
-			w.tell(r, chat.Event{Kind: chat.ThreadDeleted}, "", "")
+			r.DeletedOn = w.moment(r)
+			w.tell(r, r.DeletedOn, chat.Event{Kind: chat.ThreadDeleted}, "", "")
 		}
 	}
 	w.rooms = slices.DeleteFunc(w.rooms, func(r *room) bool {
@@ -251,12 +254,12 @@ func (w *world) add(actor chat.Identity, id chat.ThreadID, in []chat.NewParticip
 		return nil, no
 	}
 	join, invalid := w.admit(r, in)
-	if len(join) > 0 {
+	if at := w.moment(r); len(join) > 0 {
 		r.Roster++
 		r.Present += len(join)
 		r.stays = append(r.stays, join...)
-		w.say(r, chat.Message{Type: chat.ParticipantAdded, Content: chat.Content{Participants: slices.Clone(join), Initiator: actor}})
-		w.tell(r, chat.Event{Kind: chat.ParticipantsAdded, Participants: slices.Clone(join)}, actor, r.stay(actor).DisplayName)
+		w.say(r, at, chat.Message{Type: chat.ParticipantAdded, Content: chat.Content{Participants: slices.Clone(join), Initiator: actor}})
+		w.tell(r, at, chat.Event{Kind: chat.ParticipantsAdded, Participants: slices.Clone(join)}, actor, r.stay(actor).DisplayName)
 	}
 	return invalid, accepted
 }
@@ -271,13 +274,13 @@ func (w *world) remove(actor chat.Identity, id chat.ThreadID, who chat.Identity)
 	case no != accepted || !r.here(who):
 		return no
 	}
-	name, left := r.stay(actor).DisplayName, r.stay(who)
-	m := w.say(r, chat.Message{Type: chat.ParticipantRemoved, Content: chat.Content{Participants: []chat.Participant{*left}, Initiator: actor}})
+	at, name, left := w.moment(r), r.stay(actor).DisplayName, r.stay(who)
+	m := w.say(r, at, chat.Message{Type: chat.ParticipantRemoved, Content: chat.Content{Participants: []chat.Participant{*left}, Initiator: actor}})
 	heard := r.Roster
 	r.Roster++
 	r.Present--
 	left.Left, left.Until = r.Roster, m.ID
-	w.tell(r, chat.Event{Kind: chat.ParticipantsRemoved, Roster: heard, Participants: []chat.Participant{*left}}, actor, name)
+	w.tell(r, at, chat.Event{Kind: chat.ParticipantsRemoved, Roster: heard, Participants: []chat.Participant{*left}}, actor, name)
 	return accepted
 }
 
@@ -314,11 +317,11 @@ func (w *world) send(actor chat.Identity, id chat.ThreadID, in chat.NewMessage) 
 	case r.TextOnly && (in.Type == chat.HTML || len(in.Attachments) > 0):
 		return chat.Message{}, chat.Forbidden
 	}
-	m := w.say(r, chat.Message{
+	m := w.say(r, w.now, chat.Message{
 		Type: cmp.Or(in.Type, chat.Text), Content: chat.Content{Text: in.Content, Attachments: in.Attachments}, Sender: actor, SenderName: in.SenderName,
 		Metadata: lay(nil, in.Metadata), High: in.High,
 	})
-	w.tell(r, chat.Event{Kind: chat.MessageReceived, Version: m.Version, Message: &m}, actor, in.SenderName)
+	w.tell(r, m.CreatedOn(), chat.Event{Kind: chat.MessageReceived, Version: m.Version, Message: &m}, actor, in.SenderName)
 	return m, accepted
 }
 
@@ -361,9 +364,10 @@ func (w *world) edit(actor chat.Identity, id chat.ThreadID, message chat.Message
 	if in.Metadata != nil {
 		m.Metadata = lay(m.Metadata, in.Metadata)
 	}
-	m.EditedOn, m.Version = w.now, max(int64(w.now), m.Version+1)
+	at := w.moment(r)
+	m.EditedOn, m.Version = max(at, m.EditedOn), max(int64(at), m.Version+1)
 	edited := *m
-	w.tell(r, chat.Event{Kind: chat.MessageEdited, Version: m.Version, Message: &edited}, actor, m.SenderName)
+	w.tell(r, at, chat.Event{Kind: chat.MessageEdited, Version: m.Version, Message: &edited}, actor, m.SenderName)
 	return accepted
 }
 
@@ -372,9 +376,10 @@ func (w *world) erase(actor chat.Identity, id chat.ThreadID, message chat.Messag
 	if no != accepted || m.DeletedOn != 0 {
 		return no
 	}
-	m.Content, m.Metadata, m.DeletedOn, m.Version = chat.Content{}, nil, w.now, max(int64(w.now), m.Version+1)
+	at := w.moment(r)
+	m.Content, m.Metadata, m.DeletedOn, m.Version = chat.Content{}, nil, max(at, m.EditedOn), max(int64(at), m.Version+1)
 	deleted := *m
-	w.tell(r, chat.Event{Kind: chat.MessageDeleted, Version: m.Version, Message: &deleted}, actor, m.SenderName)
+	w.tell(r, at, chat.Event{Kind: chat.MessageDeleted, Version: m.Version, Message: &deleted}, actor, m.SenderName)
 	return accepted
 }
 
@@ -390,22 +395,24 @@ func (w *world) read(actor chat.Identity, id chat.ThreadID, message chat.Message
 	if i >= 0 && r.receipts[i].MessageID >= message {
 		return accepted
 	}
+	at := w.moment(r)
+	receipt := chat.ReadReceipt{Reader: actor, MessageID: message, ReadOn: at}
 	if i >= 0 {
+		receipt.ReadOn = max(at, r.receipts[i].ReadOn)
 		r.receipts = slices.Delete(r.receipts, i, i+1)
 	}
-	receipt := chat.ReadReceipt{Reader: actor, MessageID: message, ReadOn: w.now}
 	r.receipts = append(r.receipts, receipt)
 	slices.SortStableFunc(r.receipts, func(a, b chat.ReadReceipt) int {
 		return cmp.Or(cmp.Compare(a.ReadOn, b.ReadOn), strings.Compare(string(a.Reader), string(b.Reader)))
 	})
-	w.tell(r, chat.Event{Kind: chat.ReadReceiptReceived, Receipt: &receipt}, actor, r.stay(actor).DisplayName)
+	w.tell(r, at, chat.Event{Kind: chat.ReadReceiptReceived, Receipt: &receipt}, actor, r.stay(actor).DisplayName)
 	return accepted
 }
 
 func (w *world) typing(actor chat.Identity, id chat.ThreadID, name string) refusal {
 	r, no := w.room(id, actor, true)
 	if no == accepted {
-		w.tell(r, chat.Event{Kind: chat.TypingReceived}, actor, name)
+		w.tell(r, w.moment(r), chat.Event{Kind: chat.TypingReceived}, actor, name)
 	}
 	return no
 }

@@ -78,7 +78,7 @@ var journal = []test{
 		events := b.journal()
 		got := events[len(events)-1]
 		b.equal("event", chat.Event{
-			Position: got.Position, Kind: chat.MessageReceived, ThreadID: lunch, Key: thread.Key, Roster: 1, At: noon - 100,
+			Position: got.Position, Kind: chat.MessageReceived, ThreadID: lunch, Key: thread.Key, Roster: 1, At: m.CreatedOn(),
 			Version: m.Version, Actor: alice, ActorName: "Alice", Message: &m,
 		}, got)
 	}},
