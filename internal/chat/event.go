@@ -19,6 +19,14 @@ const (
 	ParticipantsRemoved     EventKind = "participantsRemoved"
 )
 
+// EventKinds returns all kinds that clients hear of. A protocol has a form for each of them.
+func EventKinds() []EventKind {
+	return []EventKind{
+		MessageReceived, MessageEdited, MessageDeleted, TypingReceived, ReadReceiptReceived,
+		ThreadCreated, ThreadPropertiesUpdated, ThreadDeleted, ParticipantsAdded, ParticipantsRemoved,
+	}
+}
+
 // IdentityEnded tells the servers themselves, and no client, that tokens of a user are not valid any more. It rides in the
 // journal since that reaches every server.
 const IdentityEnded EventKind = "identityEnded"

@@ -2,8 +2,12 @@ package chat
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -378,6 +382,50 @@ func tellEvents(events []Event) []string {
 			line += ": " + strings.Join(what, ", ")
 		}
 		out = append(out, line)
+	}
+	return out
+}
+
+// EventKinds has every kind but those by which servers tell each other.
+func TestEventKinds(t *testing.T) {
+	t.Parallel()
+	want := EventKinds()
+	for _, own := range []EventKind{IdentityEnded, EndpointChanged} {
+		if slices.Contains(want, own) {
+			t.Errorf("clients would hear of %s", own)
+		}
+		want = append(want, own)
+	}
+	slices.Sort(want)
+	declared := declaredKinds(t, "event.go", "endpoint.go")
+	slices.Sort(declared)
+	if diff := cmp.Diff(declared, want); diff != "" {
+		t.Errorf("kinds (-declared +known):\n%s", diff)
+	}
+}
+
+// declaredKinds returns the constants of type EventKind.
+func declaredKinds(t *testing.T, files ...string) (out []EventKind) {
+	t.Helper()
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			c, ok := n.(*ast.ValueSpec)
+			if !ok {
+				return true
+			}
+			if kind, ok := c.Type.(*ast.Ident); ok && kind.Name == "EventKind" {
+				value, err := strconv.Unquote(c.Values[0].(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out = append(out, EventKind(value))
+			}
+			return true
+		})
 	}
 	return out
 }

@@ -66,9 +66,18 @@ func (c *conn) Offer(h notify.Heard) {
 		return
 	}
 	c.at = h.Position
-	if c.threads == nil || c.threads[h.ThreadID] {
+	if c.wants(h) {
 		c.put(item{eventFrame(h), h.Event})
 	}
+}
+
+// wants reports whether the client is to be told an event. One of an unknown kind comes from a newer server on the same store.
+func (c *conn) wants(h notify.Heard) bool {
+	if !kinds[h.Kind] {
+		c.server.Log.Error("an event is of a kind that is not specified", "kind", h.Kind, "position", h.Position, "user", c.user)
+		return false
+	}
+	return c.threads == nil || c.threads[h.ThreadID]
 }
 
 // End ends the connection. It is told that the server stops at some time soon, all else at once.

@@ -1,10 +1,13 @@
 package native
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +141,39 @@ func TestEvents(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
+	}
+}
+
+// Each kind has its place in asyncapi.yaml; one that this server does not know is an error in the log and not told: neither
+// at once nor when it is read from the journal.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	known := loadSpec(t).Schemas["event"].Value.Properties["event"].Value.Enum
+	for _, kind := range chat.EventKinds() {
+		if !slices.Contains(known, any(string(kind))) || !kinds[kind] {
+			t.Errorf("%s is not specified", kind)
+		}
+	}
+	var log bytes.Buffer
+	w := newWorld(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	id := w.thread(alice, bob)
+	first := w.listen(alice, client.Options{})
+	events, err := w.db.After(w.Context(), 0, 1)
+	w.must(err)
+	live := w.listen(bob, client.Options{})
+	w.must(w.db.Note(w.Context(), chat.Event{Kind: "chatMessagePinned", ThreadID: id, Key: events[0].Key, Roster: events[0].Roster, At: now()}))
+	w.send(alice, id, "next")
+	start := first.Position()
+	for _, l := range []*listener{first, live, w.listen(bob, client.Options{After: start})} {
+		if e := l.next(); e.Kind != client.MessageReceived {
+			t.Errorf("told of %s", e.Kind)
+		}
+		w.must(l.Close())
+	}
+	w.stop()
+	w.server.Wait()
+	if n := strings.Count(log.String(), "kind=chatMessagePinned"); n != 3 { // to alice and bob, and to bob again
+		t.Errorf("logged %d times: %s", n, log.String())
 	}
 }
 

@@ -58,6 +58,12 @@ func gapFrame(after, oldest int64) []byte {
 	}{"gap", decimal(after), decimal(oldest)})
 }
 
+// kinds are the kinds of event that asyncapi.yaml specifies.
+var kinds = map[chat.EventKind]bool{
+	chat.MessageReceived: true, chat.MessageEdited: true, chat.MessageDeleted: true, chat.TypingReceived: true, chat.ReadReceiptReceived: true,
+	chat.ThreadCreated: true, chat.ThreadPropertiesUpdated: true, chat.ThreadDeleted: true, chat.ParticipantsAdded: true, chat.ParticipantsRemoved: true,
+}
+
 // eventFrame is the frame of an event, the same for all who hear it.
 func eventFrame(h notify.Heard) []byte {
 	return h.Shared.Once("native", func() []byte { return frame(toEvent(h.Event)) })

@@ -209,7 +209,7 @@ func (c *conn) replay(ctx context.Context, w *bufio.Writer, from, at int64) erro
 		from = oldest - 1
 	}
 	_, err = c.server.Hub.Replay(ctx, c.user, from, at, func(h notify.Heard) {
-		if ctx.Err() != nil || c.threads != nil && !c.threads[h.ThreadID] {
+		if ctx.Err() != nil || !c.wants(h) {
 			return
 		}
 		if send(w, eventFrame(h)) != nil {

@@ -84,6 +84,27 @@ func TestAllKindsAreSent(t *testing.T) {
 	})
 }
 
+// An event of a kind that this server does not know is an error in the log, and not one without a number: told at once, and
+// read from the journal.
+func TestUnknownKind(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		c := p.connect()
+		for round := range 2 {
+			w.tell(chat.Event{Kind: "chatMessagePinned", Actor: alice, At: now()})
+			w.say("next")
+			if round == 1 {
+				c = p.connect()
+			}
+			w.equal("events", c.hear(), []string{"next"})
+			if lines := w.logs.find("ERROR", "chatMessagePinned"); len(lines) != round+1 {
+				w.Errorf("logged: %q", lines)
+			}
+			c.cut()
+		}
+	})
+}
+
 func TestOrder(t *testing.T) {
 	bubble(t, func(w *world) {
 		c := w.page(bob, "e").connect()

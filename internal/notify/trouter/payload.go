@@ -10,10 +10,24 @@ import (
 	"github.com/chatd/chatd/internal/notify"
 )
 
-// eventIDs are the numbers by which clients know the kinds of event.
-var eventIDs = map[chat.EventKind]int{
-	chat.MessageReceived: 200, chat.MessageEdited: 247, chat.MessageDeleted: 248, chat.TypingReceived: 245, chat.ReadReceiptReceived: 246,
-	chat.ThreadCreated: 257, chat.ThreadPropertiesUpdated: 258, chat.ThreadDeleted: 259, chat.ParticipantsAdded: 260, chat.ParticipantsRemoved: 261,
+// form is what a payload of a kind of event is: the number by which clients know the kind, and what fills in the rest.
+type form struct {
+	id   int
+	fill func(p *payload, e *chat.Event, d dialect)
+}
+
+// forms has one for each kind of event.
+var forms = map[chat.EventKind]form{
+	chat.MessageReceived:         {200, (*payload).message},
+	chat.TypingReceived:          {245, (*payload).typing},
+	chat.ReadReceiptReceived:     {246, (*payload).receipt},
+	chat.MessageEdited:           {247, (*payload).message},
+	chat.MessageDeleted:          {248, (*payload).message},
+	chat.ThreadCreated:           {257, (*payload).threadCreated},
+	chat.ThreadPropertiesUpdated: {258, (*payload).propertiesUpdated},
+	chat.ThreadDeleted:           {259, (*payload).threadDeleted},
+	chat.ParticipantsAdded:       {260, (*payload).participantsAdded},
+	chat.ParticipantsRemoved:     {261, (*payload).participantsRemoved},
 }
 
 // recipientMark stands for the recipient in a payload that is encoded once for all who hear the event. It is random, so that
@@ -110,28 +124,25 @@ func encode(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
+// payloadOf is for kinds that have a form.
 func payloadOf(e *chat.Event, d dialect) payload {
+	f := forms[e.Kind]
 	p := payload{
-		EventID: eventIDs[e.Kind], OldEventID: eventIDs[e.Kind], SenderID: string(e.Actor), RecipientMRI: recipientMark, RecipientID: bareMark,
+		EventID: f.id, OldEventID: f.id, SenderID: string(e.Actor), RecipientMRI: recipientMark, RecipientID: bareMark,
 		GroupID: string(e.ThreadID), Version: chat.MessageID(e.Version).String(),
 	}
-	switch e.Kind {
-	case chat.MessageReceived, chat.MessageEdited, chat.MessageDeleted:
-		p.message(e)
-	case chat.TypingReceived:
-		p.SenderName, p.ArrivalTime = &e.ActorName, iso(e.At)
-	case chat.ReadReceiptReceived:
-		p.receipt(e)
-	default:
-		p.thread(e, d)
-	}
+	f.fill(&p, e, d)
 	return p
+}
+
+func (p *payload) typing(e *chat.Event, _ dialect) {
+	p.SenderName, p.ArrivalTime = &e.ActorName, iso(e.At)
 }
 
 // messageTypes are not the names of REST.
 var messageTypes = map[chat.MessageType]string{chat.Text: "Text", chat.HTML: "RichText/Html"}
 
-func (p *payload) message(e *chat.Event) {
+func (p *payload) message(e *chat.Event, _ dialect) {
 	m := e.Message
 	id, none, metadata := m.ID.String(), "", "{}"
 	p.SenderID = string(m.Sender)
@@ -173,7 +184,7 @@ func attachments(thread chat.ThreadID, in []chat.Attachment) string {
 	return string(encode(out))
 }
 
-func (p *payload) receipt(e *chat.Event) {
+func (p *payload) receipt(e *chat.Event, _ dialect) {
 	id, none := e.Receipt.MessageID.String(), ""
 	at := chat.MessageID(e.Receipt.ReadOn).String()
 	body := string(encode(struct {
@@ -194,28 +205,41 @@ type member struct {
 	Metadata         string `json:"memberMetaData,omitempty"`
 }
 
-func (p *payload) thread(e *chat.Event, d dialect) {
-	at := iso(e.At)
-	by := nested(member{ID: string(e.Actor), DisplayName: e.ActorName}, d)
+// thread fills in the thread, and returns when and by whom, as thread events have it.
+func (p *payload) thread(e *chat.Event, d dialect) (at, by string) {
 	p.ThreadID = string(e.ThreadID)
-	switch e.Kind {
-	case chat.ThreadCreated:
-		p.CreateTime, p.CreatedBy, p.Members, p.Properties = at, by, members(e.Participants, d), properties(e.Properties, d)
-	case chat.ThreadPropertiesUpdated:
-		p.EditTime, p.EditedBy, p.Properties = at, by, properties(e.Properties, d)
-	case chat.ThreadDeleted:
-		p.DeleteTime, p.DeletedBy, p.Reason = at, by, "deletedByUser"
-		if e.Actor == "" { // the retention policy did it
-			p.Reason = "deletedByPolicy"
-			if d == web { // which may leave it out only then; iOS demands it always
-				p.DeletedBy = ""
-			}
+	return iso(e.At), nested(member{ID: string(e.Actor), DisplayName: e.ActorName}, d)
+}
+
+func (p *payload) threadCreated(e *chat.Event, d dialect) {
+	p.CreateTime, p.CreatedBy = p.thread(e, d)
+	p.Members, p.Properties = members(e.Participants, d), properties(e.Properties, d)
+}
+
+func (p *payload) propertiesUpdated(e *chat.Event, d dialect) {
+	p.EditTime, p.EditedBy = p.thread(e, d)
+	p.Properties = properties(e.Properties, d)
+}
+
+func (p *payload) threadDeleted(e *chat.Event, d dialect) {
+	p.DeleteTime, p.DeletedBy = p.thread(e, d)
+	p.Reason = "deletedByUser"
+	if e.Actor == "" { // the retention policy did it
+		p.Reason = "deletedByPolicy"
+		if d == web { // which may leave it out only then; iOS demands it always
+			p.DeletedBy = ""
 		}
-	case chat.ParticipantsAdded:
-		p.Time, p.AddedBy, p.Added = at, by, members(e.Participants, d)
-	case chat.ParticipantsRemoved:
-		p.Time, p.RemovedBy, p.RemovedUsers = at, by, members(e.Participants, d)
 	}
+}
+
+func (p *payload) participantsAdded(e *chat.Event, d dialect) {
+	p.Time, p.AddedBy = p.thread(e, d)
+	p.Added = members(e.Participants, d)
+}
+
+func (p *payload) participantsRemoved(e *chat.Event, d dialect) {
+	p.Time, p.RemovedBy = p.thread(e, d)
+	p.RemovedUsers = members(e.Participants, d)
 }
 
 // nested renders JSON that stands in a string. For clients that run it through unescape() a percent sign must be escaped,

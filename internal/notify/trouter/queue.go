@@ -81,7 +81,7 @@ func (sk *socket) offer(h notify.Heard) {
 	defer sk.mu.Unlock()
 	sk.latest = h.Position
 	switch {
-	case sk.behind || sk.retired || sk.over || sk.e.done(h.Position): // the last by another server that was ahead
+	case sk.behind || sk.retired || sk.over || sk.e.done(h.Position) || !sk.tellable(h): // done by another server that was ahead
 	case len(sk.pending) >= maxPending || sk.held >= maxBytes:
 		sk.behind = true
 	default:
@@ -143,7 +143,7 @@ func (sk *socket) catchUp(ctx context.Context) bool {
 	}
 	var found []waiting
 	missed, err := sk.s.Hub.Replay(ctx, sk.e.key.user, from, to, func(h notify.Heard) {
-		if !sk.e.done(h.Position) && !sk.stale(h) {
+		if !sk.e.done(h.Position) && !sk.stale(h) && sk.tellable(h) {
 			found = append(found, hold(h))
 		}
 	})
@@ -153,6 +153,15 @@ func (sk *socket) catchUp(ctx context.Context) bool {
 	}
 	sk.replay(from, to, found, missed)
 	return true
+}
+
+// tellable reports whether there is a payload for an event. One of a kind without comes from a newer server on the same store.
+func (sk *socket) tellable(h notify.Heard) bool {
+	_, ok := forms[h.Kind]
+	if !ok {
+		sk.s.Log.Error("an event is of a kind that has no payload", "kind", h.Kind, "position", h.Position, "user", sk.e.key.user)
+	}
+	return ok
 }
 
 // stale reports whether an event says nothing any more.
