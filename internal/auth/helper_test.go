@@ -74,7 +74,8 @@ type memory struct {
 	keys  []SigningKey
 	reads int    // calls of User
 	fail  error  // what every call answers
-	after func() // runs once when User has read, before it returns
+	lost  error  // what every change answers that was made
+	after func() // runs once when User has read, before it returns, and before CustomUser reads
 }
 
 func (m *memory) AddUser(_ context.Context, u User) error {
@@ -121,11 +122,17 @@ func (m *memory) change(id chat.Identity, f func(*User)) error {
 	}
 	f(&u)
 	m.users[id] = u
-	return nil
+	return m.lost
 }
 
 func (m *memory) CustomUser(_ context.Context, customID string) (User, error) {
 	m.mu.Lock()
+	if after := m.after; after != nil {
+		m.after = nil
+		m.mu.Unlock()
+		after()
+		m.mu.Lock()
+	}
 	defer m.mu.Unlock()
 	for _, u := range m.users {
 		if u.CustomID == customID && u.DeletedOn == 0 {

@@ -98,12 +98,17 @@ func (s *Identities) CreateCustom(ctx context.Context, customID string) (User, e
 	if len(customID) > maxCustomID {
 		return User{}, errValidation("customId", "The customId is too long.")
 	}
-	now := s.now()
-	user := User{Identity: chat.NewIdentity(s.resource, now), CreatedOn: now, CustomID: customID}
-	if err := s.store.AddUser(ctx, user); err != nil || customID == "" {
-		return user, err
+	for again := true; ; again = false {
+		now := s.now()
+		user := User{Identity: chat.NewIdentity(s.resource, now), CreatedOn: now, CustomID: customID}
+		if err := s.store.AddUser(ctx, user); err != nil || customID == "" {
+			return user, err
+		}
+		user, err := s.store.CustomUser(ctx, customID)
+		if chat.KindOf(err) != chat.NotFound || !again { // else the one there was has just been deleted, and the custom id is free
+			return user, err
+		}
 	}
-	return s.store.CustomUser(ctx, customID)
 }
 
 // Get returns an identity; errors are those of Issue.
@@ -132,7 +137,7 @@ func (s *Identities) Issue(
 	}
 	exp := iat + int64(lifetime/time.Second)
 	if err := s.store.NoteToken(ctx, id, now); err != nil {
-		return Token{}, err
+		return Token{}, notOwned(err)
 	}
 	value, err := s.keys.sign(newClaims(s.resource, id, scopes, iat, exp), key)
 	if err != nil {
@@ -155,15 +160,15 @@ func (s *Identities) RevokeBefore(ctx context.Context, id chat.Identity, validFr
 		return err
 	}
 	now := s.now()
-	if validFrom < now {
-		defer s.Forget(id)
-		return s.store.RevokeUser(ctx, id, max(validFrom, user.ValidFrom))
+	switch {
+	case validFrom < now:
+		validFrom = max(validFrom, user.ValidFrom)
+	case user.ValidFrom != 0: // tokens issued since then may have the second after it as their iat, see Issue
+		validFrom = max(now, user.ValidFrom+1000)
+	default:
+		validFrom = now
 	}
-	validFrom = max(now, user.TokenOn) // a clock may have stepped back since then
-	if user.ValidFrom != 0 { // tokens issued since then may have the second after it as their iat, see Issue
-		validFrom = max(validFrom, user.ValidFrom+1000)
-	}
-	defer s.Forget(id) // after an error too: it may have come after the deed
+	defer s.Forget(id) // after an error too: it may have come after the change
 	return notOwned(s.store.RevokeUser(ctx, id, validFrom))
 }
 
@@ -172,7 +177,7 @@ func (s *Identities) Delete(ctx context.Context, id chat.Identity) error {
 	if _, err := s.owned(ctx, id); err != nil {
 		return err
 	}
-	defer s.Forget(id) // after an error too: it may have come after the deed
+	defer s.Forget(id) // after an error too: it may have come after the change
 	return notOwned(s.store.DeleteUser(ctx, id, s.now()))
 }
 

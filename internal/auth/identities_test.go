@@ -223,8 +223,13 @@ func TestDeletedMeanwhile(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for name, do := range map[string]func(chat.Identity) error{
-		"revoke": func(id chat.Identity) error { return b.Revoke(t.Context(), id) },
-		"delete": func(id chat.Identity) error { return b.Delete(t.Context(), id) },
+		"issue": func(id chat.Identity) error {
+			_, err := b.Issue(t.Context(), id, []Scope{ScopeChat}, time.Hour, "")
+			return err
+		},
+		"revoke":        func(id chat.Identity) error { return b.Revoke(t.Context(), id) },
+		"revoke before": func(id chat.Identity) error { return b.RevokeBefore(t.Context(), id, start-60_000) },
+		"delete":        func(id chat.Identity) error { return b.Delete(t.Context(), id) },
 	} {
 		id := b.create()
 		b.memory.after = func() { noError(t, b.memory.DeleteUser(t.Context(), id, start)) }
@@ -295,6 +300,10 @@ func TestCustomID(t *testing.T) {
 	if again, err := b.CreateCustom(ctx, "customer-1"); err != nil || again.Identity == one.Identity {
 		t.Errorf("create after deletion = %v, %v, want a new identity", again.Identity, err)
 	}
+	b.memory.after = func() { noError(t, b.memory.DeleteUser(ctx, other.Identity, start)) }
+	if meanwhile, err := b.CreateCustom(ctx, "customer-2"); err != nil || meanwhile.Identity == other.Identity {
+		t.Errorf("create while the first is deleted = %v, %v, want a new identity", meanwhile.Identity, err)
+	}
 	if _, err := b.CreateCustom(ctx, strings.Repeat("x", maxCustomID+1)); chat.KindOf(err) != chat.Invalid {
 		t.Errorf("too long a custom id: %v, want Invalid", err)
 	}
@@ -330,5 +339,31 @@ func TestRevokeBefore(t *testing.T) {
 	}
 	if _, err := b.Authenticate(ctx, token.Value); chat.KindOf(err) != chat.Unauthorized {
 		t.Errorf("an earlier revocation undid the later one: %v", err)
+	}
+}
+
+// What is remembered of an identity is dropped by all that ends tokens, so that they are refused at once, and also when the
+// store answers with an error: the change may have happened before it.
+func TestEndedTokensAreRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, do := range map[string]func(*bench, chat.Identity) error{
+		"revoke":        func(b *bench, id chat.Identity) error { return b.Revoke(t.Context(), id) },
+		"revoke before": func(b *bench, id chat.Identity) error { return b.RevokeBefore(t.Context(), id, b.now()-1) },
+		"delete":        func(b *bench, id chat.Identity) error { return b.Delete(t.Context(), id) },
+	} {
+		for _, lost := range []error{nil, errors.New("connection lost after the commit")} {
+			b := newBench(t)
+			id := b.create()
+			token := b.issue(id, ScopeChat).Value
+			b.clock.advance(2 * time.Second)
+			b.accepts(token) // and remembers the user
+			b.memory.lost = lost
+			if err := do(b, id); !errors.Is(err, lost) {
+				t.Errorf("%s: %v, want %v", name, err, lost)
+			}
+			if _, err := b.Authenticate(t.Context(), token); chat.KindOf(err) != chat.Unauthorized {
+				t.Errorf("%s, answered with %v: the token is accepted: %v", name, lost, err)
+			}
+		}
 	}
 }
