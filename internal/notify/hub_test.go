@@ -212,6 +212,28 @@ func TestRosterCache(t *testing.T) {
 	})
 }
 
+// What tells of a message that somebody's history hides is not for them, at once as little as in a replay.
+func TestHidden(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaper()
+		p.rosters[rosterKey{1, 1}] = []chat.Participant{{Identity: alice}, {Identity: bob, ShareFrom: 100}}
+		h, _ := run(t, p)
+		var a, b ear
+		h.Subscribe(alice, &a)
+		h.Subscribe(bob, &b)
+		for i, id := range []chat.MessageID{99, 100} {
+			p.events = append(p.events, chat.Event{
+				Position: int64(i) + 1, Kind: chat.MessageEdited, ThreadID: "19:a@thread.v2", Key: 1, Roster: 1, ActorName: fmt.Sprint(id), Message: &chat.Message{ID: id},
+			})
+		}
+		p.changed <- struct{}{}
+		synctest.Wait()
+		equal(t, "alice", []string{"99", "100"}, a.names())
+		equal(t, "bob", []string{"100"}, b.names())
+	})
+}
+
 // A wake-up that is lost costs a second, and a long journal is read without waiting for wake-ups.
 func TestPoll(t *testing.T) {
 	t.Parallel()

@@ -175,7 +175,7 @@ func (w *world) start() {
 func (w *world) serveInMemory() {
 	w.Helper()
 	w.start()
-	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{}), freed: &atomic.Int64{}}
 	s := &http.Server{Handler: w}
 	go func() { _ = s.Serve(l) }()
 	transport := &http.Transport{DialContext: l.dial}
@@ -194,7 +194,11 @@ type pipes struct {
 	closed chan struct{}
 	once   sync.Once
 	last   atomic.Pointer[net.Conn] // the client's end of the last one
+	freed  *atomic.Int64            // accepted connections whose memory is free again
 }
+
+// remembered is the server's end of a connection.
+type remembered struct{ net.Conn }
 
 func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	here, there := net.Pipe()
@@ -215,7 +219,9 @@ func (p *pipes) cut() { _ = (*p.last.Load()).Close() }
 func (p *pipes) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.conns:
-		return c, nil
+		r := &remembered{c}
+		runtime.AddCleanup(r, func(freed *atomic.Int64) { freed.Add(1) }, p.freed)
+		return r, nil
 	case <-p.closed:
 		return nil, net.ErrClosed
 	}

@@ -81,5 +81,4 @@ func (s *Server) letGo(e *endpoint, number int64) {
 			telling.close()
 		}()
 	}
-	s.saver.note(e) // should that have failed when the last one ended
 }

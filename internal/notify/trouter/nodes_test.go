@@ -311,6 +311,28 @@ func TestStoreFailsDuringTakeover(t *testing.T) {
 	})
 }
 
+// A server that could not save that a connection ended tries again by itself: the next one, at another server, waits no
+// longer than that takes.
+func TestEndCouldNotBeSaved(t *testing.T) {
+	twoServers(t, func(a, b *world) {
+		p := a.page(bob, "e")
+		c := p.connect()
+		a.messages(1, 2)
+		c.hear()
+		a.journal.lose(errors.New("disk"))
+		c.cut()
+		a.journal.lose(nil)
+		a.messages(3, 1)
+		begun := time.Now()
+		second := p.at(b).connect()
+		time.Sleep(2 * saveAgain)
+		a.equal("it hears", second.hear(), []string{"3"})
+		if took := time.Since(begun); took >= handTime {
+			t.Errorf("after %s", took)
+		}
+	})
+}
+
 // The dialect is known wherever the client registered and connects.
 func TestDialectAtAnotherServer(t *testing.T) {
 	twoServers(t, func(a, b *world) {

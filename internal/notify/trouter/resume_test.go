@@ -2,11 +2,13 @@ package trouter
 
 import (
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/coder/websocket"
 
@@ -389,6 +391,23 @@ func TestRegistrar(t *testing.T) {
 
 func (c *conn) endedUnauthorized() bool {
 	return slices.Equal(c.packets(), []string{`0:::{"reason":"unauthorized"}`}) && c.err() != nil
+}
+
+// Nothing is kept of a connection that has ended, though its token may last for a day.
+func TestNothingIsKept(t *testing.T) {
+	bubble(t, func(w *world) {
+		c := w.page(bob, "e").connect()
+		e := w.server.existing(endpointKey{bob, "e"})
+		kept := weak.Make(e.connection())
+		c.cut()
+		time.Sleep(closeTime) // net/http and the websocket library let go
+		for end := time.Now().Add(time.Minute); kept.Value() != nil; time.Sleep(time.Second) {
+			runtime.GC()
+			if time.Now().After(end) {
+				t.Fatal("the connection is still in memory")
+			}
+		}
+	})
 }
 
 // When the token ends the client is told so, comes back with a new one, and has missed nothing.
