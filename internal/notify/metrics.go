@@ -25,7 +25,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 		Connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "chatd_realtime_connections", Help: "Open connections by protocol."}, []string{"protocol"}),
 		Reconnects:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chatd_realtime_reconnects_total", Help: "Connections that went on where an earlier one had ended."}, []string{"protocol"}),
 		Dropped:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chatd_realtime_dropped_total", Help: "Frames that were given up, by reason; where that is an absence that was too long, absences."}, []string{"protocol", "reason"}),
-		Acks:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chatd_realtime_acks_total", Help: "Answers of Trouter clients to frames; 404 means that a payload was malformed."}, []string{"status"}),
+		Acks:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chatd_realtime_acks_total", Help: "Answers of Trouter clients to frames; 404 means that the page did not handle the event: no handler, an exception in it, or a payload that the SDK could not read."}, []string{"status"}),
 		QueueBytes:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "chatd_realtime_queue_bytes", Help: "Bytes waiting to be sent or acknowledged."}, []string{"protocol"}),
 		events:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chatd_realtime_events_total", Help: "Events of the journal by kind."}, []string{"kind"}),
 		delivery: prometheus.NewHistogramVec(prometheus.HistogramOpts{

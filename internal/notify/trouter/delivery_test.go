@@ -211,8 +211,8 @@ func TestAlwaysTooEarly(t *testing.T) {
 			n += len(frames)
 			c.answer(http.StatusGatewayTimeout, frames...)
 		}
-		if n != maxAttempts || w.metric("dropped_total", "reason=too early") != 1 || len(w.logs.find("ERROR", "status=504", "position=1")) != 1 {
-			t.Errorf("told %d times, logged %q", n, w.logs.find("ERROR"))
+		if n != maxAttempts || w.metric("dropped_total", "reason=too early") != 1 || len(w.logs.find("WARN", "status=504", "position=1")) != 1 {
+			t.Errorf("told %d times, logged %q", n, w.logs.find("WARN"))
 		}
 		c.cut()
 		w.messages(2, 1)
@@ -220,8 +220,9 @@ func TestAlwaysTooEarly(t *testing.T) {
 	})
 }
 
-// 404 means that the client could not read a payload: a defect of the server, and not better the second time.
-func TestUnreadable(t *testing.T) {
+// 404 is what the SDK answers when the page's own handler throws, when it has none, and when it cannot read a payload. It is
+// not better the second time, and no failure of the server: a warning.
+func TestNotHandled(t *testing.T) {
 	bubble(t, func(w *world) {
 		p := w.page(bob, "e")
 		c := p.connect()
@@ -236,8 +237,11 @@ func TestUnreadable(t *testing.T) {
 		c.cut()
 		w.messages(3, 1)
 		w.equal("it hears", p.connect().hear(), []string{"3"})
-		if got := w.logs.find("ERROR", "kind=chatMessageReceived", "status=404", "position=1", string(bob)); len(got) != 1 {
-			t.Errorf("logged are %q", w.logs.find("ERROR"))
+		if got := w.logs.find("WARN", "a page did not handle an event", "kind=chatMessageReceived", "status=404", "position=1", string(bob)); len(got) != 1 {
+			t.Errorf("logged are %q", w.logs.find("WARN"))
+		}
+		if got := w.logs.find("ERROR"); len(got) != 0 {
+			t.Errorf("logged as our failure: %q", got)
 		}
 		for status, want := range map[string]float64{"404": 1, "500": 1, "200": 1} {
 			if n := w.metric("acks_total", "status="+status); n != want {

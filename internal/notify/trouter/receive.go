@@ -76,8 +76,10 @@ func (sk *socket) answered(data string) error {
 	if response.Status == http.StatusGatewayTimeout {
 		sk.s.Metrics.Dropped.WithLabelValues(protocol, "too early").Inc()
 	}
-	// 404: there was no handler, or it could not read the payload.
-	sk.s.Log.Error("a client could not use an event", "kind", f.Kind, "position", f.Position, "status", response.Status, "user", sk.e.key.user)
+	// 404: the page has no handler, its handler threw, or the SDK could not read the payload; the SDK does not say which
+	// (trouter-client of the JavaScript SDK). The first two are the page's own, hence no error of ours.
+	sk.s.Log.Warn("a page did not handle an event: its handler is missing or threw an exception, or the SDK could not read the event",
+		"kind", f.Kind, "position", f.Position, "status", response.Status, "user", sk.e.key.user)
 	return nil
 }
 
