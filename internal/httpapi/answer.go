@@ -81,6 +81,10 @@ func (s *server) answer(w http.ResponseWriter, st *state, re reply) {
 	st.write(w, re.status, "application/json; charset=utf-8", encode(re.body))
 }
 
+// statusClientGone is for log and metrics: the client went away before its answer, which is no failure of the server. Nobody
+// reads it. The number is nginx's.
+const statusClientGone = 499
+
 // fail writes the answer to an error and notes the reason for the log. It is the only writer of errors that operations
 // return.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, st *state, err error) {
@@ -94,7 +98,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, st *state, err err
 	case errors.Is(err, errMediaType):
 		st.write(w, http.StatusUnsupportedMediaType, "", nil)
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
-		st.write(w, http.StatusServiceUnavailable, "", nil) // nobody reads it
+		st.write(w, statusClientGone, "", nil)
 	case errors.As(err, &version):
 		var body frameworkError
 		body.Error.Code, body.Error.Message = version.code, version.message
