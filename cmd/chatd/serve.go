@@ -25,6 +25,7 @@ import (
 
 const (
 	drainTime  = 10 * time.Second    // for running requests when the server stops
+	idleTime   = 620 * time.Second   // for a connection without a request: longer than load balancers keep theirs, which is up to 600 s
 	startTime  = 10 * time.Second    // for the server to answer itself when it starts
 	sweepEvery = time.Minute         // looks for threads whose retention ended
 	keepFor    = 30 * 24 * time.Hour // deleted threads stay listed, as deleted, so long
@@ -92,7 +93,7 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 		Handler:           s.realtime.handler(s.ops.handler(api)),
 		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       120 * time.Second,
+		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chatd/chatd/internal/auth"
 )
@@ -208,6 +209,20 @@ func TestDevWithoutTLS(t *testing.T) {
 	i.waitFor(i.stdout, "chatd dev is ready.")
 	if out := i.stdout.String(); !strings.Contains(out, "endpoint=http://localhost:") || strings.Contains(out, "CA certificate") {
 		t.Errorf("stdout: %s", out)
+	}
+}
+
+// Load balancers keep connections to back ends for up to 600 s. One that the server ends first may just be getting a request,
+// which the client then sees as a 502.
+func TestConnectionsOutliveThoseOfLoadBalancers(t *testing.T) {
+	t.Parallel()
+	s, err := newServer(t.Context(), configured(t, "dev", noEnv, "--config-dir", t.TempDir()), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.core.db.Close() })
+	if got := s.http.IdleTimeout; got <= 600*time.Second {
+		t.Errorf("idle connections are closed after %s", got)
 	}
 }
 

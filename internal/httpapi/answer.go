@@ -112,6 +112,10 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, st *state, err err
 	}
 }
 
+// retryAfter is how many seconds a client waits after a 503. SDKs try three times more (azure-core of all languages), and a
+// database takes some seconds to fail over, so a second would have them give up before.
+const retryAfter = "3"
+
 // failWith writes an error of the operation in the envelope of its API.
 func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
 	e := &chat.Error{Kind: chat.Internal}
@@ -125,7 +129,7 @@ func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
 	}
 	h := w.Header()
 	if e.Kind == chat.Unavailable {
-		h.Set("Retry-After", "1")
+		h.Set("Retry-After", retryAfter)
 	}
 	if st.row.api == identityAPI {
 		if e.Kind == chat.Unauthorized && e.Code != "IdentityNotOwned" { // a refused token or key (all recordings)

@@ -477,7 +477,7 @@ func TestPositionCannotBeRead(t *testing.T) {
 		if status := p.refusedUpgrade(sid); status != http.StatusServiceUnavailable {
 			t.Errorf("the upgrade answers %d", status)
 		}
-		if a := p.getHandshake(); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+		if a := p.getHandshake(); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "3" {
 			t.Errorf("the handshake answers %d", a.status)
 		}
 		if a := p.postRegistration(origin, registrationOf("e", "AcsWeb_Chat_2.1", p.surl)); a.status != http.StatusServiceUnavailable {

@@ -58,7 +58,7 @@ func TestTokenIsChecked(t *testing.T) {
 		for name, step := range steps {
 			for token, want := range map[string]int{"rubbish": 401, "revoked": 401, "scope": 401, "broken": 503, "away": 503} {
 				a := step(token)
-				if a.status != want || a.body != "" || (want == 503) != (a.header.Get("Retry-After") != "") {
+				if a.status != want || a.body != "" || (want == 503) != (a.header.Get("Retry-After") == "3") {
 					t.Errorf("%s with token %q: %d %q", name, token, a.status, a.body)
 				}
 				if a.header.Get("Access-Control-Allow-Origin") != p.origin {

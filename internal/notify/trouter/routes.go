@@ -89,7 +89,7 @@ func (s *Server) allows(r *http.Request, origin string) bool {
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, reason string, err error) {
 	s.Log.Info("realtime request refused", "method", r.Method, "step", step(r.URL.Path), "status", status, "reason", reason, "error", err)
 	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", "3") // as REST answers, for the same reason
 	}
 	w.WriteHeader(status)
 }
