@@ -75,6 +75,15 @@ func accessKeys(tb testing.TB, hosts ...string) *AccessKeys {
 	return keys
 }
 
+// verify checks a request and its body, as the server does.
+func verify(keys *AccessKeys, r *http.Request, body []byte, now time.Time) (Generation, error) {
+	generation, err := keys.Verify(r, now)
+	if err == nil {
+		err = VerifyBody(r, body)
+	}
+	return generation, err
+}
+
 func TestVerifyAcceptsEachSDK(t *testing.T) {
 	t.Parallel()
 	const doubled = "localhost:8443:8443"
@@ -121,7 +130,7 @@ func TestVerifyAcceptsEachSDK(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := accessKeys(t).Verify(tt.request(t), []byte(body), signedOn); err != nil {
+			if _, err := verify(accessKeys(t), tt.request(t), []byte(body), signedOn); err != nil {
 				t.Error(err)
 			}
 		})
@@ -135,12 +144,12 @@ func TestVerifyBehindProxy(t *testing.T) {
 		"chat.example.com", "chat.example.com/", "chat.example.com:8443", "chat.example.com:8443:8443", "10.0.0.7:80", "10.0.0.7",
 	} {
 		s := signing{sentHost: "10.0.0.7:80", signedHost: signed}
-		if _, err := keys.Verify(s.request(t), []byte(body), signedOn); err != nil {
+		if _, err := verify(keys, s.request(t), []byte(body), signedOn); err != nil {
 			t.Errorf("signed for %s: %v", signed, err)
 		}
 	}
 	s := signing{sentHost: "10.0.0.7:80", signedHost: "other.example.com"}
-	if _, err := keys.Verify(s.request(t), []byte(body), signedOn); chat.KindOf(err) != chat.Unauthorized {
+	if _, err := verify(keys, s.request(t), []byte(body), signedOn); chat.KindOf(err) != chat.Unauthorized {
 		t.Errorf("signed for another host: error %v, want Unauthorized", err)
 	}
 }
@@ -166,7 +175,7 @@ func TestVerifyRefusesWhatIsNotSigned(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := accessKeys(t).Verify(tt.request(t), []byte(body), signedOn)
+			_, err := verify(accessKeys(t), tt.request(t), []byte(body), signedOn)
 			sameError(t, err, denied)
 		})
 	}
@@ -185,7 +194,7 @@ func TestVerifyRefusesOtherBody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := accessKeys(t).Verify(r, []byte(body), signedOn)
+			_, err := verify(accessKeys(t), r, []byte(body), signedOn)
 			sameAnswer(t, err, want)
 		})
 	}
@@ -195,7 +204,7 @@ func TestVerifyHashesMissingBodyAsEmpty(t *testing.T) {
 	t.Parallel()
 	empty := "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 	r := signing{signedContentHash: empty}.request(t)
-	_, err := accessKeys(t).Verify(r, nil, signedOn)
+	_, err := verify(accessKeys(t), r, nil, signedOn)
 	noError(t, err)
 }
 
@@ -220,7 +229,7 @@ func TestVerifyDate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := accessKeys(t).Verify(signing{date: tt.date}.request(t), []byte(body), signedOn.Add(tt.offset))
+			_, err := verify(accessKeys(t), signing{date: tt.date}.request(t), []byte(body), signedOn.Add(tt.offset))
 			if tt.reason == "" {
 				noError(t, err)
 				return
@@ -255,7 +264,7 @@ func TestVerifyHeaders(t *testing.T) {
 			t.Parallel()
 			r := signing{}.request(t)
 			r.Header.Set("Authorization", tt.header)
-			_, err := accessKeys(t).Verify(r, []byte(body), signedOn)
+			_, err := verify(accessKeys(t), r, []byte(body), signedOn)
 			sameError(t, err, errDenied("%s", tt.reason))
 		})
 	}
@@ -272,7 +281,7 @@ func TestVerifyRefusesAbsurdSizes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := accessKeys(t).Verify(s.request(t), []byte(body), signedOn)
+			_, err := verify(accessKeys(t), s.request(t), []byte(body), signedOn)
 			sameError(t, err, want)
 		})
 	}
@@ -310,7 +319,7 @@ func TestSignOverTheWire(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var got bytes.Buffer
 		_, _ = got.ReadFrom(r.Body)
-		if _, err := keys.Verify(r, got.Bytes(), signedOn); err != nil {
+		if _, err := verify(keys, r, got.Bytes(), signedOn); err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 		}
 	}))
@@ -354,15 +363,15 @@ func FuzzSignedRequest(f *testing.F) {
 		if err != nil || r.Host != sent.URL.Host { // Go cleans hosts that cannot be
 			return
 		}
-		if _, err := keys.Verify(r, []byte(content), signedOn); err != nil && len(url) < maxSignedBytes/2 {
+		if _, err := verify(keys, r, []byte(content), signedOn); err != nil && len(url) < maxSignedBytes/2 {
 			t.Errorf("%s %s signed and refused: %v", method, url, err)
 		}
-		if _, err := keys.Verify(r, []byte(content+"x"), signedOn); err == nil {
+		if _, err := verify(keys, r, []byte(content+"x"), signedOn); err == nil {
 			t.Error("accepted with another body")
 		}
 		r.Header.Set("Authorization", authorization)
 		r.Host = host
-		if _, err := keys.Verify(r, []byte(content), signedOn); chat.KindOf(err) != chat.Unauthorized {
+		if _, err := verify(keys, r, []byte(content), signedOn); chat.KindOf(err) != chat.Unauthorized {
 			t.Errorf("error %v without a signature, want Unauthorized", err)
 		}
 	})
@@ -378,7 +387,7 @@ func BenchmarkVerify(b *testing.B) {
 	for name, r := range map[string]*http.Request{"signed": signed, "refused": refused} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				_, _ = keys.Verify(r, []byte(body), signedOn)
+				_, _ = verify(keys, r, []byte(body), signedOn)
 			}
 		})
 	}

@@ -36,7 +36,7 @@ func TestGenerationOf(t *testing.T) {
 func TestVerifyTellsTheKey(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{primary, secondary} {
-		got, err := accessKeys(t).Verify(signing{key: key}.request(t), []byte(body), signedOn)
+		got, err := verify(accessKeys(t), signing{key: key}.request(t), []byte(body), signedOn)
 		noError(t, err)
 		if want := generation(t, key); got != want {
 			t.Errorf("the key is of generation %q, want %q", got, want)

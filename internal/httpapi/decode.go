@@ -26,20 +26,29 @@ func invalid(reason string, args ...any) error {
 // errSlowBody is answered to a client that began a body and did not finish it in time.
 var errSlowBody = errors.New("body did not arrive in time")
 
-// readBody reads the whole body: the signature of an access key covers it.
+func hasBody(r *http.Request) bool {
+	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
+}
+
+// limitReading gives the body of a request its time.
+func (s *server) limitReading(w http.ResponseWriter, r *http.Request) {
+	if hasBody(r) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.BodyTimeout)) // a test recorder has no deadlines
+	}
+}
+
+// readBody reads the whole body, and ends its time with it.
 func (s *server) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+	if !hasBody(r) {
 		return nil, nil
 	}
 	if r.ContentLength > limit {
 		return nil, &chat.Error{Kind: chat.TooLarge, Reason: "body over the limit"}
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(s.BodyTimeout)) // a test recorder has no deadlines
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err == nil && int64(len(body)) <= limit {
 		// Not before the end: net/http reads on after the answer, and would wait for the rest for ever.
-		_ = control.SetReadDeadline(time.Time{})
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -259,9 +259,16 @@ func (b *bench) nobody() caller {
 func (b *bench) owner() caller { return b.ownerBy(primaryKey) }
 
 // ownerBy is who has that key.
-func (b *bench) ownerBy(key string) caller {
+func (b *bench) ownerBy(key string) caller { return b.signer(key, b.clock.now) }
+
+// ownerAt signs with a date.
+func (b *bench) ownerAt(date time.Time) caller {
+	return b.signer(primaryKey, func() chat.Time { return chat.TimeOf(date) })
+}
+
+func (b *bench) signer(key string, now func() chat.Time) caller {
 	return caller{b: b, version: newestIdentity, authorize: func(r *http.Request, body []byte) {
-		if err := auth.Sign(r, body, key, b.clock.now().Std()); err != nil {
+		if err := auth.Sign(r, body, key, now().Std()); err != nil {
 			b.Fatal(err)
 		}
 	}}

@@ -29,7 +29,7 @@ type route struct {
 
 // bodyLimit bounds the body of a request, in bytes.
 func (row *route) bodyLimit() int64 {
-	if row.image {
+	if row.image && row.method == http.MethodPost {
 		return chat.MaxImageBytes + 1
 	}
 	return maxBody

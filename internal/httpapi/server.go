@@ -85,7 +85,7 @@ func (s *server) router() http.Handler {
 	return r
 }
 
-// serve runs the rows of one method and path: read, authenticate, choose by version, check scope, handle, answer.
+// serve runs the rows of one method and path: authenticate, choose by version, check scope, read, handle, answer.
 func (s *server) serve(rows []*route) http.Handler {
 	supported := supported(rows)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -105,12 +105,15 @@ func (s *server) serve(rows []*route) http.Handler {
 
 func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, st *state) (reply, error) {
 	c := call{Context: r.Context(), r: r, links: s.links}
-	var err error
-	if c.body, err = s.readBody(w, r, rows[0].bodyLimit()); err != nil {
-		return reply{}, err
-	}
+	// From here on, since net/http reads on after the answer to a request whose body was not read.
+	s.limitReading(w, r)
 	if err := s.authenticate(rows[0].api, &c, st); err != nil {
 		return reply{}, err
+	}
+	if c.key != "" { // it signs the body too
+		if err := s.readSigned(w, &c); err != nil {
+			return reply{}, err
+		}
 	}
 	c.query = r.URL.Query()
 	row, version, err := choose(rows, &c)
@@ -121,10 +124,23 @@ func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, s
 	if row.api == chatAPI && !c.principal.Can(row.need) {
 		return reply{}, &chat.Error{Kind: chat.Forbidden, Reason: "token scope does not allow " + row.operation}
 	}
+	if c.key == "" {
+		if c.body, err = s.readBody(w, r, row.bodyLimit()); err != nil {
+			return reply{}, err
+		}
+	}
 	return row.handle(s, &c)
 }
 
-// authenticate finds out who calls. Chat takes user tokens only; Identity takes the access key, or an Entra bearer.
+// readSigned reads the body of a request that an access key signed, which is the last part of authenticating it.
+func (s *server) readSigned(w http.ResponseWriter, c *call) (err error) {
+	if c.body, err = s.readBody(w, c.r, maxBody); err != nil {
+		return err
+	}
+	return auth.VerifyBody(c.r, c.body)
+}
+
+// authenticate finds out who calls, by the headers: nobody has the server keep a body without a token or key. Chat takes user tokens only; Identity takes the access key, or an Entra bearer.
 func (s *server) authenticate(asked api, c *call, st *state) (err error) {
 	header := c.r.Header.Get("Authorization")
 	scheme, token, _ := strings.Cut(header, " ")
@@ -137,7 +153,7 @@ func (s *server) authenticate(asked api, c *call, st *state) (err error) {
 		st.user = c.principal.Identity
 		return err
 	case !bearer:
-		c.key, err = s.AccessKeys.Verify(c.r, c.body, s.Now().Std())
+		c.key, err = s.AccessKeys.Verify(c.r, s.Now().Std())
 		return err
 	case s.EntraToken != "" && subtle.ConstantTimeCompare([]byte(strings.TrimSpace(token)), []byte(s.EntraToken)) == 1:
 		c.entra = true
