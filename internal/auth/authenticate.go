@@ -30,16 +30,43 @@ func (s *Identities) Stands(ctx context.Context, p Principal) error {
 	if err := s.checkGeneration(p.Key); err != nil {
 		return err
 	}
-	user, err := s.user(ctx, p.Identity, s.now())
+	user, err := s.user(ctx, p)
+	if err == nil {
+		err = user.admits(p)
+	}
+	if err == nil && p.Issued > user.TokenOn {
+		err = s.catchUp(ctx, p)
+	}
+	return err
+}
+
+// admits says what is wrong with a token of the user, if anything is.
+func (u *User) admits(p Principal) error {
 	switch {
-	case err != nil:
-		return err
-	case user.DeletedOn != 0:
+	case u.DeletedOn != 0:
 		return errToken("identity is deleted")
-	case user.ValidFrom != 0 && seconds(p.Issued) <= seconds(user.ValidFrom): // see Issue
+	case u.ValidFrom != 0 && seconds(p.Issued) <= seconds(u.ValidFrom): // see Issue
 		return errToken("token is revoked")
 	}
 	return nil
+}
+
+// catchUp is for a token that is newer than all that are known: it was issued since the user was remembered, or minted
+// offline, and then the store has to know of it for a revocation to end it.
+func (s *Identities) catchUp(ctx context.Context, p Principal) error {
+	s.Forget(p.Identity)
+	user, err := s.user(ctx, p)
+	if err == nil {
+		err = user.admits(p)
+	}
+	if err == nil && p.Issued > user.TokenOn {
+		_, err = s.store.NoteToken(ctx, p.Identity, p.Issued)
+		s.Forget(p.Identity)
+	}
+	if chat.KindOf(err) == chat.NotFound {
+		err = errToken("identity is deleted")
+	}
+	return err
 }
 
 // verify checks that the token is genuine, not expired and one of the resource.
@@ -73,14 +100,15 @@ func (s *Identities) verify(raw string, now chat.Time) (Principal, error) {
 // user returns the user of a genuine token. One that the store does not know is adopted: tokens are minted offline
 // with the signing key too, and a store in memory forgets its users when the server restarts. Nobody else can make
 // such a token, and one who was deleted is known to the store.
-func (s *Identities) user(ctx context.Context, id chat.Identity, now chat.Time) (User, error) {
+func (s *Identities) user(ctx context.Context, p Principal) (User, error) {
+	id, now := p.Identity, s.now()
 	user, ok, drops := s.users.get(id, now)
 	if ok {
 		return user, nil
 	}
 	user, err := s.store.User(ctx, id)
 	if chat.KindOf(err) == chat.NotFound {
-		if err = s.store.AddUser(ctx, User{Identity: id, CreatedOn: now}); err == nil {
+		if err = s.store.AddUser(ctx, User{Identity: id, CreatedOn: now, TokenOn: p.Issued}); err == nil {
 			user, err = s.store.User(ctx, id) // another server may have been faster
 		}
 	}

@@ -142,11 +142,19 @@ func (m *memory) CustomUser(_ context.Context, customID string) (User, error) {
 	return User{}, &chat.Error{Kind: chat.NotFound}
 }
 
-func (m *memory) NoteToken(_ context.Context, id chat.Identity, issued chat.Time) error {
-	return m.change(id, func(u *User) { u.TokenOn = max(u.TokenOn, issued) })
+func (m *memory) NoteToken(_ context.Context, id chat.Identity, now chat.Time) (issued chat.Time, err error) {
+	err = m.change(id, func(u *User) {
+		issued = max(now, u.ValidFrom/1000*1000+1000)
+		u.TokenOn = max(u.TokenOn, issued)
+	})
+	return issued, err
 }
 
-func (m *memory) RevokeUser(_ context.Context, id chat.Identity, validFrom chat.Time) error {
+func (m *memory) RevokeUser(_ context.Context, id chat.Identity, now chat.Time) error {
+	return m.change(id, func(u *User) { u.ValidFrom = max(u.ValidFrom, u.TokenOn, now) })
+}
+
+func (m *memory) RevokeUserBefore(_ context.Context, id chat.Identity, validFrom chat.Time) error {
 	return m.change(id, func(u *User) { u.ValidFrom = max(u.ValidFrom, validFrom) })
 }
 

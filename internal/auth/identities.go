@@ -18,7 +18,7 @@ type User struct {
 	ValidFrom chat.Time // tokens issued before are revoked; 0: none is
 	DeletedOn chat.Time // 0: it is not deleted
 	CustomID  string    // a name that the resource's owner gave; empty: none
-	TokenOn   chat.Time // when a token was issued last; 0: never
+	TokenOn   chat.Time // the newest time at which a token says that it was issued; 0: there was none
 }
 
 // UserStore keeps users, deleted ones too. Its methods are safe for concurrent use, by several servers too.
@@ -29,18 +29,23 @@ type UserStore interface {
 	// CustomUser returns the living user of a custom id, or an *chat.Error of kind NotFound.
 	CustomUser(ctx context.Context, customID string) (User, error)
 
-	// NoteToken keeps when a token was issued to the user; a time before the one that is kept changes nothing.
-	NoteToken(ctx context.Context, id chat.Identity, issued chat.Time) error
+	// NoteToken keeps that a token is issued to the user, and returns the time that it has to say: now, or the next second
+	// after ValidFrom if that is later. A TokenOn that is later stays. An *chat.Error of kind NotFound says that there is no
+	// such user or that it is deleted.
+	NoteToken(ctx context.Context, id chat.Identity, now chat.Time) (issued chat.Time, err error)
 
 	// User returns a user, or an *chat.Error of kind NotFound.
 	User(ctx context.Context, id chat.Identity) (User, error)
 
-	// RevokeUser sets ValidFrom. A time before the one that is set changes nothing: of two revocations at once the
-	// later one counts, whichever comes last. An *chat.Error of kind NotFound says that there is no such user or that
-	// it is deleted.
-	RevokeUser(ctx context.Context, id chat.Identity, validFrom chat.Time) error
+	// RevokeUser ends all tokens issued so far: ValidFrom becomes now or TokenOn, whichever is later. Errors are those of
+	// NoteToken.
+	RevokeUser(ctx context.Context, id chat.Identity, now chat.Time) error
 
-	// DeleteUser marks the user as deleted; errors are those of RevokeUser.
+	// RevokeUserBefore sets ValidFrom. A time before the one that is set changes nothing: of two revocations at once the
+	// later one counts, whichever comes last. Errors are those of NoteToken.
+	RevokeUserBefore(ctx context.Context, id chat.Identity, validFrom chat.Time) error
+
+	// DeleteUser marks the user as deleted; errors are those of NoteToken.
 	DeleteUser(ctx context.Context, id chat.Identity, now chat.Time) error
 }
 
@@ -123,23 +128,22 @@ func (s *Identities) Get(ctx context.Context, id chat.Identity) (User, error) {
 // Whether a token is revoked is told by its iat, which has seconds only: all tokens issued up to and in the second of
 // a revocation are. A token issued after the revocation in the same second gets the next second as its iat, so
 // that it works at once as it does with the service (identity model page of the ACS documentation).
+//
+// Clocks of nodes differ, so the store decides, which has both times: a revocation counts from the newest iat that it
+// knows of, and a token gets an iat behind the last revocation. The lifetime is counted from now all the same.
 func (s *Identities) Issue(
 	ctx context.Context, id chat.Identity, scopes []Scope, lifetime time.Duration, key Generation,
 ) (Token, error) {
-	user, err := s.owned(ctx, id)
-	if err != nil {
+	if _, err := s.owned(ctx, id); err != nil {
 		return Token{}, err
 	}
 	now := s.now()
-	iat := seconds(now)
-	if user.ValidFrom != 0 {
-		iat = max(iat, seconds(user.ValidFrom)+1)
-	}
-	exp := iat + int64(lifetime/time.Second)
-	if err := s.store.NoteToken(ctx, id, now); err != nil {
+	issued, err := s.store.NoteToken(ctx, id, now)
+	if err != nil {
 		return Token{}, notOwned(err)
 	}
-	value, err := s.keys.sign(newClaims(s.resource, id, scopes, iat, exp), key)
+	exp := seconds(now) + int64(lifetime/time.Second)
+	value, err := s.keys.sign(newClaims(s.resource, id, scopes, seconds(issued), exp), key)
 	if err != nil {
 		return Token{}, fmt.Errorf("sign token: %w", err)
 	}
@@ -152,24 +156,17 @@ func (s *Identities) Revoke(ctx context.Context, id chat.Identity) error {
 	return s.RevokeBefore(ctx, id, s.now())
 }
 
-// RevokeBefore makes the tokens invalid that were issued before a time, which is not after now; errors are those of Issue.
-// An earlier revocation stays.
+// RevokeBefore makes the tokens invalid that say they were issued before a time, and all from now on; errors are those of
+// Issue. An earlier revocation stays.
 func (s *Identities) RevokeBefore(ctx context.Context, id chat.Identity, validFrom chat.Time) error {
-	user, err := s.owned(ctx, id)
-	if err != nil {
+	if _, err := s.owned(ctx, id); err != nil {
 		return err
 	}
-	now := s.now()
-	switch {
-	case validFrom < now:
-		validFrom = max(validFrom, user.ValidFrom)
-	case user.ValidFrom != 0: // tokens issued since then may have the second after it as their iat, see Issue
-		validFrom = max(now, user.ValidFrom+1000)
-	default:
-		validFrom = now
+	defer s.Forget(id) // after an error too: the store may have done it
+	if now := s.now(); validFrom >= now {
+		return notOwned(s.store.RevokeUser(ctx, id, now))
 	}
-	defer s.Forget(id) // after an error too: it may have come after the change
-	return notOwned(s.store.RevokeUser(ctx, id, validFrom))
+	return notOwned(s.store.RevokeUserBefore(ctx, id, validFrom))
 }
 
 // Delete ends the identity and all its tokens; errors are those of Issue.

@@ -36,15 +36,25 @@ func (db *DB) user(ctx context.Context, operation, which, key string) (auth.User
 	return u, err
 }
 
-// NoteToken keeps when a token was issued last. See auth.UserStore.
-func (db *DB) NoteToken(ctx context.Context, id chat.Identity, issued chat.Time) error {
-	return db.write(ctx, "note_token", func(tx conn) error {
-		return mark(ctx, tx, "UPDATE users SET token_on = CASE WHEN token_on < $2 THEN $2 ELSE token_on END WHERE id = $1 AND deleted_on = 0", id, issued)
+// NoteToken keeps when a token was issued. See auth.UserStore.
+func (db *DB) NoteToken(ctx context.Context, id chat.Identity, now chat.Time) (issued chat.Time, err error) {
+	// now, or the next second after valid_from
+	const says = "CASE WHEN valid_from / 1000 * 1000 + 1000 > $2 THEN valid_from / 1000 * 1000 + 1000 ELSE $2 END"
+	err = db.write(ctx, "note_token", func(tx conn) error {
+		return tx.one(ctx, []any{&issued}, "UPDATE users SET token_on = CASE WHEN token_on < "+says+" THEN "+says+" ELSE token_on END"+
+			" WHERE id = $1 AND deleted_on = 0 RETURNING "+says, string(id), int64(now))
 	})
+	return issued, err
 }
 
-// RevokeUser ends all tokens issued before validFrom; of two revocations the later one holds. See auth.UserStore.
-func (db *DB) RevokeUser(ctx context.Context, id chat.Identity, validFrom chat.Time) error {
+// RevokeUser ends all tokens issued so far, whatever the clocks of their nodes said. See auth.UserStore.
+func (db *DB) RevokeUser(ctx context.Context, id chat.Identity, now chat.Time) error {
+	return db.end(ctx, "revoke_user", `UPDATE users SET valid_from = CASE WHEN valid_from >= $2 AND valid_from >= token_on THEN valid_from
+		WHEN token_on >= $2 THEN token_on ELSE $2 END WHERE id = $1 AND deleted_on = 0`, id, now)
+}
+
+// RevokeUserBefore ends all tokens issued before validFrom; of two revocations the later one holds. See auth.UserStore.
+func (db *DB) RevokeUserBefore(ctx context.Context, id chat.Identity, validFrom chat.Time) error {
 	return db.end(ctx, "revoke_user", "UPDATE users SET valid_from = CASE WHEN valid_from < $2 THEN $2 ELSE valid_from END WHERE id = $1 AND deleted_on = 0", id, validFrom)
 }
 

@@ -45,7 +45,13 @@ var operations = []operation{
 		_, err := db.Secret(ctx, "a")
 		return err
 	}},
-	{"note token", func(ctx context.Context, db *store.DB, _ chat.Thread) error { return db.NoteToken(ctx, alice, noon) }},
+	{"revoke user before", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		return db.RevokeUserBefore(ctx, alice, noon)
+	}},
+	{"note token", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		_, err := db.NoteToken(ctx, alice, noon)
+		return err
+	}},
 	{"add image", func(ctx context.Context, db *store.DB, t chat.Thread) error {
 		return db.AddImage(ctx, t.Key, &chat.Image{ID: "a", Bytes: []byte("a")})
 	}},

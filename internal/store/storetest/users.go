@@ -24,8 +24,9 @@ var users = []test{
 	{"have their tokens revoked", func(b *bundle) {
 		b.users(alice, bob)
 		b.must(b.db.RevokeUser(b.Context(), alice, noon+5))
-		b.must(b.db.RevokeUser(b.Context(), alice, noon+7))
-		b.must(b.db.RevokeUser(b.Context(), alice, noon+6)) // late, and undoes nothing
+		b.must(b.db.RevokeUserBefore(b.Context(), alice, noon+7))
+		b.must(b.db.RevokeUserBefore(b.Context(), alice, noon+6)) // late, and undoes nothing
+		b.must(b.db.RevokeUser(b.Context(), alice, noon+6))
 		for who, want := range map[chat.Identity]auth.User{
 			alice: {Identity: alice, CreatedOn: noon, ValidFrom: noon + 7},
 			bob:   {Identity: bob, CreatedOn: noon},
@@ -35,6 +36,7 @@ var users = []test{
 			b.equal("user", want, got)
 		}
 		b.kind("revoking nobody's", b.db.RevokeUser(b.Context(), carol, noon), chat.NotFound)
+		b.kind("revoking nobody's from before", b.db.RevokeUserBefore(b.Context(), carol, noon), chat.NotFound)
 	}},
 	{"leave a tombstone", func(b *bundle) {
 		b.users(alice, bob)
@@ -50,6 +52,7 @@ var users = []test{
 		check()
 		b.kind("deleting again", b.db.DeleteUser(b.Context(), alice, noon+9), chat.NotFound)
 		b.kind("revoking what is deleted", b.db.RevokeUser(b.Context(), alice, noon+9), chat.NotFound)
+		b.kind("revoking what is deleted from before", b.db.RevokeUserBefore(b.Context(), alice, noon+9), chat.NotFound)
 		b.kind("deleting nobody", b.db.DeleteUser(b.Context(), carol, noon), chat.NotFound)
 		b.must(b.db.AddUser(b.Context(), auth.User{Identity: alice, CreatedOn: noon + 9})) // does not bring her back
 		check()
@@ -104,15 +107,84 @@ var users = []test{
 	}},
 	{"note when a token was issued", func(b *bundle) {
 		b.users(alice, bob)
-		b.must(b.db.NoteToken(b.Context(), alice, noon+5))
-		b.must(b.db.NoteToken(b.Context(), alice, noon+7))
-		b.must(b.db.NoteToken(b.Context(), alice, noon+6)) // the clock stepped back: the latest stays
+		for _, now := range []chat.Time{noon + 5, noon + 7, noon + 6} { // the last by a clock that is behind
+			issued, err := b.db.NoteToken(b.Context(), alice, now)
+			b.must(err)
+			b.equal("issued", now, issued)
+		}
 		got, err := b.db.User(b.Context(), alice)
 		b.must(err)
 		b.equal("user", auth.User{Identity: alice, CreatedOn: noon, TokenOn: noon + 7}, got)
 		b.must(b.db.DeleteUser(b.Context(), bob, noon))
-		b.kind("a token of one who is deleted", b.db.NoteToken(b.Context(), bob, noon), chat.NotFound)
-		b.kind("a token of nobody", b.db.NoteToken(b.Context(), carol, noon), chat.NotFound)
+		_, err = b.db.NoteToken(b.Context(), bob, noon)
+		b.kind("a token of one who is deleted", err, chat.NotFound)
+		_, err = b.db.NoteToken(b.Context(), carol, noon)
+		b.kind("a token of nobody", err, chat.NotFound)
+	}},
+	{"are revoked up to their newest token and get tokens from the second after", func(b *bundle) {
+		b.users(alice)
+		const hour = 3_600_000
+		for i, step := range []struct {
+			revoke bool
+			now    chat.Time // noon begins 0 ms after a second
+			want   chat.Time // of the token, or ValidFrom
+		}{
+			{false, noon + hour + 5, noon + hour + 5}, // by a clock that is ahead
+			{true, noon + 7, noon + hour + 5},         // by one that is right
+			{false, noon + 8, noon + hour + 1000},     // behind the revocation
+			{false, noon + hour + 6, noon + hour + 1000},
+			{false, noon + hour + 1000, noon + hour + 1000},
+			{true, noon + 9, noon + hour + 1000},
+			{true, noon + 10, noon + hour + 1000}, // nothing was issued since
+			{false, noon + 11, noon + hour + 2000},
+			{true, noon + 2*hour, noon + 2*hour},
+			{false, noon + 2*hour, noon + 2*hour + 1000},
+			{false, noon + 3*hour, noon + 3*hour},
+		} {
+			var got chat.Time
+			if step.revoke {
+				b.must(b.db.RevokeUser(b.Context(), alice, step.now))
+				u, err := b.db.User(b.Context(), alice)
+				b.must(err)
+				got = u.ValidFrom
+			} else {
+				var err error
+				got, err = b.db.NoteToken(b.Context(), alice, step.now)
+				b.must(err)
+			}
+			b.equal(fmt.Sprint("step ", i), step.want, got)
+		}
+	}},
+	{"have no token that two nodes could disagree about", func(b *bundle) {
+		// One node ahead by an hour and one that is right issue and revoke at once: each token is either ended by a revocation
+		// or behind all of them.
+		b.users(alice)
+		var mu sync.Mutex
+		var issued []chat.Time
+		together(12, func(i int) {
+			now := noon + chat.Time(i%2)*3_600_000
+			if i%3 == 0 {
+				if err := b.db.RevokeUser(b.Context(), alice, now); err != nil {
+					b.Error(err)
+				}
+				return
+			}
+			at, err := b.db.NoteToken(b.Context(), alice, now)
+			if err != nil {
+				b.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			issued = append(issued, at)
+		})
+		b.must(b.db.RevokeUser(b.Context(), alice, noon))
+		u, err := b.db.User(b.Context(), alice)
+		b.must(err)
+		for _, at := range issued {
+			if at > u.ValidFrom {
+				b.Errorf("a token of %d is left, which was issued before the revocation that counts from %d", at, u.ValidFrom)
+			}
+		}
 	}},
 	{"are known unless they are deleted", func(b *bundle) {
 		var all []chat.Identity
