@@ -73,7 +73,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 	}
 	se := session{
 		Caller: c, Endpoint: id, Allocation: p.id, Number: e.Arrivals + 1, Present: present, Tags: tagsOf(r.URL.Query()),
-		Until: s.Now() + chat.Time(connectTime.Milliseconds()),
+		Until: s.Now() + chat.Time((connectTime + skew).Milliseconds()),
 	}
 	plainText(w)
 	beat := strconv.Itoa(heartbeat)

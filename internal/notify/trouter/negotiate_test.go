@@ -213,7 +213,7 @@ func TestHandshakeWithoutToken(t *testing.T) {
 		}
 		w.tokens.refuse(p.token, nil)
 		p.allocate()
-		time.Sleep(connectTime)
+		time.Sleep(connectTime + skew)
 		if a := p.getHandshake(); a.status != http.StatusUnauthorized {
 			t.Errorf("long after the allocation it answers %d", a.status)
 		}

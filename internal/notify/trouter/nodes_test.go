@@ -2,12 +2,15 @@ package trouter
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/chatd/chatd/internal/chat"
 )
 
 // twoServers runs a test with two servers on one store.
@@ -46,6 +49,44 @@ func TestStepsAtSeveralServers(t *testing.T) {
 			a.equal("it hears", c.hear(), []string{"again"})
 		}
 	})
+}
+
+// The same where the clock of the other server is an hour ahead, or behind.
+func TestStepsAtServersOfOtherClocks(t *testing.T) {
+	for _, skew := range []time.Duration{-time.Hour, time.Hour} {
+		for _, old := range []bool{false, true} {
+			t.Run(fmt.Sprint(skew, " old ", old), func(t *testing.T) {
+				bubble(t, func(a *world) {
+					b := a.beside(func(c *Config) {
+						right := c.Now
+						c.Now = func() chat.Time { return right() + chat.Time(skew.Milliseconds()) }
+					})
+					p := a.page(bob, "e")
+					if p.old = old; old {
+						p.epid = ""
+					}
+					for range 2 { // allocated here and there
+						p.allocate()
+						sid := p.at(b).shake()
+						c := p.at(a).attach(sid)
+						a.say("hello")
+						a.equal("it hears", c.hear(), []string{"hello"})
+						c.cut()
+						p.allocate()
+						a, b = b, a
+					}
+					a.tell(chat.Event{Kind: chat.TypingReceived, Actor: alice, At: a.Now()})
+					a.tell(chat.Event{Kind: chat.TypingReceived, Actor: alice, At: b.Now()})
+					time.Sleep(typingLife + time.Second)
+					a.say("bye")
+					c := p.connect()
+					if frames := c.frames(); len(frames) != 1 || frames[0].text() != "bye" {
+						t.Errorf("it hears %+v, want no old typing", frames)
+					}
+				})
+			})
+		}
+	}
 }
 
 // A session whose token was revoked meanwhile is good for nothing, at the other server too.

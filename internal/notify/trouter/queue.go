@@ -164,9 +164,11 @@ func (sk *socket) tellable(h notify.Heard) bool {
 	return ok
 }
 
-// stale reports whether an event says nothing any more.
+// stale reports whether an event says nothing any more. Where the clock of its server is ahead that cannot be said, and typing
+// that is not told is no loss.
 func (sk *socket) stale(h notify.Heard) bool {
-	return h.Kind == chat.TypingReceived && sk.s.Now()-h.At > chat.Time(typingLife.Milliseconds())
+	age := time.Duration(sk.s.Now()-h.At) * time.Millisecond
+	return h.Kind == chat.TypingReceived && age.Abs() > typingLife
 }
 
 // replay queues what was found in a stretch of the journal. After a long absence there may be too much: then the rest is

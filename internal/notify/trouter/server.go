@@ -63,6 +63,7 @@ const (
 	patience     = 150 * time.Second
 	beatEvery    = 25 * time.Second
 	connectTime  = time.Minute        // from allocation to handshake, and from there to the connection
+	skew         = time.Hour          // by which clocks of servers may differ: what one has signed, another has to take
 	allocation   = 7 * 24 * time.Hour // validity of connectparams
 	maxFrame     = 64 << 10           // of a client
 	maxBody      = 256 << 10          // of a client: a poll may bring the answers to all that is outstanding

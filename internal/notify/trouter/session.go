@@ -49,7 +49,7 @@ func (s *Server) unseal(id string) (*session, bool) {
 // 1.5.2 send none. It answers otherwise.
 func (s *Server) bearer(w http.ResponseWriter, r *http.Request, p params) (Caller, bool) {
 	token := r.Header.Get("X-Skypetoken")
-	if token != "" || s.Now() >= p.begin+chat.Time(connectTime.Milliseconds()) {
+	if token != "" || s.Now() >= p.begin+chat.Time((connectTime+skew).Milliseconds()) {
 		return s.caller(w, r, token)
 	}
 	if err := s.good(r.Context(), p.Caller); err != nil {

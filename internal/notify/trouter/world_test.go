@@ -83,10 +83,13 @@ func newWorld(tb testing.TB, change ...func(*Config)) *world {
 }
 
 // beside opens another server on the same store.
-func (w *world) beside() *world {
+func (w *world) beside(change ...func(*Config)) *world {
 	w.Helper()
 	w.shared = true
 	other := &world{TB: w.TB, Config: w.Config, journal: w.journal, tokens: w.tokens, logs: w.logs, ahead: w.ahead, shared: true}
+	for _, c := range change {
+		c(&other.Config)
+	}
 	other.open()
 	return other
 }
