@@ -108,9 +108,13 @@ type exchangeTeamsRequest struct {
 	tokenOnly bool // before 2022-06-01 the body held nothing else
 }
 
-// exchangeTeamsToken refuses every token, an empty one alike: no issuer of Teams tokens is known to this server. The other
-// fields are checked first, as the service does (recordings of the JavaScript and Python suites).
+// exchangeTeamsToken refuses every token: no issuer of Teams tokens is known to this server. The service refuses one that it
+// cannot read before it looks at the other fields, and checks those first of one that it can (recordings of the Python suite:
+// 401 for an empty userId with the tokens "" and "invalid", 400 with a genuine one; appId alike, which is not known).
 func (s *server) exchangeTeamsToken(_ *call, in exchangeTeamsRequest) (reply, error) {
+	if !auth.ReadableToken(in.Token) {
+		return reply{}, errExchange("token cannot be read")
+	}
 	for _, field := range []struct{ name, value string }{{"AppId", in.AppID}, {"UserId", in.UserID}} {
 		if field.value == "" && !in.tokenOnly {
 			return reply{}, errRequired(field.name)

@@ -140,8 +140,8 @@ func (c *identityConversation) teams() {
 	case named:
 		refused(c.owner.post(target, teamsBody))
 		refused(c.owner.post(target, strings.Replace(teamsBody, "a.b.c", "", 1)))
-		c.owner.post(target, `{"token":"a.b.c"}`).denied(http.StatusBadRequest, "ValidationError", "AppId: The AppId field is required.", "AppId")
-		c.owner.post(target, strings.Replace(teamsBody, `"userId":"1`, `"userID2":"1`, 1)).
+		c.owner.post(target, `{"token":"`+teamsToken+`"}`).denied(http.StatusBadRequest, "ValidationError", "AppId: The AppId field is required.", "AppId")
+		c.owner.post(target, strings.NewReplacer("a.b.c", teamsToken, `"userId":"1`, `"userID2":"1`).Replace(teamsBody)).
 			denied(http.StatusBadRequest, "ValidationError", "UserId: The UserId field is required.", "UserId")
 	}
 }
