@@ -17,9 +17,13 @@ func memberTold(id, name string) map[string]any {
 	return out
 }
 
-// bare is an error as it was before it had an envelope (recordings of the Java suite).
+// bare is an error as it was before it had an envelope: with InnerErrors for bad requests (azure-sdk-for-java issue 21723),
+// without for what is not found (recordings of the Java suite).
 func bare(code, message string) map[string]any {
-	out := map[string]any{"Code": code, "InnerErrors": []any{}}
+	out := map[string]any{"Code": code}
+	if code != "NotFound" {
+		out["InnerErrors"] = []any{}
+	}
 	if message != "" {
 		out["Message"] = message
 	}

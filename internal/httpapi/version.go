@@ -345,7 +345,9 @@ func envelope(v Version, code, message string) any {
 	case v > preview2:
 		inner.Details = &[]struct{}{}
 		return map[string]chatError{"Error": inner}
-	default:
+	case code == outcomes[chat.NotFound].code: // recorded without
+		return inner
+	default: // azure-sdk-for-java issue 21723
 		inner.InnerErrors = &[]struct{}{}
 		return inner
 	}
