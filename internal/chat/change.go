@@ -35,7 +35,7 @@ func (c *Change) say(m Message) {
 	c.Thread.Seq++
 	m.ID = c.Thread.nextID(c.At)
 	m.Seq, m.Version = c.Thread.Seq, int64(m.ID)
-	c.Thread.LastOn = Time(m.ID)
+	c.Thread.LastID, c.Thread.LastOn = m.ID, Time(m.ID)
 	c.Append = append(c.Append, m)
 }
 

@@ -24,8 +24,9 @@ func checkParticipants(in []NewParticipant) error {
 }
 
 // admit sorts those to be added: new ones join, those present or named before are passed over, those who are no users
-// of this resource are reported (text and code: recordings of the CLI suite).
-func admit(in []NewParticipant, known map[Identity]bool, present []Participant, roster int64) (join []Participant, invalid []InvalidParticipant) {
+// of this resource are reported (text and code: recordings of the CLI suite). The history is shared from the moment of
+// joining at the latest: a later one, by a clock that is ahead, would hide what is said until then for good.
+func admit(in []NewParticipant, known map[Identity]bool, present []Participant, roster int64, on MessageID) (join []Participant, invalid []InvalidParticipant) {
 	seen := make(map[Identity]bool, len(present)+len(in))
 	for _, p := range present {
 		seen[p.Identity] = true
@@ -38,7 +39,8 @@ func admit(in []NewParticipant, known map[Identity]bool, present []Participant, 
 			invalid = append(invalid, InvalidParticipant{Identity: p.Identity, Code: "403", Message: "Permissions check failed"})
 		default:
 			join = append(join, Participant{
-				Identity: p.Identity, DisplayName: p.DisplayName, ShareFrom: p.ShareFrom, Metadata: keep(p.Metadata), Roles: p.Roles, Joined: roster,
+				Identity: p.Identity, DisplayName: p.DisplayName, ShareFrom: min(p.ShareFrom, Time(on)), Metadata: keep(p.Metadata), Roles: p.Roles,
+				Joined: roster,
 			})
 		}
 		seen[p.Identity] = true
@@ -55,7 +57,7 @@ func addParticipants(a *Access, present []Participant, actor Identity, in []NewP
 		return nil, nil, err
 	}
 	c := begin(&a.Thread, actor, a.Stay.DisplayName, now)
-	join, invalid := admit(in, known, present, a.Thread.Roster+1)
+	join, invalid := admit(in, known, present, a.Thread.Roster+1, c.Thread.nextID(c.At))
 	if len(join) == 0 {
 		return nil, invalid, nil
 	}

@@ -56,6 +56,42 @@ func TestAddedParticipantSeesTheirComing(t *testing.T) {
 	}
 }
 
+// The history of a new participant begins with the message that tells of them at the latest.
+func TestHistoryBeginsWithJoining(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name         string
+		share        Time
+		last         MessageID // of the thread before
+		want, joined Time
+	}{
+		{"all", 0, MessageID(noon - 5), 0, noon},
+		{"a moment before 1970", -5, MessageID(noon - 5), -5, noon},
+		{"a moment before", noon - 1, MessageID(noon - 5), noon - 1, noon},
+		{"now", noon, MessageID(noon - 5), noon, noon},
+		{"a millisecond to come", noon + 1, MessageID(noon - 5), noon, noon},
+		{"the end of time", 1<<63 - 1, MessageID(noon - 5), noon, noon},
+		{"the end of time, in a millisecond that is taken", 1<<63 - 1, MessageID(noon), noon + 1, noon + 1},
+		{"the end of time, while the clock is behind", 1<<63 - 1, MessageID(noon + 5000), noon + 5001, noon + 5001},
+	} {
+		a := present(alice)
+		a.Thread.LastID, a.Thread.LastOn = c.last, Time(c.last)
+		got, _, err := addParticipants(a, nil, alice, []NewParticipant{{Identity: carol, ShareFrom: c.share}}, everyone(carol), noon)
+		accepted(t, err)
+		if p := got.Join[0]; p.ShareFrom != c.want || got.Append[0].CreatedOn() != c.joined {
+			t.Errorf("%s: shared from %d, joined at %d; want %d and %d", c.name, p.ShareFrom, got.Append[0].CreatedOn(), c.want, c.joined)
+		}
+		if diff := cmp.Diff(got.Join, got.Append[0].Content.Participants); diff != "" {
+			t.Errorf("%s: the message tells another (-joined +told):\n%s", c.name, diff)
+		}
+	}
+	got, _, err := createThread(alice, NewThread{Topic: "lunch", Participants: []NewParticipant{{Identity: bob, ShareFrom: noon + 1}}}, everyone(bob), noon)
+	accepted(t, err)
+	if from := got.Join[1].ShareFrom; from != noon {
+		t.Errorf("in a new thread: shared from %d, want from its first message, %d", from, noon)
+	}
+}
+
 func TestRemoveParticipant(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -57,7 +57,7 @@ func createThread(creator Identity, in NewThread, known map[Identity]bool, now T
 		known = map[Identity]bool{}
 	}
 	known[creator] = true
-	join, invalid := admit(append([]NewParticipant{caller}, in.Participants...), known, nil, 1)
+	join, invalid := admit(append([]NewParticipant{caller}, in.Participants...), known, nil, 1, t.nextID(now))
 
 	c := begin(&Thread{}, creator, caller.DisplayName, now)
 	c.Thread = t

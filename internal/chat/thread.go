@@ -83,8 +83,7 @@ func (t *Thread) moment(now Time) Time { return max(now, t.LastOn) }
 // nextID gives the next number of the thread: the present millisecond, or one more than the last where that
 // is taken.
 func (t *Thread) nextID(now Time) MessageID {
-	t.LastID = max(MessageID(now), t.LastID+1)
-	return t.LastID
+	return max(MessageID(now), t.LastID+1)
 }
 
 // ThreadItem is a thread as its participants list it.

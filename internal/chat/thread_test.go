@@ -120,8 +120,8 @@ func TestThreadNextID(t *testing.T) {
 	}{
 		{1000, 1000}, {1000, 1001}, {1000, 1002}, {1001, 1003}, {1005, 1005}, {900, 1006}, {1006, 1007}, {2000, 2000},
 	} {
-		if got := thread.nextID(c.now); got != c.want {
-			t.Errorf("id %d, taken at %d, is %d, want %d", i, c.now, got, c.want)
+		if thread.LastID = thread.nextID(c.now); thread.LastID != c.want {
+			t.Errorf("id %d, taken at %d, is %d, want %d", i, c.now, thread.LastID, c.want)
 		}
 	}
 }

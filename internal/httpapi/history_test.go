@@ -35,7 +35,7 @@ func TestShareHistoryTime(t *testing.T) {
 		{"exactly at one", stamp(times[1]), []string{"4", "5"}, "2025-03-20T10:22:30Z"},
 		{"a millisecond later", stamp(times[1].Add(time.Millisecond)), []string{"5"}, "2025-03-20T10:22:30Z"},
 		{"now", stamp(b.clock.now().Std()), nil, "2025-03-20T10:24:30Z"},
-		{"the future", "2100-01-01T00:00:00Z", nil, "2100-01-01T00:00:00Z"},
+		{"the future", "2100-01-01T00:00:00Z", nil, "2025-03-20T10:24:30Z"},
 		{"in another zone", stamp(times[2].In(time.FixedZone("", -3600))), []string{"5"}, "2025-03-20T10:23:30Z"},
 		{"no zone", "2025-03-20T10:23:00", []string{"5"}, "2025-03-20T10:23:00Z"},
 	}
@@ -76,6 +76,25 @@ func TestShareHistoryTime(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A client whose clock is ahead shares the history from a moment in the future. What is said from the joining on is for the
+// new participant all the same, from the first message that tells of it, however many share its millisecond.
+func TestShareHistoryTimeInTheFuture(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	alice, bob, carol := b.user(), b.user(), b.user()
+	future := func(who caller) map[string]any {
+		return map[string]any{"communicationIdentifier": user(who.id), "shareHistoryTime": "2100-01-01T00:00:00Z"}
+	}
+	created := alice.post("/chat/threads", encoded(map[string]any{"topic": "lunch", "participants": []any{future(bob)}}))
+	th := thread(created.is(http.StatusCreated).text("chatThread.id"))
+	alice.say(th, "hello")
+	alice.post(th.path("/participants/:add"), encoded(map[string]any{"participants": []any{future(carol)}})).is(http.StatusCreated)
+	after := alice.say(th, "hello, both")
+	bob.get(th.path("/messages")).holds("value.*.sequenceId", "5", "4", "3", "2", "1")
+	carol.get(th.path("/messages")).holds("value.*.sequenceId", "5", "4")
+	carol.receipt(th, after).empty(http.StatusOK)
 }
 
 // The times of Identity and of SDKs for .NET have an offset, whose plus some JSON writers escape.

@@ -93,13 +93,17 @@ func (w *world) room(id chat.ThreadID, who chat.Identity, member bool) (*room, r
 // moment is the time of what happens to a room now: the clock may go back, the times of a room do not.
 func (w *world) moment(r *room) chat.Time { return max(w.now, r.LastOn) }
 
+func (r *room) next(at chat.Time) chat.MessageID {
+	if len(r.messages) == 0 {
+		return chat.MessageID(at)
+	}
+	return max(chat.MessageID(at), r.messages[len(r.messages)-1].ID+1)
+}
+
 // say writes a message: with the next number, and the moment or the millisecond after the last id as its id.
 func (w *world) say(r *room, at chat.Time, m chat.Message) chat.Message {
 	m.Seq = int64(len(r.messages)) + 1
-	m.ID = chat.MessageID(at)
-	if len(r.messages) > 0 {
-		m.ID = max(m.ID, r.messages[len(r.messages)-1].ID+1)
-	}
+	m.ID = r.next(at)
 	m.Version = int64(m.ID)
 	r.messages = append(r.messages, m)
 	r.Seq, r.LastID, r.LastOn = m.Seq, m.ID, chat.Time(m.ID)
@@ -131,7 +135,7 @@ func (w *world) admit(r *room, in []chat.NewParticipant) (join []chat.Participan
 		named[p.Identity] = true
 		if slices.Contains(w.users, p.Identity) {
 			join = append(join, chat.Participant{
-				Identity: p.Identity, DisplayName: p.DisplayName, ShareFrom: p.ShareFrom, Metadata: lay(nil, p.Metadata), Roles: p.Roles,
+				Identity: p.Identity, DisplayName: p.DisplayName, ShareFrom: min(p.ShareFrom, chat.Time(r.next(w.moment(r)))), Metadata: lay(nil, p.Metadata), Roles: p.Roles,
 				Joined: r.Roster + 1,
 			})
 		} else {
