@@ -25,6 +25,20 @@ browser.scenario("all ten events where there are no websockets", async (desk) =>
   }
 });
 
+for (const version of ["1.6.0", "1.5.4"]) {
+  browser.scenario(`a message that is sent as soon as notifications are started, chat ${version}`, async (desk) => {
+    const [ada, ben] = await shared.people("Ada", "Ben");
+    const thread = await shared.thread("Quickstart", ada, ben);
+    for (let i = 0; i < 12; i++) {
+      const page = await desk.page(`chat-${version}`);
+      const client = await page.client(ada, shared.endpoint);
+      const sent = await client.harness("startAndSend", thread.id, `message ${i}`);
+      await client.receives([sent]);
+      await page.close();
+    }
+  });
+}
+
 browser.scenario("a page hears of its connection", async (desk) => {
   const ada = await shared.person("Ada");
   const network = await Network.open(shared.endpoint);

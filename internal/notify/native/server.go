@@ -69,8 +69,10 @@ const protocol = "native"
 // writeBytes is how much of what is queued goes into one write.
 const writeBytes = 16 << 10
 
-// ServeHTTP takes a connection over and returns when it is ready and has caught up.
+// ServeHTTP takes a connection over and returns when it is ready and has caught up. A client that begins is told what happens
+// from its request on: it need not wait for the answer to its start message.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begun := s.Hub.Position()
 	if q := r.URL.Query(); q.Has("token") || q.Has("access_token") {
 		http.Error(w, "a token in a URL ends up in logs: send it in the header Authorization or in the start message", http.StatusBadRequest)
 		return
@@ -91,7 +93,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(context.Background()) // the request's would keep all of the request
 	defer cancel()
 	c.cancel = cancel
-	from, at, err := c.start(bearer(r))
+	from, at, err := c.start(bearer(r), begun)
 	if err != nil {
 		c.refuse(err)
 		s.leave(c.user)

@@ -27,7 +27,7 @@ type startMessage struct {
 	Token   string          `json:"token"`
 	Threads []chat.ThreadID `json:"threads"`
 	After   *string         `json:"after"`
-	from    int64           // After as a number
+	from    int64           // After as a number; without, the beginning
 }
 
 // parseMessage returns the type of a message.
@@ -73,8 +73,9 @@ func parseStart(data []byte) (*startMessage, error) {
 }
 
 // start waits for the first message, authenticates and subscribes. What the client is to be told first are the events
-// behind from up to at; both are the same for one that begins. An error is a closing, or the client is gone.
-func (c *conn) start(token string) (from, at int64, err error) {
+// behind from up to at: for one that begins, from where its request found the journal. An error is a closing, or the client is
+// gone.
+func (c *conn) start(token string, begun int64) (from, at int64, err error) {
 	_ = c.net.SetReadDeadline(time.Now().Add(startTimeout)) // fails on a closed connection, as reading will
 	m, err := c.first()
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -93,6 +94,9 @@ func (c *conn) start(token string) (from, at int64, err error) {
 		return 0, 0, closing{CloseTooMany, "too many connections of this user"}
 	}
 	c.user = user
+	if m.After == nil {
+		m.from = begun
+	}
 	return c.subscribe(m, token, expires)
 }
 
@@ -136,8 +140,8 @@ func (c *conn) subscribe(m *startMessage, token string, expires chat.Time) (from
 	c.writing = true
 	c.at = m.from // this server may be behind another that told up to there
 	at, leave := c.server.Hub.Subscribe(c.user, c)
-	if from = at; m.After != nil {
-		from = m.from
+	from = m.from
+	if m.After != nil {
 		c.server.Metrics.Reconnects.WithLabelValues(protocol).Inc()
 	}
 	_, _, err = c.authenticate(token) // again: a revocation since the first time found nobody to end

@@ -71,6 +71,33 @@ func TestStartRefused(t *testing.T) {
 	})
 }
 
+// A client that begins hears what happens from its request on, also while its start message is not there yet; nothing twice.
+func TestBeginsAtTheRequest(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		id := w.thread(alice, bob)
+		w.send(alice, id, "before")
+		w.settle()
+		begun := w.Hub.Position()
+		r := w.raw(nil)
+		w.send(alice, id, "early")
+		w.settle()
+		r.say(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, bob))
+		if got, want := r.hear(), `{"type":"ready","position":"`+decimal(begun)+`"}`; got != want {
+			t.Errorf("told %s, want %s", got, want)
+		}
+		w.send(alice, id, "late")
+		for _, want := range []string{`"early"`, `"type":"position"`, `"late"`} {
+			if got := r.hear(); !strings.Contains(got, want) {
+				t.Errorf("told %s, want %s", got, want)
+			}
+		}
+		if n := metric(w.Metrics.Reconnects.WithLabelValues(protocol)); n != 0 {
+			t.Errorf("%v reconnects counted", n)
+		}
+	})
+}
+
 // What may be wrong later.
 func TestBadMessages(t *testing.T) {
 	t.Parallel()

@@ -95,7 +95,7 @@ func (s *Server) count(user chat.Identity, n int) bool {
 	return true
 }
 
-// forget drops what has ended: buckets that are full again and endpoints that nobody came back to.
+// forget drops what has ended: buckets that are full again, beginnings and endpoints that nobody came back to.
 func (s *Server) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,6 +103,11 @@ func (s *Server) forget() {
 	for key, b := range s.buckets {
 		if b.full(now) {
 			delete(s.buckets, key)
+		}
+	}
+	for user, beginning := range s.begun {
+		if _, ok := s.readBeginning(beginning, user); !ok {
+			delete(s.begun, user)
 		}
 	}
 	for key, e := range s.endpoints {

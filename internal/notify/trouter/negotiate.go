@@ -9,40 +9,57 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// config tells where the services are: here.
+// config tells where the services are: here. For a client this is the beginning.
 func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		token = ""
 	}
-	if _, ok := s.caller(w, r, token); !ok {
+	c, ok := s.caller(w, r, token)
+	if !ok {
 		return
 	}
 	base := s.Base(r)
+	trouter := base
+	if keepsPath(r.Header) {
+		head, err := s.Hub.Head(r.Context())
+		if err != nil {
+			s.refuse(w, r, http.StatusServiceUnavailable, "journal", err)
+			return
+		}
+		trouter += configPath + "/" + s.beginning(c.User, head, beginTime)
+	} else {
+		s.noteBegun(c.User)
+	}
+	w.Header().Set("Cache-Control", "no-store")
 	sendJSON(w, struct {
 		Trouter   string `json:"trouterServiceUrl"`
 		Registrar string `json:"registrarServiceUrl"`
 		Cloud     string `json:"cloudType"`
-	}{base, base, "public"})
+	}{trouter, base, "public"})
 }
 
 // allocate gives the client its connectparams, which it carries to the handshake and to later allocations. Params that are
-// stale or not ours are passed over, never refused: the client would not drop them.
-func (s *Server) allocate(w http.ResponseWriter, r *http.Request) {
+// stale or not ours are passed over, never refused: the client would not drop them. So is a beginning from the configuration.
+func (s *Server) allocate(w http.ResponseWriter, r *http.Request, beginning string) {
 	c, ok := s.caller(w, r, r.Header.Get("X-Skypetoken"))
 	if !ok || s.limited(w, r, "allocation", c.User) {
 		return
 	}
-	id, tags := rand.Text(), []string(nil)
-	if old, err := s.readParams(r.URL.Query()); err == nil && old.User == c.User {
-		id, tags = old.id, readTags(r.URL.Query().Get("tags"))
+	q, id, tags := r.URL.Query(), rand.Text(), []string(nil)
+	if old, err := s.readParams(q); err == nil && old.User == c.User {
+		id, tags, beginning = old.id, readTags(q.Get("tags")), q.Get("begin")
+	} else if beginning == "" {
+		beginning = s.takeBegun(c.User)
 	}
+	params := s.params(id, c, nextTags(tags))
+	s.addBeginning(r.Context(), params, c.User, beginning)
 	base := s.Base(r)
 	here := base + "/v4/f/" + id + "/"
 	sendJSON(w, map[string]any{
 		"socketio": base + "/", "surl": here, "url": here, "curlb": base, "id": id, "ccid": id,
 		"ttl":           strconv.Itoa(int(allocation.Seconds())),
-		"connectparams": s.params(id, c, nextTags(tags)),
+		"connectparams": params,
 	})
 }
 
@@ -63,16 +80,16 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 	}
 	id := endpointID(r.URL.Query().Get("epid"), p.id)
 	e, err := s.Endpoints.Endpoint(r.Context(), c.User, id)
-	var present int64
+	var begin int64
 	if err == nil && e.Ended == e.Arrivals {
-		present, err = s.Hub.Head(r.Context()) // the hub may be behind what the client knows, at this server or the next
+		begin, err = s.beginAt(r.Context(), &e, r.URL.Query())
 	}
 	if err != nil {
 		s.refuse(w, r, http.StatusServiceUnavailable, "endpoint", err)
 		return
 	}
 	se := session{
-		Caller: c, Endpoint: id, Allocation: p.id, Number: e.Arrivals + 1, Present: present, Tags: tagsOf(r.URL.Query()),
+		Caller: c, Endpoint: id, Allocation: p.id, Number: e.Arrivals + 1, Begin: begin, Tags: tagsOf(r.URL.Query()),
 		Until: s.Now() + chat.Time((connectTime + skew).Milliseconds()),
 	}
 	plainText(w)

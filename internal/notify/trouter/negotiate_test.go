@@ -25,7 +25,7 @@ func TestConfig(t *testing.T) {
 			if !Serves(path) {
 				t.Errorf("%s is not served", path)
 			}
-			a := w.do(http.MethodGet, origin+path+"?api-version=2024-09-01", "", "", bearer(string(alice)))
+			a := w.do(http.MethodGet, origin+path+"?api-version=2024-09-01", "", "", bearer(string(alice)), "User-Agent: "+phoneSDK)
 			var got map[string]string
 			w.must(json.Unmarshal([]byte(a.body), &got))
 			if diff := cmp.Diff(want, got); diff != "" || a.status != http.StatusOK || a.header.Get("Content-Type") != "application/json" {
@@ -324,7 +324,7 @@ func TestCORS(t *testing.T) {
 	allowed := []string{"https://app.example.com", "http://localhost:9200"}
 	bubble(t, func(w *world) {
 		paths := []string{
-			"/chat/config/realTimeNotifications", "/v4/a", "/socket.io/1/", "/socket.io/1/xhr-polling/x", "/socket.io/1/websocket/x",
+			"/chat/config/realTimeNotifications", "/chat/config/realTimeNotifications/x/v4/a", "/v4/a", "/socket.io/1/", "/socket.io/1/xhr-polling/x", "/socket.io/1/websocket/x",
 			"/v3/registrations", "/v3/registrations/x", "/registrar/prod/v3/registrations", "/socket.io/1/nothing",
 		}
 		for _, path := range paths {
@@ -360,7 +360,8 @@ func TestCORS(t *testing.T) {
 func TestServes(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{
-		"/v4/a": true, "//v4/a": true, "/socket.io/1/": true, "/socket.io/1/websocket/x": true, "/v3/registrations": true, "/V3/registrations/x": true,
+		"/v4/a": true, "//v4/a": true, "/chat/config/realTimeNotifications/x/v4/a": true, "/chat/config/realTimeNotifications/x/y/v4/a": false,
+		"/chat/config/realTimeNotifications/x": false, "/x/v4/a": false, "/socket.io/1/": true, "/socket.io/1/websocket/x": true, "/v3/registrations": true, "/V3/registrations/x": true,
 		"/registrar/prod/v3/registrations": true, "/registrar/prod/V3/registrations/x": true, "/registrar/prod//v3/registrations": true,
 		"/": false, "/v4/ab": false, "/socket.io/2/": false, "/v3/registrationsx": false, "/v2/registrations": false, "/chat/threads": false, "/realtime": false, "": false,
 	} {

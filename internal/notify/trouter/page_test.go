@@ -30,6 +30,7 @@ type page struct {
 	epid     string // empty for chat 1.0.0
 	old      bool   // SDK before chat 1.5.2: the handshake has no token
 	origin   string
+	service  string     // trouterServiceUrl of the configuration; empty where the SDK has a built-in host
 	params   url.Values // from the last allocation
 	socketio string
 	surl     string
@@ -86,6 +87,23 @@ func (p *page) skype() string { return "X-Skypetoken: " + p.token }
 
 const origin = "http://chat.example.com"
 
+// The SDK for browsers as it names itself to the configuration, and that of phones.
+const (
+	browserSDK = "azsdk-js-communication-signaling/1.0.0-beta.34 core-rest-pipeline/1.22.0 OS/Linux"
+	phoneSDK   = "okhttp/4.12.0"
+)
+
+// configure asks for the configuration, as all SDKs do of late before the first allocation.
+func (p *page) configure(sdk string) {
+	p.w.Helper()
+	a := p.do(http.MethodGet, origin+"/chat/config/realTimeNotifications?api-version=2024-09-01", "", "Authorization: Bearer "+p.token, "x-ms-useragent: "+sdk)
+	var got map[string]string
+	p.w.must(json.Unmarshal([]byte(a.body), &got))
+	if p.service = got["trouterServiceUrl"]; a.status != http.StatusOK || strings.HasSuffix(p.service, "/") || got["registrarServiceUrl"] != origin || got["cloudType"] != "public" {
+		p.w.Errorf("configuration is %d %q", a.status, a.body)
+	}
+}
+
 // postAllocation asks for an allocation, with the params of the last one as the client does it.
 func (p *page) postAllocation() answer {
 	p.w.Helper()
@@ -93,7 +111,7 @@ func (p *page) postAllocation() answer {
 	if p.epid != "" {
 		query += "&epid=" + p.epid
 	}
-	target := origin + "/v4/a"
+	target := cmp.Or(p.service, origin) + "/v4/a"
 	if p.params != nil {
 		target, query = p.socketio+"v4/a", query+"&"+p.joined()+"&v=v4"
 	}

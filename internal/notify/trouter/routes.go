@@ -14,7 +14,8 @@ import (
 // Serves reports whether the path is one of this protocol.
 func Serves(path string) bool {
 	path = clean(path)
-	return path == configPath || path == allocatePath || strings.HasPrefix(path, handshakePath) || registrations(path)
+	_, allocates := allocationPath(path)
+	return path == configPath || allocates || strings.HasPrefix(path, handshakePath) || registrations(path)
 }
 
 const (
@@ -44,11 +45,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	switch path := clean(r.URL.Path); {
+	path := clean(r.URL.Path)
+	beginning, allocates := allocationPath(path)
+	switch {
 	case path == configPath && r.Method == http.MethodGet:
 		s.config(w, r)
-	case path == allocatePath && r.Method == http.MethodPost:
-		s.allocate(w, r)
+	case allocates && r.Method == http.MethodPost:
+		s.allocate(w, r, beginning)
 	case path == handshakePath && r.Method == http.MethodGet:
 		s.handshake(w, r)
 	case strings.HasPrefix(path, handshakePath+"websocket/"):
@@ -94,9 +97,12 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, reas
 	w.WriteHeader(status)
 }
 
-// step names a path without the session id in it, which is a secret.
+// step names a path without the session id in it, which is a secret, or a beginning.
 func step(path string) string {
 	path = clean(path)
+	if _, ok := allocationPath(path); ok {
+		return allocatePath
+	}
 	for _, known := range []string{handshakePath + "websocket", handshakePath + "xhr-polling"} {
 		if strings.HasPrefix(path, known) {
 			return known

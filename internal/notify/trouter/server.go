@@ -93,6 +93,7 @@ type Server struct {
 	sockets   map[chat.Identity]int
 	total     int
 	polls     map[string]*polling
+	begun     map[chat.Identity]string // see begin.go
 }
 
 // New returns a Server, which is told of endpoints by the hub.
@@ -104,7 +105,7 @@ func New(c Config) *Server {
 		Config: c, saver: newSaver(c.Endpoints, c.Now, c.Log), empty: make(chan struct{}, 1),
 		connections: c.Metrics.Connections.WithLabelValues(protocol), queued: c.Metrics.QueueBytes.WithLabelValues(protocol),
 		endpoints: map[endpointKey]*endpoint{}, buckets: map[bucketKey]*bucket{}, sockets: map[chat.Identity]int{},
-		polls: map[string]*polling{},
+		polls: map[string]*polling{}, begun: map[chat.Identity]string{},
 	}
 	c.Hub.EndpointChanged = s.changed
 	return s

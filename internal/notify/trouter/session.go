@@ -19,7 +19,7 @@ type session struct {
 	Endpoint   string
 	Allocation string
 	Number     int64
-	Present    int64    // position at which one begins that is new or had ended
+	Begin      int64    // position at which one begins that is new or had ended
 	Tags       []string // of the connection and of those before; see recall.go
 	Until      chat.Time
 }

@@ -61,7 +61,7 @@ func (s *Server) connect(ctx context.Context, se *session) (*socket, error) {
 	e := s.endpoint(se.key())
 	row, err := s.Endpoints.Arrive(ctx, chat.Arrival{
 		User: se.User, Endpoint: se.Endpoint, Number: se.Number, Before: e.told().Teller, At: s.Now(),
-		Position: max(se.Present, s.Hub.Position()),
+		Position: se.Begin,
 	})
 	if err != nil {
 		return nil, err

@@ -80,6 +80,11 @@ window.harness = {
     listeners.set(name, new Listener(endpoint, credentialFor(credential)));
   },
   start: (name) => listener(name).start(),
+  /** What the quickstart of the SDK does: it sends a message as soon as it may. Returns the message's id. */
+  async startAndSend(name, thread, content) {
+    await listener(name).start();
+    return (await listener(name).client.getChatThreadClient(thread).sendMessage({ content })).id;
+  },
   stop: (name) => listener(name).client.stopRealtimeNotifications(),
 
   /** All events, in order. */

@@ -33,7 +33,7 @@ export class Page {
   #count(response) {
     const { pathname } = new URL(response.url());
     this.note("http", `${response.request().method()} ${response.url()} ${response.status()}`);
-    this.refusals += response.status() === 401 && pathname === "/v4/a" ? 1 : 0;
+    this.refusals += response.status() === 401 && pathname.endsWith("/v4/a") ? 1 : 0;
     this.polls += response.ok() && pathname.startsWith("/socket.io/1/xhr-polling/") ? 1 : 0;
     this.registrations += response.ok() && /\/v3\/registrations$/i.test(pathname) ? 1 : 0;
   }
