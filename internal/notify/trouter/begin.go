@@ -20,7 +20,7 @@ import (
 // allocation when it had ended, so that nothing is told twice. Clients without a configuration begin at the allocation.
 
 const (
-	beginTime = 5 * time.Minute // from the first request to the first handshake
+	beginTime = 5 * time.Minute // from the first request to the first handshake, and skew more
 	maxBegun  = 10_000          // users of phones between the two
 )
 
@@ -47,7 +47,7 @@ func (s *Server) readBeginning(text string, user chat.Identity) (int64, bool) {
 	}
 	position, err := strconv.ParseInt(at, 36, 64)
 	end, wrong := strconv.ParseInt(until, 10, 64)
-	return position, err == nil && wrong == nil && s.Now() <= chat.Time(end)
+	return position, err == nil && wrong == nil && s.Now() <= chat.Time(end)+chat.Time(skew.Milliseconds())
 }
 
 // addBeginning has connectparams say where the client begins: when it never connected, at the beginning if that is good, and

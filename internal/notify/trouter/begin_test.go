@@ -170,7 +170,7 @@ func TestStrangeBeginnings(t *testing.T) {
 			other.configure(browserSDK)
 			p.service = other.service
 		},
-		"too old": func(w *world, _ *page) { w.ahead.Add((beginTime + time.Second).Milliseconds()) },
+		"too old": func(w *world, _ *page) { w.ahead.Add((beginTime + skew + time.Second).Milliseconds()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(w *world) {
@@ -218,7 +218,7 @@ func TestBeginningOfPhones(t *testing.T) {
 		w.equal("it hears", p.connect().hear(), []string{"1"})
 		w.equal("another hears", w.page(bob, "f").connect().hear(), nil)
 		p.configure(phoneSDK)
-		w.ahead.Add((beginTime + time.Second).Milliseconds())
+		w.ahead.Add((beginTime + skew + time.Second).Milliseconds())
 		time.Sleep(2 * time.Minute)
 		w.server.mu.Lock()
 		defer w.server.mu.Unlock()
