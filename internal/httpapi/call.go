@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -80,41 +78,9 @@ func (c *call) startTime() (chat.Time, error) {
 	if raw == "" {
 		return 0, nil
 	}
-	t, err := parseTime(raw)
+	t, err := chat.ParseTime(raw)
 	if err != nil {
 		return 0, invalid("query parameter startTime is no time")
 	}
 	return t, nil
-}
-
-// timeLayouts are the forms in which times arrive: RFC 3339 from SDKs, the last from the service itself, which writes it
-// into its nextLinks and takes it back (recordings of the JavaScript suite).
-var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02", "1/2/2006 3:04:05 PM -07:00"}
-
-func parseTime(raw string) (chat.Time, error) {
-	var err error
-	for _, layout := range timeLayouts {
-		t, e := time.Parse(layout, raw)
-		if e == nil {
-			return chat.TimeOf(t), nil
-		}
-		err = e
-	}
-	// A plus that was not escaped in the query has become a space.
-	if i := strings.LastIndexByte(raw, ' '); i > 0 {
-		if t, e := parseTimePlus(raw[:i] + "+" + raw[i+1:]); e == nil {
-			return t, nil
-		}
-	}
-	return 0, err
-}
-
-func parseTimePlus(raw string) (chat.Time, error) {
-	raw = strings.Replace(raw, " +", "+", 1)
-	for _, layout := range []string{time.RFC3339Nano, "1/2/2006 3:04:05 PM-07:00"} {
-		if t, err := time.Parse(layout, raw); err == nil {
-			return chat.TimeOf(t), nil
-		}
-	}
-	return 0, strconv.ErrSyntax
 }

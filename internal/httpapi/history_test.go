@@ -107,6 +107,7 @@ func TestFormsOfTimesInBodies(t *testing.T) {
 		`"2022-01-01T02:00:00+02:00"`:              "2022-01-01T00:00:00Z",
 		`"2022-01-01T02:00:00.0000000\u002B02:00"`: "2022-01-01T00:00:00Z",
 		`"2022-01-01"`:                             "2022-01-01T00:00:00Z",
+		`"2022-01-01t02:00+0200"`:                  "2022-01-01T00:00:00Z", // all forms are in TestParseTime of package chat
 		`null`:                                     "1970-01-01T00:00:00Z",
 	} {
 		t.Run(raw, func(t *testing.T) {

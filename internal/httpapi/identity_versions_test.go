@@ -233,6 +233,7 @@ func TestTokensValidFrom(t *testing.T) {
 		{"the future", at(time.Hour), http.StatusNoContent, true},
 		{"the second before", at(-time.Second), http.StatusNoContent, false},
 		{"the past", `{"tokensValidFrom":"2020-10-10T00:00:00.000Z"}`, http.StatusNoContent, false},
+		{"the past, in another form", `{"tokensValidFrom":"2020-10-10t00:00+0000"}`, http.StatusNoContent, false},
 		{"no time", `{"tokensValidFrom":"yesterday"}`, http.StatusBadRequest, false},
 		{"a number", `{"tokensValidFrom":1}`, http.StatusBadRequest, false},
 		{"a list", `[]`, http.StatusBadRequest, false},

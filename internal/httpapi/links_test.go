@@ -68,6 +68,8 @@ func TestStartTimeOfNextLinks(t *testing.T) {
 		"2025-03-20T13:00:00%2B02:00":                    "3",
 		"2025-03-20T13:00:00+02:00":                      "3",
 		"2025-03-20T11:00:00.0000000Z":                   "3",
+		"2025-03-20t11:00z":                              "3",
+		"2025-03-20T13:00+0200":                          "3",
 		"2025-03-21":                                     "",
 	} {
 		a := alice.get(th.path("/messages?startTime=" + raw)).is(http.StatusOK)

@@ -30,7 +30,7 @@ func (t *chatTime) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, &text); err != nil {
 		return invalid("%.40s is no time", raw)
 	}
-	at, err := parseTime(text)
+	at, err := chat.ParseTime(text)
 	if err != nil {
 		return invalid("%.40q is no time", text)
 	}
