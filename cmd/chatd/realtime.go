@@ -20,7 +20,7 @@ import (
 type realtime struct {
 	hub     *notify.Hub
 	trouter *trouter.Server
-	native  http.Handler
+	native  *native.Server
 }
 
 func newRealtime(ctx context.Context, cfg *config, core *core, log *slog.Logger, registry prometheus.Registerer) (*realtime, error) {
@@ -66,11 +66,12 @@ func newRealtime(ctx context.Context, cfg *config, core *core, log *slog.Logger,
 	}, nil
 }
 
-// run tells clients until the context ends, and says goodbye to them.
+// run tells clients until the context ends, says goodbye to them, and waits until they have gone.
 func (t *realtime) run(ctx context.Context) {
 	var tasks sync.WaitGroup
 	tasks.Go(func() { t.hub.Run(ctx) })
 	tasks.Go(func() { t.trouter.Run(ctx) })
+	tasks.Go(func() { t.native.Run(ctx) })
 	tasks.Wait()
 }
 

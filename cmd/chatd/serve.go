@@ -200,9 +200,9 @@ func (s *server) run(ctx context.Context, p *program) error {
 	if err == nil {
 		time.Sleep(s.cfg.stopDelay)
 	}
-	s.drain()
-	cancel()
-	s.tasks.Wait()
+	cancel()       // listeners are said goodbye to,
+	s.tasks.Wait() // and have gone, long polls too,
+	s.drain()      // before requests are waited for
 	return err
 }
 

@@ -30,6 +30,9 @@ const maxFrame = 64 << 10
 // goodbyes is the time over which connections are closed when the server stops, so that not all clients come back at once.
 const goodbyes = 2 * time.Second
 
+// closeTime is how long the websocket library waits for a client to close too.
+const closeTime = 5 * time.Second
+
 // conn is one client. What it is told waits in a queue, which a goroutine empties as long as there is something in it.
 type conn struct {
 	server  *Server

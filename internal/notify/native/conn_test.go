@@ -2,6 +2,7 @@ package native
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -66,7 +67,6 @@ func TestNothingIsKept(t *testing.T) {
 	w := newStore(t)
 	w.serveInMemory()
 	w.must(w.listen(alice, client.Options{}).Close())
-	w.server.Wait()
 	for end := time.Now().Add(10 * time.Second); w.pipes.freed.Load() == 0; runtime.GC() {
 		if time.Now().After(end) {
 			t.Fatal("the connection is still in memory")
@@ -88,7 +88,6 @@ func TestStop(t *testing.T) {
 			}()
 		}
 		w.stop()
-		w.server.Wait()
 		var times []time.Duration
 		for range n {
 			times = append(times, <-ended)
@@ -97,7 +96,36 @@ func TestStop(t *testing.T) {
 		if times[n-1] > goodbyes || times[n-1]-times[0] < goodbyes/4 {
 			t.Errorf("closed after %s to %s, want them spread over %s", times[0], times[n-1], goodbyes)
 		}
-		w.listen(alice, client.Options{}).closed(client.CodeGoingAway) // who comes too late
+		var late *client.StatusError
+		if _, err := w.dial(alice, client.Options{}); !errors.As(err, &late) || late.Status != http.StatusServiceUnavailable {
+			t.Errorf("who comes too late is answered %v", err)
+		}
+	})
+}
+
+// Those who have not started yet are told at once, and nobody is waited for without end.
+func TestStopWithStrangeClients(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		silent := w.raw(nil)
+		dead := w.raw(nil)
+		dead.say(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, alice))
+		dead.hear()
+		begun := time.Now()
+		told := make(chan time.Duration)
+		go func() {
+			silent.closed(CloseGoingAway, "stopping")
+			told <- time.Since(begun)
+		}()
+		synctest.Wait()
+		go w.stop()
+		if took := <-told; took != 0 {
+			t.Errorf("told after %s", took)
+		}
+		w.stop() // the other one does not close
+		if took := time.Since(begun); took > goodbyes+closeTime+time.Second {
+			t.Errorf("stopped after %s", took)
+		}
 	})
 }
 
@@ -168,7 +196,7 @@ func TestNeverReads(t *testing.T) {
 		r.hear()
 		begun := time.Now()
 		w.send(alice, id, "hello")
-		w.server.Wait()
+		w.server.wait()
 		if took := time.Since(begun); took < w.server.WriteTimeout || took > 2*w.server.WriteTimeout {
 			w.Errorf("cut off after %s, want %s or little more", took, w.server.WriteTimeout)
 		}

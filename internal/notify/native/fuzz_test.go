@@ -76,7 +76,7 @@ func FuzzConnection(f *testing.F) {
 		_, _ = c.Write(slices.Concat(upgradeRequest, data)) // the server may have closed before it has read all
 		_ = c.Close()
 		<-heard
-		w.server.Wait()
+		w.server.wait()
 		if got := metric(w.Metrics.QueueBytes.WithLabelValues(protocol)); got != 0 {
 			t.Errorf("%v bytes are still counted as queued", got)
 		}

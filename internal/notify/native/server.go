@@ -44,10 +44,12 @@ type Server struct {
 	queued  prometheus.Gauge
 	writers sync.Pool // of *bufio.Writer, in use only while something is written
 
-	mu    sync.Mutex
-	left  sync.Cond // a connection has ended
-	total int
-	users map[chat.Identity]int
+	mu       sync.Mutex
+	left     sync.Cond // a connection has ended
+	stopping bool
+	starting map[*conn]struct{} // whose start message has not come
+	total    int
+	users    map[chat.Identity]int
 }
 
 // New returns the handler.
@@ -57,7 +59,7 @@ func New(c Config) *Server {
 	}
 	c.MaxPerUser, c.MaxTotal = cmp.Or(c.MaxPerUser, 50), cmp.Or(c.MaxTotal, 20_000)
 	c.WriteTimeout, c.Ping = cmp.Or(c.WriteTimeout, 10*time.Second), cmp.Or(c.Ping, 30*time.Second)
-	s := &Server{Config: c, queued: c.Metrics.QueueBytes.WithLabelValues(protocol), users: map[chat.Identity]int{}}
+	s := &Server{Config: c, queued: c.Metrics.QueueBytes.WithLabelValues(protocol), users: map[chat.Identity]int{}, starting: map[*conn]struct{}{}}
 	s.left.L = &s.mu
 	s.writers.New = func() any { return bufio.NewWriterSize(nil, writeBytes) }
 	return s
@@ -81,13 +83,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "origin is not allowed", http.StatusForbidden)
 		return
 	}
+	if s.isStopping() {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, string(notify.Stopping), http.StatusServiceUnavailable)
+		return
+	}
 	c, err := s.upgrade(w, r)
 	if err != nil {
 		s.Log.Debug("no websocket", "error", err) // the client has its answer
 		return
 	}
-	if !s.enter() {
-		_ = c.ws.Close(CloseTooMany, "too many connections")
+	if err := s.enter(c); err != nil {
+		c.refuse(err)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // the request's would keep all of the request
@@ -174,15 +181,34 @@ func (t timed) Write(p []byte) (int, error) {
 }
 
 // enter counts a connection, if there is room for it.
-func (s *Server) enter() bool {
+func (s *Server) enter(c *conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.total >= s.MaxTotal {
-		return false
+	switch {
+	case s.stopping:
+		return closingFor(notify.Stopping)
+	case s.total >= s.MaxTotal:
+		return closing{CloseTooMany, "too many connections"}
 	}
+	_ = c.net.SetReadDeadline(time.Now().Add(startTimeout)) // fails on a closed connection, as reading will
 	s.total++
+	s.starting[c] = struct{}{}
 	s.Metrics.Connections.WithLabelValues(protocol).Inc()
-	return true
+	return nil
+}
+
+// started says that the start message of a connection has come, or will not. It reports whether the server is stopping.
+func (s *Server) started(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.starting, c)
+	return s.stopping
+}
+
+func (s *Server) isStopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopping
 }
 
 // admit counts it for its user, likewise.
@@ -208,11 +234,38 @@ func (s *Server) leave(user chat.Identity) {
 	s.left.Broadcast()
 }
 
-// Wait returns when no connection is open. After the hub has stopped, all end by themselves within some seconds.
-func (s *Server) Wait() {
+// Run waits until the context ends. Then it takes no more connections and waits for those that there are, which the hub ends
+// when they have started.
+func (s *Server) Run(ctx context.Context) {
+	<-ctx.Done()
+	timer := time.NewTimer(goodbyes + closeTime + time.Second)
+	defer timer.Stop()
+	s.stop()
+	empty := make(chan struct{})
+	go func() {
+		defer close(empty)
+		s.wait()
+	}()
+	select {
+	case <-empty:
+	case <-timer.C: // the program ends
+	}
+}
+
+// wait returns when no connection is open.
+func (s *Server) wait() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.total > 0 {
 		s.left.Wait()
+	}
+}
+
+func (s *Server) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping = true
+	for c := range s.starting {
+		_ = c.net.SetReadDeadline(time.Now()) // start says why; it fails on a closed connection, as reading will
 	}
 }

@@ -76,11 +76,14 @@ func parseStart(data []byte) (*startMessage, error) {
 // behind from up to at: for one that begins, from where its request found the journal. An error is a closing, or the client is
 // gone.
 func (c *conn) start(token string, begun int64) (from, at int64, err error) {
-	_ = c.net.SetReadDeadline(time.Now().Add(startTimeout)) // fails on a closed connection, as reading will
 	m, err := c.first()
+	stopping := c.server.started(c)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		_ = c.net.SetReadDeadline(time.Time{}) // the client's answer to the closing shall be read
-		return 0, 0, closing{CloseSlow, "no start message"}
+		err = closing{CloseSlow, "no start message"}
+		if stopping {
+			err = closingFor(notify.Stopping)
+		}
 	}
 	if err != nil {
 		return 0, 0, err

@@ -89,7 +89,7 @@ type world struct {
 	url     string
 	client  *http.Client
 	pipes   *pipes // in memory
-	stop    func() // the hub, and waits for it
+	stop    func() // hub and server, and waits for them
 }
 
 // newWorld starts a server on TCP, which ends with the test.
@@ -135,7 +135,6 @@ func (w *world) serve() {
 	w.Cleanup(func() {
 		s.Close()
 		w.stop()
-		w.server.Wait()
 	})
 }
 
@@ -146,7 +145,6 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.handler.L
 func (w *world) restart() {
 	w.Helper()
 	w.stop()
-	w.server.Wait()
 	w.start()
 }
 
@@ -155,19 +153,18 @@ func (w *world) start() {
 	w.Helper()
 	hub, err := notify.NewHub(context.Background(), w.journal, w.Metrics, slog.New(slog.DiscardHandler))
 	w.must(err)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		hub.Run(ctx)
-	}()
-	w.stop = func() {
-		cancel()
-		<-done
-	}
 	w.Hub = hub
 	w.server = New(w.Config)
 	w.handler.Store(w.server)
+	ctx, cancel := context.WithCancel(context.Background())
+	var tasks sync.WaitGroup
+	tasks.Go(func() { hub.Run(ctx) })
+	server := w.server
+	tasks.Go(func() { server.Run(ctx) })
+	w.stop = func() {
+		cancel()
+		tasks.Wait()
+	}
 }
 
 // serveInMemory is serve on connections that exist in this process only, so that a test in a bubble of synctest can do
@@ -182,7 +179,6 @@ func (w *world) serveInMemory() {
 	w.pipes, w.client, w.url = l, &http.Client{Transport: transport}, "http://memory"
 	w.Cleanup(func() {
 		w.stop()
-		w.server.Wait()
 		w.must(s.Shutdown(context.Background()))
 		transport.CloseIdleConnections()
 	})

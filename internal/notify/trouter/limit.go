@@ -74,11 +74,11 @@ func (s *Server) bucket(key bucketKey, limit rate) *bucket {
 // full reports whether the bucket is as good as a new one.
 func (b *bucket) full(now time.Time) bool { return now.Sub(b.at) > time.Duration(b.burst)*b.every }
 
-// count adds n to the connections, in all and of the user; it refuses to go over a limit.
+// count adds n to the connections, in all and of the user; it refuses to go over a limit, and more when the server stops.
 func (s *Server) count(user chat.Identity, n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n > 0 && (s.total >= maxSockets || s.sockets[user] >= maxPerUser) {
+	if n > 0 && (s.stopping || s.total >= maxSockets || s.sockets[user] >= maxPerUser) {
 		return false
 	}
 	s.total += n

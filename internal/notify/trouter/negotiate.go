@@ -43,7 +43,7 @@ func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 // stale or not ours are passed over, never refused: the client would not drop them. So is a beginning from the configuration.
 func (s *Server) allocate(w http.ResponseWriter, r *http.Request, beginning string) {
 	c, ok := s.caller(w, r, r.Header.Get("X-Skypetoken"))
-	if !ok || s.limited(w, r, "allocation", c.User) {
+	if !ok || s.stopped(w, r) || s.limited(w, r, "allocation", c.User) {
 		return
 	}
 	q, id, tags := r.URL.Query(), rand.Text(), []string(nil)
@@ -71,7 +71,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c, ok := s.bearer(w, r, p)
-	if !ok || s.limited(w, r, "handshake", c.User) {
+	if !ok || s.stopped(w, r) || s.limited(w, r, "handshake", c.User) {
 		return
 	}
 	if c.User != p.User {

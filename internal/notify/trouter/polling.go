@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/chatd/chatd/internal/notify"
 )
 
 const (
@@ -88,7 +90,10 @@ func (p *polling) give(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	packets := slices.Concat(groups...)
-	if len(packets) == 0 {
+	switch {
+	case end && p.sk.ending() == string(notify.Stopping): // a websocket closes: here the client would ask on, and be refused
+		packets = append(packets, string(disconnectPacket)+"::")
+	case len(packets) == 0:
 		packets = []string{string(noopPacket) + "::"}
 	}
 	control := http.NewResponseController(w)

@@ -278,6 +278,50 @@ func TestPollingIsEnded(t *testing.T) {
 	})
 }
 
+// When the server stops, a poll is answered then, and tells the client to connect again: to another server, as this one takes
+// nobody any more.
+func TestPollingWhenTheServerStops(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		p.begin(sid)
+		begun := time.Now()
+		stopped := make(chan time.Duration)
+		go func() {
+			w.stop()
+			stopped <- time.Since(begun)
+		}()
+		if got := p.poll(sid); !slices.Equal(got, []string{"0::"}) {
+			t.Errorf("it hears %q", got)
+		}
+		if took := time.Since(begun); took > goodbyes+ackTime {
+			t.Errorf("answered after %s", took)
+		}
+		if took := <-stopped; took > goodbyes+ackTime {
+			t.Errorf("stopped after %s", took)
+		}
+	})
+}
+
+// A client that was let go and comes back to a server that stops is refused for a while, at every step.
+func TestComingBackToAServerThatStops(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(alice, "e")
+		p.allocate()
+		sid := p.shake()
+		w.stop()
+		for step, a := range map[string]answer{"allocation": p.postAllocation(), "handshake": p.getHandshake(), "poll": p.get(sid)} {
+			if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+				t.Errorf("%s is answered %d", step, a.status)
+			}
+		}
+		if status := p.refusedUpgrade(sid); status != http.StatusServiceUnavailable {
+			t.Errorf("the upgrade is answered %d", status)
+		}
+	})
+}
+
 // A client that asks by post and fetches nothing is not served without end.
 func TestFloodByPost(t *testing.T) {
 	bubble(t, func(w *world) {

@@ -88,6 +88,7 @@ type Server struct {
 	empty       chan struct{} // holds a token when the last connection has ended
 
 	mu        sync.Mutex
+	stopping  bool // no more connections
 	endpoints map[endpointKey]*endpoint
 	buckets   map[bucketKey]*bucket
 	sockets   map[chat.Identity]int
@@ -111,8 +112,8 @@ func New(c Config) *Server {
 	return s
 }
 
-// Run keeps positions and forgets what has ended, until the context does. Then it waits for the connections, which the hub
-// ends, so that what they acknowledge last is kept too.
+// Run keeps positions and forgets what has ended, until the context does. Then it takes no more connections, and waits for
+// those that there are, which the hub ends, so that what they acknowledge last is kept too.
 func (s *Server) Run(ctx context.Context) {
 	saving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var saver sync.WaitGroup
@@ -127,9 +128,22 @@ func (s *Server) Run(ctx context.Context) {
 			s.catchPositions()
 		}
 	}
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
 	s.wait()
 	stop()
 	saver.Wait()
+}
+
+// stopped answers 503 when the server takes no more connections: a client that was let go would come back here otherwise.
+func (s *Server) stopped(w http.ResponseWriter, r *http.Request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		s.refuse(w, r, http.StatusServiceUnavailable, string(notify.Stopping), nil)
+	}
+	return s.stopping
 }
 
 // wait returns when nobody is connected, or should not be any more.

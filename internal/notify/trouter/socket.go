@@ -54,7 +54,7 @@ func (s *Server) begin(r *http.Request, id string) (*socket, error) {
 	return sk, err
 }
 
-var errTooMany = &chat.Error{Kind: chat.Unavailable, Reason: "too many connections"}
+var errTooMany = &chat.Error{Kind: chat.Unavailable, Reason: "too many connections, or the server is stopping"}
 
 // connect begins the connection of a session, once. The events of the endpoint come to it from where the last one ended.
 func (s *Server) connect(ctx context.Context, se *session) (*socket, error) {
