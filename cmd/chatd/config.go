@@ -156,7 +156,7 @@ var settings = []setting{
 	},
 	{
 		name: "trusted-proxies", commands: servers,
-		help: "addresses and networks whose X-Forwarded-Proto and X-Forwarded-Host are believed, comma-separated",
+		help: "addresses and networks whose X-Forwarded-Proto, X-Forwarded-Host or Forwarded is believed, comma-separated",
 		set:  setProxies,
 	},
 	{

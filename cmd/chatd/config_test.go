@@ -108,6 +108,16 @@ func TestEveryVariable(t *testing.T) {
 	}
 }
 
+// What is accepted can match: peers are compared as IPv4 where they are that, and without zones.
+func TestTrustedProxies(t *testing.T) {
+	t.Parallel()
+	c := configured(t, "dev", noEnv, "--trusted-proxies", "::ffff:10.0.0.7, fe80::1%eth0, fd00::/8")
+	want := []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("fe80::1/128"), netip.MustParsePrefix("fd00::/8")}
+	if !slices.Equal(c.trustedProxies, want) {
+		t.Errorf("proxies: %v, want %v", c.trustedProxies, want)
+	}
+}
+
 // The README has the table of settings between two markers.
 func TestSettingsInReadme(t *testing.T) {
 	t.Parallel()

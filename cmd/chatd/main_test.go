@@ -232,6 +232,7 @@ func TestMistakes(t *testing.T) {
 		{"names", []string{"--cert-names", "a b"}, nil, 2, "--cert-names"},
 		{"public url", []string{"--public-url", "https://host/path"}, nil, 2, "want https://host[:port]"},
 		{"proxies", []string{"--trusted-proxies", "10.0.0.0/99"}, nil, 2, "--trusted-proxies"},
+		{"proxies of IPv4 in IPv6", []string{"--trusted-proxies", "::ffff:10.0.0.0/104"}, nil, 2, "--trusted-proxies"},
 		{"origins", []string{"--cors-origins", "example.com"}, nil, 2, "--cors-origins"},
 		{"log level", []string{"--log-level", "loud"}, nil, 2, "want debug, info, warn or error"},
 		{"log format", []string{"--log-format", "xml"}, nil, 2, "want text or json"},

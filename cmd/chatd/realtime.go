@@ -10,7 +10,6 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
-	"github.com/chatd/chatd/internal/httpapi"
 	"github.com/chatd/chatd/internal/notify"
 	"github.com/chatd/chatd/internal/notify/native"
 	"github.com/chatd/chatd/internal/notify/trouter"
@@ -23,7 +22,7 @@ type realtime struct {
 	native  *native.Server
 }
 
-func newRealtime(ctx context.Context, cfg *config, core *core, log *slog.Logger, registry prometheus.Registerer) (*realtime, error) {
+func newRealtime(ctx context.Context, cfg *config, core *core, base func(*http.Request) string, log *slog.Logger, registry prometheus.Registerer) (*realtime, error) {
 	metrics, err := notify.NewMetrics(registry)
 	if err != nil {
 		return nil, err
@@ -54,7 +53,7 @@ func newRealtime(ctx context.Context, cfg *config, core *core, log *slog.Logger,
 		hub: hub,
 		trouter: trouter.New(trouter.Config{
 			Hub: hub, Metrics: metrics, Authenticate: authenticate, Stands: stands, Endpoints: core.db, Secret: secret,
-			Base: httpapi.Base(cfg.publicURL, cfg.trustedProxies), Origins: cfg.corsOrigins, Now: now, Log: log,
+			Base: base, Origins: cfg.corsOrigins, Now: now, Log: log,
 		}),
 		native: native.New(native.Config{
 			Hub: hub, Metrics: metrics, Origins: cfg.corsOrigins, Now: now, Log: log,

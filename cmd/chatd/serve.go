@@ -80,12 +80,13 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 	if err != nil {
 		return nil, err
 	}
-	api, err := newAPI(ctx, cfg, core, log, registry)
+	base := httpapi.Base(cfg.publicURL, cfg.trustedProxies, log)
+	api, err := newAPI(ctx, cfg, core, base, log, registry)
 	if err != nil {
 		return nil, errors.Join(err, core.db.Close())
 	}
 	s := &server{cfg: cfg, log: log, core: core}
-	if s.realtime, err = newRealtime(ctx, cfg, core, log, registry); err != nil {
+	if s.realtime, err = newRealtime(ctx, cfg, core, base, log, registry); err != nil {
 		return nil, errors.Join(err, core.db.Close())
 	}
 	s.ops = &ops{registry: registry, store: core.db.Ready, caPEM: caPEM, jwks: core.keys.JWKS()}
@@ -131,7 +132,7 @@ func openCore(ctx context.Context, cfg *config, o store.Options) (*core, error) 
 	return &core{db: db, keys: keys, identities: identities, chat: chat.NewService(db, now)}, nil
 }
 
-func newAPI(ctx context.Context, cfg *config, core *core, log *slog.Logger, metrics prometheus.Registerer) (http.Handler, error) {
+func newAPI(ctx context.Context, cfg *config, core *core, base func(*http.Request) string, log *slog.Logger, metrics prometheus.Registerer) (http.Handler, error) {
 	var hosts []string
 	if u, err := url.Parse(cfg.publicURL); err == nil && u.Host != "" {
 		hosts = append(hosts, u.Host)
@@ -145,17 +146,16 @@ func newAPI(ctx context.Context, cfg *config, core *core, log *slog.Logger, metr
 		return nil, err
 	}
 	return httpapi.New(httpapi.Config{
-		Chat:           core.chat,
-		Identities:     core.identities,
-		AccessKeys:     accessKeys,
-		EntraToken:     cfg.entraToken,
-		PublicURL:      cfg.publicURL,
-		TrustedProxies: cfg.trustedProxies,
-		CORSOrigins:    cfg.corsOrigins,
-		CursorKey:      cursorKey,
-		Log:            log,
-		Metrics:        metrics,
-		Now:            now,
+		Chat:        core.chat,
+		Identities:  core.identities,
+		AccessKeys:  accessKeys,
+		EntraToken:  cfg.entraToken,
+		Base:        base,
+		CORSOrigins: cfg.corsOrigins,
+		CursorKey:   cursorKey,
+		Log:         log,
+		Metrics:     metrics,
+		Now:         now,
 	})
 }
 

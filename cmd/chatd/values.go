@@ -131,7 +131,11 @@ func setProxies(c *config, v string) error {
 			if err != nil {
 				return errors.New("addresses such as 10.0.0.7 and networks such as 10.0.0.0/8, comma-separated")
 			}
+			addr = addr.Unmap().WithZone("") // as peers are compared
 			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		if prefix.Addr().Is4In6() {
+			return errors.New("networks of IPv4 as such, 10.0.0.0/8 and not ::ffff:10.0.0.0/104")
 		}
 		c.trustedProxies = append(c.trustedProxies, prefix)
 	}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -84,18 +85,20 @@ type bench struct {
 // setup is what an option may change before the server starts.
 type setup struct {
 	Config
-	db    *store.DB
-	keys  *auth.KeySet
-	clock *clock
-	tls   bool
-	start func(*httptest.Server) // last changes of the http server
+	public  string // URL
+	proxies []netip.Prefix
+	db      *store.DB
+	keys    *auth.KeySet
+	clock   *clock
+	tls     bool
+	start   func(*httptest.Server) // last changes of the http server
 }
 
 type option func(*setup)
 
 func withTLS(s *setup) { s.tls = true }
 
-func withPublicURL(url string) option { return func(s *setup) { s.PublicURL = url } }
+func withPublicURL(url string) option { return func(s *setup) { s.public = url } }
 
 // withStore puts a layer between the service and its store.
 func withStore(layer func(chat.Store) chat.Store) option {
@@ -152,6 +155,7 @@ func newBench(tb testing.TB, options ...option) *bench {
 	for _, o := range options {
 		o(s)
 	}
+	s.Base = Base(s.public, s.proxies, s.Log)
 	b.secrets.keep(primaryKey, secondaryKey, entraToken, cursorKey)
 	b.Server = httptest.NewUnstartedServer(must(New(s.Config))(tb))
 	b.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // about clients that break off

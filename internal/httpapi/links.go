@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -18,60 +16,7 @@ import (
 // links builds the absolute addresses that answers hold. Clients call them as they are, so they must begin with the name
 // by which the client reaches this server.
 type links struct {
-	public  string
-	proxies []netip.Prefix
-}
-
-// Base returns a function that tells by which scheme and host, without a slash at the end, a client reaches this server:
-// the public URL, or else what the request says, forwarded headers only from proxies.
-func Base(public string, proxies []netip.Prefix) func(*http.Request) string {
-	return links{strings.TrimRight(public, "/"), proxies}.base
-}
-
-// base returns scheme and host without a slash at the end.
-func (l links) base(r *http.Request) string {
-	if l.public != "" {
-		return l.public
-	}
-	scheme, host := "http", withoutDoubledPort(r.Host)
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	if l.trusts(r) {
-		if v := r.Header.Get("X-Forwarded-Proto"); v == "http" || v == "https" {
-			scheme = v
-		}
-		if v := r.Header.Get("X-Forwarded-Host"); v != "" {
-			host = v
-		}
-	}
-	return scheme + "://" + host
-}
-
-func (l links) trusts(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	peer, err := netip.ParseAddr(host)
-	if err != nil {
-		return false
-	}
-	for _, p := range l.proxies {
-		if p.Contains(peer.Unmap()) {
-			return true
-		}
-	}
-	return false
-}
-
-// withoutDoubledPort mends "host:port:port", which azure-communication-common for JavaScript 2.0 to 2.4 sends from Node.
-func withoutDoubledPort(host string) string {
-	i := strings.LastIndexByte(host, ':')
-	if i > 0 && strings.HasSuffix(host[:i], host[i:]) {
-		return host[:i]
-	}
-	return host
+	base func(*http.Request) string // scheme and host without a slash at the end
 }
 
 // thread returns the Location of a thread: colons escaped, at signs not (all recordings).

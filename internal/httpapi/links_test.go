@@ -89,7 +89,7 @@ func TestLinksNameTheServer(t *testing.T) {
 	trusted := func(prefixes ...string) option {
 		return func(s *setup) {
 			for _, p := range prefixes {
-				s.TrustedProxies = append(s.TrustedProxies, netip.MustParsePrefix(p))
+				s.proxies = append(s.proxies, netip.MustParsePrefix(p))
 			}
 		}
 	}

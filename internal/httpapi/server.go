@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -16,18 +15,17 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// Config is what the API is made of. Chat, Identities, AccessKeys, CursorKey and Now are demanded.
+// Config is what the API is made of. Chat, Identities, AccessKeys, Base, CursorKey and Now are demanded.
 type Config struct {
 	Chat       *chat.Service
 	Identities *auth.Identities
 	AccessKeys *auth.AccessKeys
 
-	EntraToken     string         // a static bearer that the Identity API accepts; empty for none
-	PublicURL      string         // "https://host[:port]" that links are built from; empty: from the request
-	TrustedProxies []netip.Prefix // whose X-Forwarded-Proto and X-Forwarded-Host are believed
-	CORSOrigins    []string       // origins of web pages that may call; "*" for all
-	CursorKey      []byte         // signs continuation tokens
-	BodyTimeout    time.Duration  // for a client to send a whole body; 0 for 30 s
+	Base        func(*http.Request) string // by which scheme and host a client reaches this server; see the function Base
+	EntraToken  string                     // a static bearer that the Identity API accepts; empty for none
+	CORSOrigins []string                   // origins of web pages that may call; "*" for all
+	CursorKey   []byte                     // signs continuation tokens
+	BodyTimeout time.Duration              // for a client to send a whole body; 0 for 30 s
 
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -37,12 +35,11 @@ type Config struct {
 type server struct {
 	Config
 	metrics metrics
-	links   links
 }
 
 // New returns the handler of both APIs. It refuses a configuration that lacks a demanded part.
 func New(c Config) (http.Handler, error) {
-	if c.Chat == nil || c.Identities == nil || c.AccessKeys == nil || len(c.CursorKey) == 0 || c.Now == nil {
+	if c.Chat == nil || c.Identities == nil || c.AccessKeys == nil || c.Base == nil || len(c.CursorKey) == 0 || c.Now == nil {
 		return nil, errors.New("httpapi: incomplete configuration")
 	}
 	if c.Log == nil {
@@ -52,7 +49,6 @@ func New(c Config) (http.Handler, error) {
 		c.BodyTimeout = 30 * time.Second
 	}
 	s := &server{Config: c}
-	s.links = links{public: strings.TrimRight(c.PublicURL, "/"), proxies: c.TrustedProxies}
 	var err error
 	if s.metrics, err = newMetrics(c.Metrics); err != nil {
 		return nil, err
@@ -104,7 +100,7 @@ func (s *server) serve(rows []*route) http.Handler {
 }
 
 func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, st *state) (reply, error) {
-	c := call{Context: r.Context(), r: r, links: s.links}
+	c := call{Context: r.Context(), r: r, links: links{s.Base}}
 	// From here on, since net/http reads on after the answer to a request whose body was not read.
 	s.limitReading(w, r)
 	if err := s.authenticate(rows[0].api, &c, st); err != nil {
