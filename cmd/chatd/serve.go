@@ -96,7 +96,7 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          newWebLog(cfg, log),
 	}
 	return s, nil
 }
