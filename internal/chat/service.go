@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 )
 
@@ -77,7 +78,7 @@ func (s *Service) SendMessage(ctx context.Context, actor Identity, id ThreadID, 
 			}
 		}
 	}
-	for {
+	for range maxDecisions {
 		a, err := s.access(ctx, id, actor)
 		if err != nil {
 			return Message{}, err
@@ -91,9 +92,27 @@ func (s *Service) SendMessage(ctx context.Context, actor Identity, id ThreadID, 
 		if !errors.Is(err, ErrStale) {
 			return m, err
 		}
-		if ctx.Err() != nil {
-			return Message{}, ctx.Err()
+		if err := pause(ctx, rand.N(maxPause)); err != nil {
+			return Message{}, err
 		}
+	}
+	return Message{}, &Error{Kind: Unavailable, Reason: "the thread changed each time while the message was placed"}
+}
+
+// A decision is made again at most so often, after a pause of at most so long: random, so that those who met do not meet again.
+const (
+	maxDecisions = 10
+	maxPause     = 50 * time.Millisecond
+)
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -488,6 +489,27 @@ func TestSendDecidesAgainWhenStale(t *testing.T) {
 	if err != nil || m.Content.Text != "hello" || fake.stale != 0 {
 		t.Errorf("after three stale decisions: %+v, %v", m, err)
 	}
+}
+
+// A thread whose roster changes all the time costs a send some tries with pauses between them, and then an answer.
+func TestSendGivesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const tries = 10
+		fake := &staleStore{t: t, stale: 1 << 30, thread: chat.Thread{Roster: 1}, onStale: func() {}}
+		s := chat.NewService(fake, func() chat.Time { return 1 })
+		start := time.Now()
+		_, err := s.SendMessage(t.Context(), "8:acs:a", "19:a@thread.v2", chat.NewMessage{Content: "hello"})
+		if chat.KindOf(err) != chat.Unavailable {
+			t.Errorf("error is %v, want one that says to try again", err)
+		}
+		if made := 1<<30 - fake.stale; made != 1+tries { // the first by what was remembered
+			t.Errorf("it was tried %d times, want %d", made, 1+tries)
+		}
+		if took := time.Since(start); took < time.Millisecond || took > time.Second {
+			t.Errorf("it took %s, want pauses that add up to less than a second", took)
+		}
+	})
 }
 
 func TestSendGivesUpWithItsContext(t *testing.T) {
