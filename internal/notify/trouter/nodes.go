@@ -57,7 +57,9 @@ func (s *Server) changed(user chat.Identity, id string, number int64) {
 }
 
 func (s *Server) reread(e *endpoint) {
-	row, err := s.Endpoints.Endpoint(context.Background(), e.key.user, e.key.id)
+	ctx, cancel := context.WithTimeout(context.Background(), handTime)
+	defer cancel()
+	row, err := s.Endpoints.Endpoint(ctx, e.key.user, e.key.id)
 	if err != nil {
 		s.Log.Error("endpoint cannot be read", "error", err)
 		return

@@ -1,6 +1,7 @@
 package trouter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -486,4 +487,25 @@ func TestOutrunAtTheLastMoment(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A store that does not answer holds no goroutine for ever that wants to know the dialect of an endpoint.
+func TestDialectThatCannotBeRead(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.page(bob, "e").connect()
+		w.server.Endpoints = silent{w.server.Endpoints}
+		w.server.changed(bob, "e", 0)
+		time.Sleep(handTime + time.Second)
+		if len(w.logs.find("ERROR", "endpoint cannot be read", context.DeadlineExceeded.Error())) != 1 {
+			t.Errorf("logged are %q", w.logs.find("ERROR"))
+		}
+	})
+}
+
+// silent is a store that is asked for endpoints in vain.
+type silent struct{ Endpoints }
+
+func (silent) Endpoint(ctx context.Context, _ chat.Identity, _ string) (chat.Endpoint, error) {
+	<-ctx.Done()
+	return chat.Endpoint{}, ctx.Err()
 }
