@@ -143,7 +143,7 @@ func TestPostFailsAlone(t *testing.T) {
 		if batch[0].err != nil || batch[1].err == nil || batch[2].err != nil || batch[2].seq != batch[0].seq+1 {
 			t.Errorf("%s: %v, %v, %v", name, batch[0].err, batch[1].err, batch[2].err)
 		}
-		if chat.KindOf(translate(batch[1].err)) != chat.Internal {
+		if chat.KindOf(translate("post", batch[1].err)) != chat.Internal {
 			t.Errorf("%s: %v, want an internal error", name, batch[1].err)
 		}
 	}

@@ -77,7 +77,7 @@ func openEngine(ctx context.Context, raw string, o Options, wake func()) (engine
 }
 
 // Ready reports whether the store answers.
-func (db *DB) Ready(ctx context.Context) error { return translate(db.engine.ready(ctx)) }
+func (db *DB) Ready(ctx context.Context) error { return translate("ready", db.engine.ready(ctx)) }
 
 // Close ends the store after the writes that are under way. It may be called twice.
 func (db *DB) Close() error { return db.engine.close() }
@@ -100,7 +100,7 @@ func (db *DB) Secret(ctx context.Context, name string) ([]byte, error) {
 // duration.
 func (db *DB) Lease(ctx context.Context, name string, d time.Duration) (bool, error) {
 	granted, err := db.engine.lease(ctx, name, d)
-	return granted, translate(err)
+	return granted, translate("lease", err)
 }
 
 // write runs a transaction, times it, and translates what the driver says.
@@ -108,7 +108,7 @@ func (db *DB) write(ctx context.Context, operation string, do func(conn) error) 
 	start := time.Now()
 	err := db.engine.write(ctx, do)
 	db.observe(operation, time.Since(start))
-	return translate(err)
+	return translate(operation, err)
 }
 
 // publish is a write that journals events.
@@ -124,7 +124,7 @@ func (db *DB) published(operation string, start time.Time, err error) error {
 		db.wake()
 		db.engine.announce()
 	}
-	return translate(err)
+	return translate(operation, err)
 }
 
 // read runs reads outside a transaction, likewise.
@@ -132,24 +132,25 @@ func (db *DB) read(operation string, do func(conn) error) error {
 	start := time.Now()
 	err := do(db.engine.read())
 	db.observe(operation, time.Since(start))
-	return translate(err)
+	return translate(operation, err)
 }
 
-// translate is the border between drivers and chat: errors of a driver become *chat.Error, others pass.
-func translate(err error) error {
+// translate is the border between drivers and chat: errors of a driver become *chat.Error that name the operation, others
+// pass.
+func translate(operation string, err error) error {
 	var known *chat.Error
 	var gone *away
 	switch {
 	case errors.As(err, &gone):
-		return &chat.Error{Kind: chat.Unavailable, Reason: "the store is not available", Cause: err}
+		return &chat.Error{Kind: chat.Unavailable, Reason: operation + ": the store is not available", Cause: err}
 	case err == nil, errors.As(err, &known), errors.Is(err, chat.ErrStale),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, errNoRow):
-		return &chat.Error{Kind: chat.NotFound, Reason: "no such row"}
+		return &chat.Error{Kind: chat.NotFound, Reason: operation + ": no such row"}
 	case errors.Is(err, errClosed):
-		return &chat.Error{Kind: chat.Unavailable, Reason: "the store is closed", Cause: err}
+		return &chat.Error{Kind: chat.Unavailable, Reason: operation + ": the store is closed", Cause: err}
 	default:
-		return &chat.Error{Kind: chat.Internal, Reason: "store", Cause: err}
+		return &chat.Error{Kind: chat.Internal, Reason: operation + ": the store failed", Cause: err}
 	}
 }

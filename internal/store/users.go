@@ -55,7 +55,7 @@ func (db *DB) RevokeUser(ctx context.Context, id chat.Identity, now chat.Time) e
 
 // RevokeUserBefore ends all tokens issued before validFrom; of two revocations the later one holds. See auth.UserStore.
 func (db *DB) RevokeUserBefore(ctx context.Context, id chat.Identity, validFrom chat.Time) error {
-	return db.end(ctx, "revoke_user", "UPDATE users SET valid_from = CASE WHEN valid_from < $2 THEN $2 ELSE valid_from END WHERE id = $1 AND deleted_on = 0", id, validFrom)
+	return db.end(ctx, "revoke_user_before", "UPDATE users SET valid_from = CASE WHEN valid_from < $2 THEN $2 ELSE valid_from END WHERE id = $1 AND deleted_on = 0", id, validFrom)
 }
 
 // DeleteUser keeps a tombstone, so that the user's tokens stay refused. See auth.UserStore.

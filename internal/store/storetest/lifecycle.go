@@ -1,8 +1,10 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 
 	"github.com/chatd/chatd/internal/auth"
@@ -192,8 +194,13 @@ var lifecycle = []test{
 		b.users(alice, bob)
 		thread := b.create(lunch, alice, bob)
 		b.must(b.db.Close())
+		other := map[string]string{"recent": "access", "threads of a user": "threads"}
 		for _, op := range operations {
-			b.kind(op.name, op.do(b.Context(), b.db, thread), chat.Unavailable)
+			err := op.do(b.Context(), b.db, thread)
+			b.kind(op.name, err, chat.Unavailable)
+			if name := cmp.Or(other[op.name], strings.ReplaceAll(op.name, " ", "_")); !strings.Contains(err.Error(), name+": ") {
+				b.Errorf("%s: error is %q, want one that says %s", op.name, err, name)
+			}
 		}
 		b.must(b.db.Close())
 	}},

@@ -1,0 +1,28 @@
+package store
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chatd/chatd/internal/chat"
+)
+
+// What fails says which operation did, so that the log of a request tells more than that it was the store.
+func TestErrorsNameTheOperation(t *testing.T) {
+	t.Parallel()
+	db := openNode(t, "sqlite:"+filepath.Join(t.TempDir(), "chatd.db"))
+	if err := db.write(t.Context(), "break", func(tx conn) error { return tx.later(t.Context(), "DROP TABLE images") }); err != nil {
+		t.Fatal(err)
+	}
+	for operation, do := range map[string]func() error{
+		"add_image":    func() error { return db.AddImage(t.Context(), 1, &chat.Image{ID: "a"}) },
+		"image":        func() error { _, err := db.Image(t.Context(), 1, "a"); return err },
+		"delete_image": func() error { return db.DeleteImage(t.Context(), 1, "a") },
+	} {
+		err := do()
+		if chat.KindOf(err) != chat.Internal || err == nil || !strings.Contains(err.Error(), operation+": ") || !strings.Contains(err.Error(), "no such table") {
+			t.Errorf("%s: error is %v, want an internal one that names the operation", operation, err)
+		}
+	}
+}
