@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/chatd/chatd/internal/store"
 )
 
 // ops answers what the operator of a server asks, beside the APIs.
@@ -65,10 +67,14 @@ func (o *ops) ready(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	if o.store(ctx) != nil { // why is for the log of the store: anybody may ask here
+	switch err := o.store(ctx); {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrFull):
+		return store.ErrFull
+	default: // why is for the log of the store: anybody may ask here
 		return errors.New("the store does not answer")
 	}
-	return nil
 }
 
 func sendVersion(w http.ResponseWriter, _ *http.Request) {

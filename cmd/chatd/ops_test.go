@@ -3,10 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store"
 )
 
 func newOps(store error) *ops {
@@ -28,6 +32,10 @@ func TestReadyz(t *testing.T) {
 	w := newOps(errors.New("password geheim refused")).answer("GET", "/readyz")
 	if w.Code != http.StatusServiceUnavailable || w.Body.String() != "the store does not answer\n" {
 		t.Errorf("store down: %d %s", w.Code, w.Body)
+	}
+	w = newOps(&chat.Error{Kind: chat.Unavailable, Cause: fmt.Errorf("%w: /var/lib/chatd.db", store.ErrFull)}).answer("GET", "/readyz")
+	if w.Code != http.StatusServiceUnavailable || w.Body.String() != "the disk of the store is full\n" {
+		t.Errorf("disk full: %d %s", w.Code, w.Body)
 	}
 	o := newOps(nil)
 	o.stopping.Store(true)

@@ -21,6 +21,7 @@ import (
 // memory through the one that writes, since it exists in that connection only.
 type sqlite struct {
 	log    *slog.Logger
+	path   string // empty: in memory
 	writer *statements
 	mu     sync.Mutex // held during a transaction, and in memory during each read
 	reader *outside
@@ -38,7 +39,7 @@ type job struct {
 
 // openSQLite opens the file, or a database in memory when path is empty.
 func openSQLite(ctx context.Context, path string, log *slog.Logger) (*sqlite, error) {
-	e := &sqlite{log: log}
+	e := &sqlite{log: log, path: path}
 	if path != "" {
 		if err := prepareFile(path); err != nil {
 			return nil, err
@@ -166,7 +167,27 @@ func (e *sqlite) write(ctx context.Context, do func(conn) error) error {
 	}
 	// Once queued the outcome is awaited even if the caller has gone: it must not be left open.
 	<-j.done
-	return j.err
+	return e.explain(j.err)
+}
+
+// explain tells what concerns the file as a whole from what is wrong with one statement.
+func (e *sqlite) explain(err error) error {
+	var answer *driver.Error
+	if !errors.As(err, &answer) {
+		return err
+	}
+	var what error
+	switch answer.Code() & 0xff {
+	case 13: // SQLITE_FULL
+		what = ErrFull
+	case 10: // SQLITE_IOERR, which a full disk answers too when it has no room for the log's index
+		what = errors.New("the disk of the store fails")
+	case 5, 8: // SQLITE_BUSY: another process writes for seconds; SQLITE_READONLY
+		what = errors.New("the store cannot be written to")
+	default:
+		return err
+	}
+	return &away{cause: fmt.Errorf("%w: %s: %w", what, e.path, err)}
 }
 
 // commit applies a batch. When the transaction as a whole fails, each write is tried again by itself, so that one bad
@@ -218,7 +239,7 @@ func (e *sqlite) attempt(ctx context.Context, j *job) error {
 	}
 	if j.err = guard(e.log, e.writer, j.do); j.err != nil {
 		if _, err := e.writer.exec(ctx, "ROLLBACK TO one"); err != nil {
-			return err
+			return errors.Join(j.err, err) // a full disk, for one, ends the transaction by itself
 		}
 	}
 	_, err := e.writer.exec(ctx, "RELEASE one")
@@ -274,7 +295,8 @@ func (o *outside) exec(ctx context.Context, sql string, args ...any) (int64, err
 		return 0, err
 	}
 	defer o.leave()
-	return o.on.exec(ctx, sql, args...)
+	n, err := o.on.exec(ctx, sql, args...)
+	return n, o.e.explain(err)
 }
 
 func (o *outside) words() *words { return sqliteWords }
@@ -289,7 +311,7 @@ func (o *outside) one(ctx context.Context, dest []any, sql string, args ...any) 
 		return err
 	}
 	defer o.leave()
-	return o.on.one(ctx, dest, sql, args...)
+	return o.e.explain(o.on.one(ctx, dest, sql, args...))
 }
 
 func (o *outside) each(ctx context.Context, scan func(row) error, sql string, args ...any) error {
@@ -297,7 +319,7 @@ func (o *outside) each(ctx context.Context, scan func(row) error, sql string, ar
 		return err
 	}
 	defer o.leave()
-	return o.on.each(ctx, scan, sql, args...)
+	return o.e.explain(o.on.each(ctx, scan, sql, args...))
 }
 
 // preparer is what *sql.DB and *sql.Conn have in common.

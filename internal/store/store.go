@@ -38,7 +38,12 @@ type DB struct {
 	recent  recent
 	pages   pages
 	seen    atomic.Int64 // newest position of the journal that was read
+	log     *slog.Logger
+	failing atomic.Bool // a write failed, and none was tried since to see whether the next one would
 }
+
+// ErrFull is in the errors of writes for which the disk has no room.
+var ErrFull = errors.New("the disk of the store is full")
 
 // Open opens the store that the URL names and brings its schema up to date: "memory:" lives as long as the process,
 // "sqlite:PATH" in a file, "postgres://…" in a database that several nodes may share.
@@ -49,7 +54,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.Observe == nil {
 		o.Observe = func(string, time.Duration) {}
 	}
-	db := &DB{observe: o.Observe, changed: make(chan struct{}, 1)}
+	db := &DB{observe: o.Observe, log: o.Log, changed: make(chan struct{}, 1)}
 	e, err := openEngine(ctx, url, o, db.wake)
 	if err != nil {
 		return nil, err
@@ -76,8 +81,35 @@ func openEngine(ctx context.Context, raw string, o Options, wake func()) (engine
 	}
 }
 
-// Ready reports whether the store answers.
-func (db *DB) Ready(ctx context.Context) error { return translate("ready", db.engine.ready(ctx)) }
+// Ready reports whether the store answers, and whether it can be written to if a write has failed.
+func (db *DB) Ready(ctx context.Context) error {
+	err := db.engine.ready(ctx)
+	if err == nil && db.failing.Load() {
+		if err = db.engine.write(ctx, tryOut(ctx)); err == nil && db.failing.Swap(false) {
+			db.log.Info("the store can be written to again")
+		}
+	}
+	return translate("ready", err)
+}
+
+// tryOut writes as much as a large message takes, and removes it.
+func tryOut(ctx context.Context) func(conn) error {
+	return func(tx conn) error {
+		name, value := "try "+rand.Text(), make([]byte, 64<<10)
+		rand.Read(value) // zeros would be compressed
+		if err := tx.later(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2)", name, value); err != nil {
+			return err
+		}
+		return tx.later(ctx, "DELETE FROM secrets WHERE name = $1", name)
+	}
+}
+
+// note keeps whether a write has failed for a reason that the next one will meet too.
+func (db *DB) note(operation string, err error) {
+	if gone := (*away)(nil); errors.As(err, &gone) && !db.failing.Swap(true) {
+		db.log.Error("the store cannot be written to", "operation", operation, "error", oneLine(err))
+	}
+}
 
 // Close ends the store after the writes that are under way. It may be called twice.
 func (db *DB) Close() error { return db.engine.close() }
@@ -108,6 +140,7 @@ func (db *DB) write(ctx context.Context, operation string, do func(conn) error) 
 	start := time.Now()
 	err := db.engine.write(ctx, do)
 	db.observe(operation, time.Since(start))
+	db.note(operation, err)
 	return translate(operation, err)
 }
 
@@ -120,6 +153,7 @@ func (db *DB) publish(ctx context.Context, operation string, do func(conn) error
 // published ends a write that journals events: when it was done, the readers of the journal are woken.
 func (db *DB) published(operation string, start time.Time, err error) error {
 	db.observe(operation, time.Since(start))
+	db.note(operation, err)
 	if err == nil {
 		db.wake()
 		db.engine.announce()

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -142,6 +143,8 @@ func explain(on *pgx.Conn, err error) error {
 		return nil
 	case on.IsClosed():
 		return &away{err, true}
+	case errors.As(err, &answer) && answer.Code == "53100":
+		return &away{fmt.Errorf("%w: %w", ErrFull, err), false}
 	case errors.As(err, &answer) && (troubles[answer.Code] || troubles[answer.Code[:2]]):
 		return &away{err, false}
 	default:
