@@ -31,6 +31,25 @@ func migrate(ctx context.Context, e engine, now time.Time) error {
 	return applyMigrations(ctx, e, all, now)
 }
 
+// current refuses a store whose schema is not that of this chatd.
+func current(ctx context.Context, e engine) error {
+	all, err := embedded(e)
+	if err != nil {
+		return err
+	}
+	there, err := applied(ctx, e)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the store has no schema that can be read, which a server makes at its first start: %w", err)
+	case len(there) > 0:
+		err = compare(there, all)
+	}
+	if err == nil && len(there) < len(all) {
+		err = fmt.Errorf("the store has schema %d, this chatd wants %d: a server of this version brings it there at its start, as chatd migrate does", len(there), len(all))
+	}
+	return err
+}
+
 // embedded returns the migrations of the engine that this chatd has.
 func embedded(e engine) ([]migration, error) {
 	return readMigrations(migrations.Files, e.read().words().name)

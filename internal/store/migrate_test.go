@@ -44,6 +44,49 @@ func migrateTo(t *testing.T, e engine, fs fstest.MapFS) error {
 	return applyMigrations(t.Context(), e, all, time.Now())
 }
 
+// A store is opened as it is when it has the schema of this version, no older and no newer one, and nothing is made.
+func TestOpenAsIs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	made := func(name string, change string) string {
+		url := "sqlite:" + filepath.Join(dir, name)
+		db, err := Open(t.Context(), url, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if change != "" {
+			err = db.engine.write(t.Context(), func(c conn) error { return c.later(t.Context(), change) })
+		}
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return url
+	}
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, url, want string }{
+		{"good", made("good", ""), ""},
+		{"memory", "memory:", ""},
+		{"missing", "sqlite:" + filepath.Join(dir, "missing"), "no such file"},
+		{"empty", "sqlite:" + empty, "no schema"},
+		{"older", made("older", "DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)"), "this chatd wants"},
+		{"newer", made("newer", "INSERT INTO schema_migrations VALUES (99, 'x', 'x', 0)"), "use a newer chatd"},
+	} {
+		db, err := Open(t.Context(), tt.url, Options{AsIs: true})
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+		if err == nil {
+			_ = db.Close()
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "missing")); err == nil {
+		t.Error("a file was made")
+	}
+}
+
 // tables returns the names of all tables of the schema.
 func tables(t *testing.T, c conn) []string {
 	t.Helper()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,9 @@ type Options struct {
 	// Async lets Postgres acknowledge a write that it has not yet on disk: if its machine stops, the last writes of some
 	// hundred milliseconds are lost. Other engines take no notice.
 	Async bool
+	// AsIs refuses a file that is not there and a schema that is not this version's, where else both would be made: for commands
+	// that work beside a server. A store in memory takes no notice.
+	AsIs bool
 }
 
 // NoListen as Options.Listen says that other nodes are not heard of; who reads the journal then finds what they wrote when it
@@ -60,7 +64,12 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		return nil, err
 	}
 	db.engine = e
-	if err := migrate(ctx, e, time.Now()); err != nil {
+	if o.AsIs && url != "memory:" {
+		err = current(ctx, e)
+	} else {
+		err = migrate(ctx, e, time.Now())
+	}
+	if err != nil {
 		return nil, errors.Join(err, e.close())
 	}
 	return db, nil
@@ -73,6 +82,11 @@ func openEngine(ctx context.Context, raw string, o Options, wake func()) (engine
 	case raw == "memory:":
 		return openSQLite(ctx, "", o.Log)
 	case scheme == "sqlite" && path != "" && path != ":memory:": // which means a database for each connection
+		if o.AsIs {
+			if _, err := os.Stat(path); err != nil {
+				return nil, fmt.Errorf("store file %s: %w", path, reason(err))
+			}
+		}
 		return openSQLite(ctx, path, o.Log)
 	case scheme == "postgres" || scheme == "postgresql":
 		return openPostgres(ctx, raw, o, wake)
