@@ -148,6 +148,14 @@ func TestKeyFolder(t *testing.T) {
 	if err != nil || len(keys) != 2 || keys[0].ID != "b/c" || keys[1].ID != "a" || keys[1].CreatedOn != 2 {
 		t.Errorf("%+v %v", keys, err)
 	}
+	for range 2 { // the second time there is nothing to remove
+		if err := dir.RemoveSigningKey(t.Context(), "b/c"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if keys, err := dir.SigningKeys(t.Context()); err != nil || len(keys) != 1 {
+		t.Errorf("%d keys after one was removed, %v", len(keys), err)
+	}
 	write(t, filepath.Join(string(dir), "d.json"), "half a fi")
 	if _, err := dir.SigningKeys(t.Context()); err == nil || !strings.Contains(err.Error(), "d.json") {
 		t.Errorf("a broken file: %v", err)

@@ -40,6 +40,7 @@ type config struct {
 	minutes  int
 	endpoint string
 	printPEM bool
+	operands []string
 }
 
 // setting is one thing that can be set. The table below is the only list of them: flags, environment variables,
@@ -71,7 +72,7 @@ func (s *setting) usedBy(command string) bool {
 const (
 	servers = "dev serve"
 	clients = "dev serve health"
-	stores  = "dev serve token migrate"
+	stores  = "dev serve token keys migrate"
 
 	// What everybody may know: the development server's key is no secret, which is why chatd serve refuses it.
 	wellKnownKey      = "Y2hhdGQgZGV2ZWxvcG1lbnQga2V5OiBldmVyeWJvZHkga25vd3MgaXQsIG5ldmVyIHVzZSBpdCBwdWJsaWNseQ=="
@@ -130,7 +131,7 @@ var settings = []setting{
 		set:  func(c *config, v string) error { c.entraToken = v; return nil },
 	},
 	{
-		name: "config-dir", commands: "dev serve token cert health",
+		name: "config-dir", commands: "dev serve token keys cert health",
 		help: "folder of the development CA and its keys, made private; empty: chatd in the user's config folder",
 		set:  func(c *config, v string) error { c.configDir = v; return nil },
 	},
@@ -184,6 +185,9 @@ var settings = []setting{
 // configure makes the config of a command from its arguments and the environment.
 func configure(cmd *command, args []string, getenv func(string) string) (*config, error) {
 	cfg := &config{command: cmd.name}
+	for cmd.operands != "" && len(args) > 0 && !strings.HasPrefix(args[0], "-") { // they may stand before flags
+		cfg.operands, args = append(cfg.operands, args[0]), args[1:]
+	}
 	flags := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {}
@@ -198,8 +202,9 @@ func configure(cmd *command, args []string, getenv func(string) string) (*config
 	if err := flags.Parse(args); err != nil {
 		return nil, usagef("%w; chatd %s -help lists what there is", err, cmd.name)
 	}
-	if flags.NArg() > 0 {
-		return nil, usagef("chatd %s takes no argument %q", cmd.name, flags.Arg(0))
+	cfg.operands = append(cfg.operands, flags.Args()...)
+	if most := len(strings.Fields(cmd.operands)); len(cfg.operands) > most {
+		return nil, usagef("chatd %s takes no argument %q", cmd.name, cfg.operands[most])
 	}
 	given := map[string]string{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = f.Value.String() })

@@ -48,22 +48,24 @@ type program struct {
 
 // command is one thing that chatd can do.
 type command struct {
-	name, help string
-	flags      func(*flag.FlagSet, *config) // its arguments beside the settings; may be nil
-	run        func(context.Context, *program, *config) error
+	name, operands string
+	help           string
+	flags          func(*flag.FlagSet, *config) // its arguments beside the settings; may be nil
+	run            func(context.Context, *program, *config) error
 }
 
 func commands() []command {
 	return []command{
-		{"dev", "run a server for development: in memory, own certificate, well-known key (the default)", nil, serve},
-		{"serve", "run a server for hosting: durable store, own keys", nil, serve},
-		{"migrate", "bring the schema of the store up to date, as the servers do at start", nil, migrate},
-		{"copy", "copy all of a store to an empty one, from a file to Postgres or back", copyFlags, copyStore},
-		{"token", "make a user, or a token for one", tokenFlags, token},
-		{"cert", "tell where the CA certificate is and how to trust it", certFlags, cert},
-		{"health", "ask the server of the same settings whether it is ready; exit code 0 or 1", nil, health},
-		{"version", "print the version", nil, printVersion},
-		{"help", "print this", nil, help},
+		{"dev", "", "run a server for development: in memory, own certificate, well-known key (the default)", nil, serve},
+		{"serve", "", "run a server for hosting: durable store, own keys", nil, serve},
+		{"migrate", "", "bring the schema of the store up to date, as the servers do at start", nil, migrate},
+		{"copy", "", "copy all of a store to an empty one, from a file to Postgres or back", copyFlags, copyStore},
+		{"token", "", "make a user, or a token for one", tokenFlags, token},
+		{"keys", "list|rotate|retire ID", "list the signing keys of user tokens, make a new one active, or end one and its tokens", nil, keys},
+		{"cert", "", "tell where the CA certificate is and how to trust it", certFlags, cert},
+		{"health", "", "ask the server of the same settings whether it is ready; exit code 0 or 1", nil, health},
+		{"version", "", "print the version", nil, printVersion},
+		{"help", "", "print this", nil, help},
 	}
 }
 

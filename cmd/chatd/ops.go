@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/store"
 )
 
@@ -21,7 +22,7 @@ type ops struct {
 	store    func(context.Context) error // whether the store answers
 	stopping atomic.Bool
 	caPEM    []byte // nil with a given certificate
-	jwks     []byte
+	keys     *auth.KeySet
 }
 
 // handler puts the operator's routes in front of the APIs.
@@ -32,7 +33,7 @@ func (o *ops) handler(api http.Handler) http.Handler {
 		"/metrics":               promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{}).ServeHTTP,
 		"/version":               sendVersion,
 		"/ca.pem":                o.ca,
-		"/.well-known/jwks.json": func(w http.ResponseWriter, _ *http.Request) { send(w, "application/json", o.jwks) },
+		"/.well-known/jwks.json": o.jwks,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, ours := routes[r.URL.Path]
@@ -80,6 +81,15 @@ func (o *ops) ready(ctx context.Context) error {
 func sendVersion(w http.ResponseWriter, _ *http.Request) {
 	body, _ := json.Marshal(buildInfo()) // strings only
 	send(w, "application/json", append(body, '\n'))
+}
+
+func (o *ops) jwks(w http.ResponseWriter, _ *http.Request) {
+	body, err := o.keys.JWKS(now())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	send(w, "application/json", body)
 }
 
 func (o *ops) ca(w http.ResponseWriter, r *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -44,10 +45,13 @@ func newRealtime(ctx context.Context, cfg *config, core *core, base func(*http.R
 		if err == nil && !p.Can(auth.Converse) {
 			err = &chat.Error{Kind: chat.Forbidden, Reason: "token scope does not allow chat"}
 		}
-		return trouter.Caller{User: p.Identity, Issued: p.Issued, Expires: p.Expires, Key: string(p.Key)}, err
+		return trouter.Caller{User: p.Identity, Issued: p.Issued, Expires: p.Expires, Key: string(p.Key) + "." + p.SignedBy}, err
 	}
 	stands := func(ctx context.Context, c trouter.Caller) error {
-		return core.identities.Stands(ctx, auth.Principal{Identity: c.User, Issued: c.Issued, Key: auth.Generation(c.Key)})
+		generation, signedBy, _ := strings.Cut(c.Key, ".")
+		return core.identities.Stands(ctx, auth.Principal{
+			Identity: c.User, Issued: c.Issued, Key: auth.Generation(generation), SignedBy: signedBy,
+		})
 	}
 	return &realtime{
 		hub: hub,

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -89,7 +88,7 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 	if s.realtime, err = newRealtime(ctx, cfg, core, base, log, registry); err != nil {
 		return nil, errors.Join(err, core.db.Close())
 	}
-	s.ops = &ops{registry: registry, store: core.db.Ready, caPEM: caPEM, jwks: core.keys.JWKS()}
+	s.ops = &ops{registry: registry, store: core.db.Ready, caPEM: caPEM, keys: core.keys}
 	s.http = &http.Server{
 		Handler:           s.realtime.handler(s.ops.handler(api)),
 		TLSConfig:         secure,
@@ -108,15 +107,7 @@ func openCore(ctx context.Context, cfg *config, o store.Options) (*core, error) 
 	if err != nil {
 		return nil, err
 	}
-	keyStore := auth.KeyStore(db)
-	if cfg.store == "memory:" {
-		dir, err := cfg.privateFolder()
-		if err != nil {
-			return nil, errors.Join(err, db.Close())
-		}
-		keyStore = keyFolder(filepath.Join(dir, "signing-keys"))
-	}
-	keys, err := auth.LoadKeySet(ctx, keyStore, now())
+	keys, err := cfg.openKeys(ctx, db, o.AsIs)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -186,6 +177,7 @@ func (s *server) run(ctx context.Context, p *program) error {
 	}
 	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.tasks.Go(func() { s.sweep(tasks) })
+	s.tasks.Go(func() { s.refreshKeys(tasks) })
 	s.tasks.Go(func() { s.realtime.run(tasks) })
 
 	err = s.begin(ctx, p, secure, plain)

@@ -11,13 +11,82 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/store"
 )
 
 // keyFolder keeps signing keys in files of a folder. With a store in memory the keys live there, so that tokens
 // outlive the process; a durable store keeps its keys itself.
 type keyFolder string
+
+// keyStore is where the signing keys of the configuration are.
+func (c *config) keyStore(db *store.DB) (auth.KeyStore, error) {
+	if c.store != "memory:" {
+		return db, nil
+	}
+	dir, err := c.folder()
+	return keyFolder(filepath.Join(dir, "signing-keys")), err
+}
+
+// openKeys reads the signing keys. Where there is none yet a server makes the first; as they are, none is made.
+func (c *config) openKeys(ctx context.Context, db *store.DB, asIs bool) (*auth.KeySet, error) {
+	keys, err := c.keyStore(db)
+	if err != nil {
+		return nil, err
+	}
+	if asIs {
+		set, err := auth.ReadKeySet(ctx, keys)
+		return set, c.noKeys(err)
+	}
+	if c.store == "memory:" {
+		if _, err := c.privateFolder(); err != nil {
+			return nil, err
+		}
+	}
+	return auth.LoadKeySet(ctx, keys, now())
+}
+
+// noKeys says where there is no signing key.
+func (c *config) noKeys(err error) error {
+	if !errors.Is(err, auth.ErrNoKeys) {
+		return err
+	}
+	where := "the store"
+	if c.store == "memory:" {
+		if where, err = c.folder(); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("no server has made a signing key in %s yet: start it, or name the --config-dir or --store of the one that runs", where)
+}
+
+const (
+	refreshEvery = 10 * time.Second // how long a server may not have heard of signing keys that were rotated or retired
+	refreshTime  = 5 * time.Second
+)
+
+// refreshKeys takes up the signing keys that chatd keys has rotated or retired.
+func (s *server) refreshKeys(ctx context.Context) {
+	ticker := time.NewTicker(refreshEvery)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		limited, cancel := context.WithTimeout(ctx, refreshTime)
+		err := s.core.keys.Refresh(limited)
+		cancel()
+		if err != nil && !failing && ctx.Err() == nil { // once, as it may last
+			s.log.Error("signing keys could not be read again, the old ones stay", "error", err)
+		}
+		failing = err != nil
+	}
+}
 
 // SigningKeys reads all keys; see auth.KeyStore.
 func (d keyFolder) SigningKeys(context.Context) ([]auth.SigningKey, error) {
@@ -45,6 +114,19 @@ func (d keyFolder) SigningKeys(context.Context) ([]auth.SigningKey, error) {
 	return keys, nil
 }
 
+// RemoveSigningKey removes the file of the key; see auth.KeyStore.
+func (d keyFolder) RemoveSigningKey(_ context.Context, id string) error {
+	err := os.Remove(d.path(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (d keyFolder) path(id string) string {
+	return filepath.Join(string(d), url.PathEscape(id)+".json")
+}
+
 // AddSigningKey writes a file for the key; see auth.KeyStore.
 func (d keyFolder) AddSigningKey(_ context.Context, key auth.SigningKey) error {
 	data, err := json.Marshal(key)
@@ -54,7 +136,7 @@ func (d keyFolder) AddSigningKey(_ context.Context, key auth.SigningKey) error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return err
 	}
-	err = place(filepath.Join(string(d), url.PathEscape(key.ID)+".json"), data, 0o600, os.Link)
+	err = place(d.path(key.ID), data, 0o600, os.Link)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

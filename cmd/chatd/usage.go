@@ -23,7 +23,7 @@ func help(_ context.Context, p *program, _ *config) error {
 // printUsage tells what one command takes.
 func (p *program) printUsage(c *command) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Usage: chatd %s [flags]\n\n%s.\n", c.name, strings.ToUpper(c.help[:1])+c.help[1:])
+	fmt.Fprintf(&b, "Usage: chatd %s [flags]\n\n%s.\n", strings.TrimSpace(c.name+" "+c.operands), strings.ToUpper(c.help[:1])+c.help[1:])
 	if c.flags != nil {
 		b.WriteString("\nArguments:\n")
 		flags := flag.NewFlagSet(c.name, flag.ContinueOnError)

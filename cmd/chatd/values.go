@@ -48,7 +48,7 @@ func setProfileListen(c *config, v string) error {
 func setStore(c *config, v string) error {
 	scheme, rest, found := strings.Cut(v, ":")
 	switch {
-	case v == "memory:" && c.command != "dev" && c.command != "token":
+	case v == "memory:" && !slices.Contains([]string{"dev", "token", "keys"}, c.command):
 		return errors.New("a store that outlives the process, sqlite:PATH or postgres://…; memory: is for chatd dev")
 	case v == "memory:", found && rest != "" && slices.Contains([]string{"sqlite", "postgres", "postgresql"}, scheme):
 		c.store = v

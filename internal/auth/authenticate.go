@@ -3,6 +3,10 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/chatd/chatd/internal/chat"
 )
@@ -14,7 +18,7 @@ import (
 // rest of a small request. Users are remembered too, until Revoke, Delete or Forget.
 func (s *Identities) Authenticate(ctx context.Context, raw string) (Principal, error) {
 	now := s.now()
-	token, err := s.verify(raw, now)
+	token, err := s.verify(ctx, raw, now)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -25,10 +29,14 @@ func (s *Identities) Authenticate(ctx context.Context, raw string) (Principal, e
 }
 
 // Stands tells, without the token, whether one that Authenticate accepted, here or at another server, still stands: it is not
-// revoked, its identity is there, and so is its access key. Errors are those of Authenticate. When the token ends the caller knows.
+// revoked, its identity is there, and so are its access key and the key that signed it. Errors are those of Authenticate. When
+// the token ends the caller knows.
 func (s *Identities) Stands(ctx context.Context, p Principal) error {
 	if err := s.checkGeneration(p.Key); err != nil {
 		return err
+	}
+	if p.SignedBy != "" && !s.keys.verifies(p.SignedBy, s.now()) {
+		return errToken("signing key is retired")
 	}
 	user, err := s.user(ctx, p)
 	if err == nil {
@@ -70,7 +78,7 @@ func (s *Identities) catchUp(ctx context.Context, p Principal) error {
 }
 
 // verify checks that the token is genuine, not expired and one of the resource.
-func (s *Identities) verify(raw string, now chat.Time) (Principal, error) {
+func (s *Identities) verify(ctx context.Context, raw string, now chat.Time) (Principal, error) {
 	if raw == "" {
 		return Principal{}, errToken("no token")
 	}
@@ -82,10 +90,9 @@ func (s *Identities) verify(raw string, now chat.Time) (Principal, error) {
 	if ok {
 		return token, nil
 	}
-	var c claims
-	parsed, err := s.parser.ParseWithClaims(raw, &c, s.keys.find)
+	parsed, c, err := s.parse(ctx, raw, now)
 	if err != nil {
-		return Principal{}, whyRefused(err)
+		return Principal{}, err
 	}
 	if token, err = c.read(s.resource); err != nil {
 		return Principal{}, err
@@ -93,8 +100,28 @@ func (s *Identities) verify(raw string, now chat.Time) (Principal, error) {
 	if token.Key, err = generationIn(parsed); err != nil {
 		return Principal{}, err
 	}
+	token.SignedBy = keyIn(parsed)
 	s.tokens.put(hash, token, now, token.Expires, drops)
 	return token, nil
+}
+
+// parse verifies the signature and the time of a token. One of a key that is not known may be of a key that another server made
+// active a moment ago, so the store is asked, once.
+func (s *Identities) parse(ctx context.Context, raw string, now chat.Time) (*jwt.Token, *claims, error) {
+	came := time.Now()
+	for asked := false; ; asked = true {
+		c := new(claims)
+		parsed, err := s.parser.ParseWithClaims(raw, c, s.keys.find(now))
+		switch {
+		case err == nil:
+			return parsed, c, nil
+		case asked || !errors.Is(err, errUnknownKey):
+			return nil, nil, whyRefused(err)
+		}
+		if err := s.keys.refresh(ctx, came, reloadGap); err != nil && !errors.Is(err, ErrNoKeys) {
+			return nil, nil, err
+		}
+	}
 }
 
 // user returns the user of a genuine token. One that the store does not know is adopted: tokens are minted offline

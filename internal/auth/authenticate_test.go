@@ -73,6 +73,10 @@ func TestAuthenticateRefuses(t *testing.T) {
 		{"expired", genuine(t, func(c *claims) { c.ExpiresAt = jwt.NewNumericDate(start.Std().Add(-time.Second)) }), "token is expired"},
 		{"no exp", genuine(t, func(c *claims) { c.ExpiresAt = nil }), "malformed token: no exp"},
 		{"no iat", genuine(t, func(c *claims) { c.IssuedAt = nil }), "malformed token: no iat"},
+		{"more than a day", genuine(t, func(c *claims) { c.ExpiresAt = jwt.NewNumericDate(start.Std().Add(24*time.Hour + time.Second)) }), "token lives longer than a day"},
+		{"a year, as if issued later", genuine(t, func(c *claims) {
+			c.IssuedAt, c.ExpiresAt = jwt.NewNumericDate(start.Std().Add(time.Hour)), jwt.NewNumericDate(start.Std().AddDate(1, 0, 0))
+		}), "token lives longer than a day"},
 		{"other resource", genuine(t, func(c *claims) { c.ResourceID = otherResource }), "token of another resource"},
 		{
 			"user of another resource",
@@ -130,11 +134,11 @@ func TestAuthenticateRemembers(t *testing.T) {
 	token, other := b.issue(id, ScopeChat).Value, b.issue(id, ScopeVoIP).Value
 	before := b.memory.reads
 	b.accepts(token)
-	b.keys = &KeySet{} // nothing can be verified from here on
+	b.keys = keySet(t, testKey(otherDER(), "1")) // nothing can be verified from here on
 	for range 10 {
 		b.accepts(token)
 	}
-	b.refuses(other, "unknown kid")
+	b.refuses(other, "bad signature")
 	if n := b.memory.reads - before; n != 1 {
 		t.Errorf("the store was asked %d times, want 1", n)
 	}

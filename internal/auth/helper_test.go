@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -60,7 +61,7 @@ var (
 
 func keySet(tb testing.TB, keys ...SigningKey) *KeySet {
 	tb.Helper()
-	s, err := newKeySet(keys)
+	s, err := newKeySet(&memory{keys: keys}, keys)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -73,6 +74,7 @@ type memory struct {
 	users map[chat.Identity]User
 	keys  []SigningKey
 	reads int    // calls of User
+	loads int    // calls of SigningKeys
 	fail  error  // what every call answers
 	lost  error  // what every change answers that was made
 	after func() // runs once when User has read, before it returns, and before CustomUser reads
@@ -165,7 +167,15 @@ func (m *memory) DeleteUser(_ context.Context, id chat.Identity, now chat.Time) 
 func (m *memory) SigningKeys(context.Context) ([]SigningKey, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.loads++
 	return append([]SigningKey(nil), m.keys...), m.fail
+}
+
+func (m *memory) RemoveSigningKey(_ context.Context, id string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.keys = slices.DeleteFunc(m.keys, func(k SigningKey) bool { return k.ID == id })
+	return m.fail
 }
 
 func (m *memory) AddSigningKey(_ context.Context, key SigningKey) error {

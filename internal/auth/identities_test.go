@@ -49,6 +49,7 @@ func TestIssueClaims(t *testing.T) {
 	}
 	want2 := Principal{
 		Identity: id, Scopes: []Scope{ScopeVoIP, ScopeChat}, Issued: chat.Time(iat * 1000), Expires: chat.Time((iat + 90*60) * 1000),
+		SignedBy: "1",
 	}
 	if diff := cmp.Diff(want2, b.accepts(token.Value)); diff != "" {
 		t.Errorf("principal (-want +got):\n%s", diff)

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -11,6 +12,8 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -31,15 +34,34 @@ type KeyStore interface {
 
 	// AddSigningKey adds a key. Adding an ID that is there changes nothing.
 	AddSigningKey(ctx context.Context, key SigningKey) error
+
+	// RemoveSigningKey removes a key. Removing one that is not there changes nothing.
+	RemoveSigningKey(ctx context.Context, id string) error
 }
 
-// KeySet holds the keys of the service: the oldest signs, each of them verifies. It is safe for concurrent use.
+// KeySet holds the keys of the service: the newest is active and signs, an older one verifies until its tokens are over (see
+// VerifiesUntil). It is safe for concurrent use.
 type KeySet struct {
-	id     string
-	key    *rsa.PrivateKey
-	public map[string]*rsa.PublicKey
-	jwks   []byte
+	store KeyStore
+	keys  atomic.Pointer[keys]
+
+	loading chan struct{} // held while the store is read
+	began   time.Time     // when the last reading began; who holds loading may use it
 }
+
+// keys are those of the store at one time.
+type keys struct {
+	stored []SigningKey
+	active *rsa.PrivateKey
+	public map[string]verifier
+}
+
+type verifier struct {
+	key   *rsa.PublicKey
+	until chat.Time // 0: it is active
+}
+
+func (v verifier) ended(now chat.Time) bool { return v.until != 0 && v.until <= now }
 
 const (
 	keyBits = 2048
@@ -47,23 +69,45 @@ const (
 	// firstKey is the ID of the first key. It is the same for every server, so that of two that start together on
 	// an empty store only one adds its key, and both read that one back.
 	firstKey = "1"
+
+	// keyGrace is how much longer than its tokens live a key verifies that another one superseded: for servers that had not heard
+	// of the new one yet and for clocks that disagree.
+	keyGrace = time.Hour
+
+	// reloadGap is the time between two readings of the store for tokens with an unknown kid, which anybody can send.
+	reloadGap = 100 * time.Millisecond
 )
 
 // LoadKeySet reads the keys of the store; when there is none, it creates the first. Keys are RSA of 2048 bits or
 // more, as the tokens of the service are signed with RS256.
 func LoadKeySet(ctx context.Context, store KeyStore, now chat.Time) (*KeySet, error) {
-	keys, err := store.SigningKeys(ctx)
-	if err == nil && len(keys) == 0 {
-		keys, err = createKey(ctx, store, now)
+	stored, err := store.SigningKeys(ctx)
+	if err == nil && len(stored) == 0 {
+		stored, err = createKey(ctx, store, firstKey, now)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
 	}
-	return newKeySet(keys)
+	return newKeySet(store, stored)
 }
 
-// createKey adds the first key and returns what is stored then, which may be another server's.
-func createKey(ctx context.Context, store KeyStore, now chat.Time) ([]SigningKey, error) {
+// ReadKeySet is LoadKeySet for those who are not to create a key: without one the error is ErrNoKeys.
+func ReadKeySet(ctx context.Context, store KeyStore) (*KeySet, error) {
+	stored, err := store.SigningKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("signing keys: %w", err)
+	}
+	if len(stored) == 0 {
+		return nil, ErrNoKeys
+	}
+	return newKeySet(store, stored)
+}
+
+// ErrNoKeys says that no server has made a signing key yet.
+var ErrNoKeys = errors.New("there is no signing key")
+
+// createKey adds a key and returns what is stored then, which may be another process's of the same ID.
+func createKey(ctx context.Context, store KeyStore, id string, now chat.Time) ([]SigningKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
 		return nil, err
@@ -72,30 +116,71 @@ func createKey(ctx context.Context, store KeyStore, now chat.Time) ([]SigningKey
 	if err != nil {
 		return nil, err
 	}
-	if err := store.AddSigningKey(ctx, SigningKey{ID: firstKey, PKCS8: der, CreatedOn: now}); err != nil {
+	if err := store.AddSigningKey(ctx, SigningKey{ID: id, PKCS8: der, CreatedOn: now}); err != nil {
 		return nil, err
 	}
 	return store.SigningKeys(ctx)
 }
 
-func newKeySet(keys []SigningKey) (*KeySet, error) {
-	if len(keys) == 0 {
+func newKeySet(store KeyStore, stored []SigningKey) (*KeySet, error) {
+	if len(stored) == 0 {
 		return nil, errors.New("the store lost the signing key that was added")
 	}
-	s := &KeySet{id: keys[0].ID, public: make(map[string]*rsa.PublicKey, len(keys))}
-	for i, k := range keys {
-		key, err := parseKey(k.PKCS8)
+	s := &KeySet{store: store, loading: make(chan struct{}, 1)}
+	return s, s.take(stored)
+}
+
+// take makes stored keys those of the set.
+func (s *KeySet) take(stored []SigningKey) error {
+	k := &keys{stored: stored, public: make(map[string]verifier, len(stored))}
+	for i, one := range stored {
+		key, err := parseKey(one.PKCS8)
 		if err != nil {
-			return nil, fmt.Errorf("signing key %q: %w", k.ID, err)
+			return fmt.Errorf("signing key %q: %w", one.ID, err)
 		}
-		if i == 0 {
-			s.key = key
-		}
-		s.public[k.ID] = &key.PublicKey
+		k.active = key // the last one stays
+		k.public[one.ID] = verifier{&key.PublicKey, VerifiesUntil(stored, i)}
 	}
-	var err error
-	s.jwks, err = marshalJWKS(keys, s.public)
-	return s, err
+	s.keys.Store(k)
+	return nil
+}
+
+// Refresh reads the keys of the store again, so that the set signs with one that became active elsewhere and no longer takes one
+// that was retired. After an error, and when the store has lost all keys, the set stays as it is.
+func (s *KeySet) Refresh(ctx context.Context) error { return s.refresh(ctx, time.Now(), 0) }
+
+// refresh reads the store unless that has begun since the given time, by another caller.
+func (s *KeySet) refresh(ctx context.Context, since time.Time, gap time.Duration) error {
+	select {
+	case s.loading <- struct{}{}:
+		defer func() { <-s.loading }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.began.After(since) {
+		return nil
+	}
+	select {
+	case <-time.After(time.Until(s.began.Add(gap))):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	s.began = time.Now()
+	stored, err := s.store.SigningKeys(ctx)
+	if err == nil && len(stored) == 0 {
+		err = ErrNoKeys
+	}
+	if err == nil && !slices.EqualFunc(stored, s.keys.Load().stored, SigningKey.equal) {
+		err = s.take(stored)
+	}
+	if err != nil {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	return nil
+}
+
+func (k SigningKey) equal(other SigningKey) bool {
+	return k.ID == other.ID && k.CreatedOn == other.CreatedOn && bytes.Equal(k.PKCS8, other.PKCS8)
 }
 
 func parseKey(der []byte) (*rsa.PrivateKey, error) {
@@ -123,43 +208,60 @@ type jwk struct {
 	Exponent  string `json:"e"`
 }
 
-func marshalJWKS(keys []SigningKey, public map[string]*rsa.PublicKey) ([]byte, error) {
+// JWKS returns the public keys that verify now as a JSON Web Key Set (RFC 7517), for those who verify tokens themselves.
+func (s *KeySet) JWKS(now chat.Time) ([]byte, error) {
 	var set struct {
 		Keys []jwk `json:"keys"`
 	}
 	base64url := base64.RawURLEncoding.EncodeToString
-	for _, k := range keys {
-		p := public[k.ID]
+	k := s.keys.Load()
+	for _, one := range k.stored {
+		v := k.public[one.ID]
+		if v.ended(now) {
+			continue
+		}
 		set.Keys = append(set.Keys, jwk{
-			Type: "RSA", Use: "sig", Algorithm: jwt.SigningMethodRS256.Alg(), ID: k.ID,
-			Modulus:  base64url(p.N.Bytes()),
-			Exponent: base64url(big.NewInt(int64(p.E)).Bytes()),
+			Type: "RSA", Use: "sig", Algorithm: jwt.SigningMethodRS256.Alg(), ID: one.ID,
+			Modulus:  base64url(v.key.N.Bytes()),
+			Exponent: base64url(big.NewInt(int64(v.key.E)).Bytes()),
 		})
 	}
 	return json.Marshal(set)
 }
 
-// JWKS returns the public keys as a JSON Web Key Set (RFC 7517), for those who verify tokens themselves.
-func (s *KeySet) JWKS() []byte { return slices.Clone(s.jwks) }
-
 // sign returns the claims as a signed token of a generation, if there is one.
 func (s *KeySet) sign(c claims, key Generation) (string, error) {
+	k := s.keys.Load()
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, c)
-	token.Header["kid"] = s.id
+	token.Header["kid"] = k.stored[len(k.stored)-1].ID
 	if key != "" {
 		token.Header[generationHeader] = key
 	}
-	return token.SignedString(s.key)
+	return token.SignedString(k.active)
 }
 
 var errUnknownKey = errors.New("unknown kid")
 
-// find is the jwt.Keyfunc: the public key that the token's header names.
-func (s *KeySet) find(token *jwt.Token) (any, error) {
-	id, _ := token.Header["kid"].(string)
-	key, ok := s.public[id]
-	if !ok {
-		return nil, errUnknownKey
+// verifies reports whether the key of that ID verifies tokens at the time.
+func (s *KeySet) verifies(id string, now chat.Time) bool {
+	v, ok := s.keys.Load().public[id]
+	return ok && !v.ended(now)
+}
+
+// find returns a jwt.Keyfunc: the public key that the token's header names, if it verifies at the time.
+func (s *KeySet) find(now chat.Time) jwt.Keyfunc {
+	return func(token *jwt.Token) (any, error) {
+		id := keyIn(token)
+		v, ok := s.keys.Load().public[id]
+		if !ok || v.ended(now) {
+			return nil, errUnknownKey
+		}
+		return v.key, nil
 	}
-	return key, nil
+}
+
+// keyIn is the ID of the key that a token says signed it.
+func keyIn(token *jwt.Token) string {
+	id, _ := token.Header["kid"].(string)
+	return id
 }

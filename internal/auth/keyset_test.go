@@ -17,6 +17,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/chatd/chatd/internal/chat"
 )
 
 func TestLoadKeySetCreatesOneKey(t *testing.T) {
@@ -26,13 +28,13 @@ func TestLoadKeySetCreatesOneKey(t *testing.T) {
 	noError(t, err)
 	again, err := LoadKeySet(t.Context(), store, start+1000)
 	noError(t, err)
-	if diff := cmp.Diff(string(first.JWKS()), string(again.JWKS())); diff != "" {
+	if diff := cmp.Diff(string(published(t, first, start)), string(published(t, again, start))); diff != "" {
 		t.Errorf("keys after a restart (-first +again):\n%s", diff)
 	}
 	if len(store.keys) != 1 || store.keys[0].CreatedOn != start {
 		t.Errorf("stored %d keys, want one created at the start", len(store.keys))
 	}
-	if bits := first.key.N.BitLen(); bits != 2048 {
+	if bits := first.keys.Load().active.N.BitLen(); bits != 2048 {
 		t.Errorf("key of %d bits, want 2048", bits)
 	}
 }
@@ -67,10 +69,10 @@ func TestLoadKeySetTogether(t *testing.T) {
 		if s == nil {
 			t.Fatalf("server %d has no keys", i)
 		}
-		if diff := cmp.Diff(string(sets[0].JWKS()), string(s.JWKS())); diff != "" {
+		if diff := cmp.Diff(string(published(t, sets[0], start)), string(published(t, s, start))); diff != "" {
 			t.Errorf("keys of server %d (-first +this):\n%s", i, diff)
 		}
-		if !s.key.Equal(sets[0].key) {
+		if !s.keys.Load().active.Equal(sets[0].keys.Load().active) {
 			t.Errorf("server %d signs with another key", i)
 		}
 	}
@@ -103,6 +105,13 @@ func TestLoadKeySetErrors(t *testing.T) {
 	}
 }
 
+func published(t *testing.T, s *KeySet, now chat.Time) []byte {
+	t.Helper()
+	raw, err := s.JWKS(now)
+	noError(t, err)
+	return raw
+}
+
 // jwksKeys reads a key set as a verifier outside does.
 func jwksKeys(t *testing.T, raw []byte) map[string]*rsa.PublicKey {
 	t.Helper()
@@ -122,14 +131,14 @@ func jwksKeys(t *testing.T, raw []byte) map[string]*rsa.PublicKey {
 	return keys
 }
 
-func TestKeySetSignsWithOldestAndVerifiesAll(t *testing.T) {
+func TestKeySetSignsWithNewestAndVerifiesAll(t *testing.T) {
 	t.Parallel()
 	oldest, newest := testKey(oneDER(), "1"), testKey(otherDER(), "2")
-	both, second := keySet(t, oldest, newest), keySet(t, newest)
-	for name, s := range map[string]*KeySet{"1": both, "2": second} {
+	both, first := keySet(t, oldest, newest), keySet(t, oldest)
+	for name, s := range map[string]*KeySet{"1": first, "2": both} {
 		raw, err := s.sign(newClaims(resource, user1, []Scope{ScopeChat}, 1, 2), "")
 		noError(t, err)
-		public := jwksKeys(t, both.JWKS())
+		public := jwksKeys(t, published(t, both, start))
 		token, _, err := jwt.NewParser().ParseUnverified(raw, &claims{})
 		noError(t, err)
 		if diff := cmp.Diff(map[string]any{"alg": "RS256", "kid": name, "typ": "JWT"}, token.Header); diff != "" {

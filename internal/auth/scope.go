@@ -45,6 +45,7 @@ type Principal struct {
 	Issued   chat.Time  // when the token was issued, a whole second
 	Expires  chat.Time  // when the token ends
 	Key      Generation // of the access key by which it was asked for, if any
+	SignedBy string     // the ID of the signing key; empty: of a token that an older version accepted
 }
 
 // Can reports whether one of the token's scopes covers the capability. Scopes of calling cover none.

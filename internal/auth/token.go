@@ -82,6 +82,9 @@ func (c *claims) read(resource string) (Principal, error) {
 	if c.IssuedAt == nil {
 		return Principal{}, errToken("malformed token: no iat")
 	}
+	if c.ExpiresAt.Sub(c.IssuedAt.Time) > maxMinutes*time.Minute { // Issue makes none; VerifiesUntil counts on it
+		return Principal{}, errToken("token lives longer than a day")
+	}
 	if c.ResourceID != resource || !id.BelongsTo(resource) {
 		return Principal{}, errToken("token of another resource")
 	}

@@ -145,3 +145,10 @@ func (db *DB) AddSigningKey(ctx context.Context, k auth.SigningKey) error {
 			k.ID, int64(k.CreatedOn), k.PKCS8)
 	})
 }
+
+// RemoveSigningKey removes a key, if it is there. See auth.KeyStore.
+func (db *DB) RemoveSigningKey(ctx context.Context, id string) error {
+	return db.write(ctx, "remove_signing_key", func(tx conn) error {
+		return tx.later(ctx, "DELETE FROM signing_keys WHERE id = $1", id)
+	})
+}

@@ -43,6 +43,9 @@ var operations = []operation{
 	{"add signing key", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
 		return db.AddSigningKey(ctx, auth.SigningKey{ID: "a", PKCS8: []byte("a"), CreatedOn: noon})
 	}},
+	{"remove signing key", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+		return db.RemoveSigningKey(ctx, "a")
+	}},
 	{"secret", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
 		_, err := db.Secret(ctx, "a")
 		return err

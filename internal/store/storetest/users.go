@@ -240,6 +240,12 @@ var users = []test{
 		got, err := b.db.SigningKeys(b.Context())
 		b.must(err)
 		b.equal("keys", []auth.SigningKey{first, second, third}, got)
+		for range 2 { // the second time there is nothing to remove
+			b.must(b.db.RemoveSigningKey(b.Context(), "a"))
+		}
+		got, err = b.db.SigningKeys(b.Context())
+		b.must(err)
+		b.equal("keys after one was removed", []auth.SigningKey{first, third}, got)
 	}},
 	{"come with secrets that stay", func(b *bundle) {
 		var mu sync.Mutex
