@@ -144,6 +144,7 @@ func (p patched[T]) or(null T) *T {
 // decode reads a JSON object. Unknown fields are passed over, as the service does. NUL is refused: PostgreSQL cannot keep
 // it in text, and engines shall not differ.
 func decode(body []byte, into any) error {
+	body = chat.WithoutBOM(body)
 	if !utf8.Valid(body) {
 		return invalid("body is not UTF-8")
 	}

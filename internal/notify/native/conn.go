@@ -262,7 +262,7 @@ func message(kind websocket.MessageType, r io.Reader) ([]byte, error) {
 	case kind != websocket.MessageText:
 		return nil, badFrame("binary message")
 	}
-	return data, nil
+	return chat.WithoutBOM(data), nil
 }
 
 // handle does what a client asks for later than at the start. Types that are not known may be those of later versions.

@@ -32,6 +32,7 @@ func TestStartRefused(t *testing.T) {
 		"null":             {`null`, CloseBadFrame, "want a JSON object"},
 		"empty":            {``, CloseBadFrame, "want a JSON object"},
 		"no type":          {`{}`, CloseBadFrame, "want a JSON object"},
+		"two marks":        {"\ufeff\ufeff{" + good + `}`, CloseBadFrame, "want a JSON object"},
 		"trailing":         {`{` + good + `}{}`, CloseBadFrame, "want a JSON object"},
 		"other type":       {`{"type":"ping"}`, CloseBadFrame, "must be start"},
 		"unknown type":     {`{"type":"begin"}`, CloseBadFrame, "must be start"},
@@ -137,6 +138,22 @@ func TestUnknownType(t *testing.T) {
 		r.say(`{"type":"ping","padding":1}`)
 		if got := r.hear(); got != `{"type":"pong"}` {
 			t.Errorf("answer is %s", got)
+		}
+	})
+}
+
+// A byte order mark may stand before each message, as before the bodies of REST.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(w *world) {
+		r := w.raw(http.Header{"Authorization": {"Bearer " + string(alice)}})
+		r.say("\ufeff" + `{"type":"start","version":1}`)
+		if got := r.hear(); !strings.Contains(got, `"ready"`) {
+			w.Errorf("answer to the start is %s", got)
+		}
+		r.say("\ufeff" + `{"type":"ping"}`)
+		if got := r.hear(); got != `{"type":"pong"}` {
+			w.Errorf("answer to the ping is %s", got)
 		}
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/chatd/chatd/internal/chat"
 )
 
 // registration is what a client tells the registrar about its endpoint.
@@ -69,7 +71,7 @@ func (s *Server) register(ctx context.Context, key endpointKey, d dialect) error
 
 func readRegistration(body []byte) (registration, error) {
 	var reg registration
-	err := json.Unmarshal(body, &reg)
+	err := json.Unmarshal(chat.WithoutBOM(body), &reg)
 	if err == nil && (reg.ID == "" || len(reg.ID) > maxEndpointID) {
 		err = errRegistration
 	}

@@ -366,6 +366,9 @@ func TestRegistrar(t *testing.T) {
 				}
 			}
 		}
+		if a := p.postRegistration(origin, "\ufeff"+good); a.status != http.StatusAccepted {
+			t.Errorf("with a byte order mark: %d %q", a.status, a.body)
+		}
 		for name, body := range map[string]string{
 			"empty": "", "no JSON": "{", "a list": "[]", "no id": `{}`, "empty id": registrationOf("", "x", "y"), "id of no text": `{"registrationId":7}`,
 			"long id": registrationOf(strings.Repeat("x", maxEndpointID+1), "x", "y"), "template of no text": `{"registrationId":"e","clientDescription":{"templateKey":[]}}`,
