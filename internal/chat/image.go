@@ -14,8 +14,10 @@ type Image struct {
 	Type  string // media type
 	Owner Identity
 	On    Time
-	Bytes []byte
+	Bytes []byte // empty when it was deleted
 }
+
+func (i *Image) deleted() bool { return len(i.Bytes) == 0 }
 
 // imageTypes are those that @azure/communication-chat 1.6.0-beta.7 names, and BMP.
 var imageTypes = []string{"image/png", "image/jpeg", "image/gif", "image/bmp", "image/webp", heic}

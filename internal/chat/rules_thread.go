@@ -108,10 +108,19 @@ func updateThread(a *Access, actor Identity, in ThreadUpdate, now Time) (*Change
 	return c, nil
 }
 
-// deleteThread is allowed to every participant: there is no owner role (concepts page of ACS Chat).
+// deleteThread is allowed to every participant: there is no owner role (concepts page of ACS Chat). Deleting it again is
+// too, and changes nothing (recordings of the Python suite, 2020-11-01-preview3 and 2021-09-07); others do not learn that it
+// was there.
 func deleteThread(a *Access, actor Identity, now Time) (*Change, error) {
+	deleted := a.Thread.DeletedOn != 0
 	if err := a.member(actor); err != nil {
+		if deleted {
+			err = errDeleted()
+		}
 		return nil, err
+	}
+	if deleted {
+		return nil, nil
 	}
 	c := begin(&a.Thread, actor, a.Stay.DisplayName, now)
 	c.Thread.DeletedOn = c.At

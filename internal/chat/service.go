@@ -58,9 +58,10 @@ func (s *Service) UpdateThread(ctx context.Context, actor Identity, id ThreadID,
 	})
 }
 
-// DeleteThread deletes the thread for everybody. It stays in the lists of its participants until it is purged.
+// DeleteThread deletes the thread for everybody. It stays in the lists of its participants until it is purged, and for so
+// long they may delete it again, which changes nothing.
 func (s *Service) DeleteThread(ctx context.Context, actor Identity, id ThreadID) error {
-	return s.update(ctx, id, actor, func(_ View, a *Access, now Time) (*Change, error) {
+	return s.updateAny(ctx, id, actor, func(_ View, a *Access, now Time) (*Change, error) {
 		return deleteThread(a, actor, now)
 	})
 }
@@ -239,10 +240,14 @@ func (s *Service) GetImage(ctx context.Context, actor Identity, id ThreadID, ima
 	if err != nil {
 		return nil, err
 	}
-	return s.store.Image(ctx, a.Thread.Key, image)
+	i, err := s.store.Image(ctx, a.Thread.Key, image)
+	if err == nil && i.deleted() {
+		err = notFound("image is deleted")
+	}
+	return i, err
 }
 
-// DeleteImage removes an image of the actor. Messages that name it keep the name.
+// DeleteImage removes an image of the actor; removing it again changes nothing. Messages that name it keep the name.
 func (s *Service) DeleteImage(ctx context.Context, actor Identity, id ThreadID, image string) error {
 	a, err := s.member(ctx, id, actor)
 	if err != nil {
@@ -254,6 +259,9 @@ func (s *Service) DeleteImage(ctx context.Context, actor Identity, id ThreadID, 
 	}
 	if i.Owner != actor {
 		return forbidden("image of somebody else")
+	}
+	if i.deleted() {
+		return nil
 	}
 	return s.store.DeleteImage(ctx, a.Thread.Key, image)
 }
@@ -334,7 +342,7 @@ func (s *Service) access(ctx context.Context, id ThreadID, actor Identity) (Acce
 	}
 	a, err := s.store.Access(ctx, id, actor)
 	if err == nil && a.Thread.DeletedOn != 0 {
-		err = notFound("thread is deleted")
+		err = errDeleted()
 	}
 	return a, err
 }
@@ -357,6 +365,16 @@ func (s *Service) member(ctx context.Context, id ThreadID, actor Identity) (Acce
 
 // update runs a decision under the lock of a thread that is there.
 func (s *Service) update(ctx context.Context, id ThreadID, actor Identity, decide func(View, *Access, Time) (*Change, error)) error {
+	return s.updateAny(ctx, id, actor, func(v View, a *Access, now Time) (*Change, error) {
+		if a.Thread.DeletedOn != 0 {
+			return nil, errDeleted()
+		}
+		return decide(v, a, now)
+	})
+}
+
+// updateAny does so for a deleted thread too.
+func (s *Service) updateAny(ctx context.Context, id ThreadID, actor Identity, decide func(View, *Access, Time) (*Change, error)) error {
 	if !id.WellFormed() {
 		return notFound("malformed thread id")
 	}
@@ -365,12 +383,11 @@ func (s *Service) update(ctx context.Context, id ThreadID, actor Identity, decid
 		if err != nil {
 			return nil, err
 		}
-		if a.Thread.DeletedOn != 0 {
-			return nil, notFound("thread is deleted")
-		}
 		return decide(v, a, s.now())
 	})
 }
+
+func errDeleted() error { return notFound("thread is deleted") }
 
 // messageFor loads a message for a member; whether they see it is for the rule to say.
 func messageFor(v View, a *Access, actor Identity, id MessageID) (*Message, error) {

@@ -52,7 +52,8 @@ type Store interface {
 	// Image returns an image, or an *Error of kind NotFound.
 	Image(ctx context.Context, thread int64, id string) (*Image, error)
 
-	// DeleteImage removes an image; one that is not there is no error.
+	// DeleteImage removes the bytes and the name of an image; its id and owner stay, so that a repetition is known as one.
+	// One that is not there is no error.
 	DeleteImage(ctx context.Context, thread int64, id string) error
 
 	// Expired returns up to limit threads that are not deleted and whose retention ended at or before now.

@@ -27,6 +27,6 @@ func (db *DB) Image(ctx context.Context, thread int64, id string) (*chat.Image, 
 // DeleteImage removes an image. See chat.Store.
 func (db *DB) DeleteImage(ctx context.Context, thread int64, id string) error {
 	return db.write(ctx, "delete_image", func(tx conn) error {
-		return tx.later(ctx, "DELETE FROM images WHERE tk = $1 AND id = $2", thread, id)
+		return tx.later(ctx, "UPDATE images SET name = '', bytes = $3 WHERE tk = $1 AND id = $2", thread, id, []byte{})
 	})
 }

@@ -223,6 +223,9 @@ func (w *world) change(actor chat.Identity, id chat.ThreadID, in chat.ThreadUpda
 }
 
 func (w *world) deleteThread(actor chat.Identity, id chat.ThreadID) refusal {
+	if slices.ContainsFunc(w.rooms, func(r *room) bool { return r.ID == id && r.DeletedOn != 0 && r.here(actor) }) {
+		return accepted // again
+	}
 	r, no := w.room(id, actor, true)
 	if no == accepted {
 		r.DeletedOn = w.moment(r)

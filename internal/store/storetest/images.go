@@ -8,7 +8,7 @@ import (
 )
 
 var images = []test{
-	{"are read as they were added, until they are removed", func(b *bundle) {
+	{"are read as they were added, and leave an owner when they are removed", func(b *bundle) {
 		first, second := b.create(threadID(1), alice), b.create(threadID(2), alice)
 		var every []byte
 		for i := range 256 {
@@ -34,7 +34,11 @@ var images = []test{
 		get("image of that id", second, "a", same)
 		b.must(b.db.DeleteImage(b.Context(), first.Key, "a"))
 		b.must(b.db.DeleteImage(b.Context(), first.Key, "a")) // is no error
-		get("removed image", first, "a", nil)
+		removed, err := b.db.Image(b.Context(), first.Key, "a")
+		b.must(err)
+		if removed.Owner != alice || removed.Name != "" || len(removed.Bytes) > 0 {
+			b.Errorf("of a removed image %+v is left, want its owner", removed)
+		}
 		get("image of that id, after that", second, "a", same)
 	}},
 	{"keep every character", func(b *bundle) {
