@@ -28,7 +28,7 @@ type config struct {
 	publicURL          string
 	trustedProxies     []netip.Prefix
 	entraToken         string
-	corsOrigins        []string
+	corsOrigins        origins
 	logLevel           slog.Level
 	logFormat          string
 	stopDelay          time.Duration
@@ -49,6 +49,7 @@ type setting struct {
 	name     string // of the flag
 	commands string // that take it
 	initial  string // the default
+	serve    string // the default of chatd serve, where it is another
 	demanded bool   // chatd serve has no default
 	secret   bool   // never shown, and may be read from the file that the variable <env>_FILE names
 	help     string
@@ -161,8 +162,8 @@ var settings = []setting{
 		set:  setProxies,
 	},
 	{
-		name: "cors-origins", commands: servers, initial: "*",
-		help: "origins that browsers may call from, comma-separated; *: all",
+		name: "cors-origins", commands: servers, initial: "loopback", serve: "*",
+		help: "origins of web pages that may call, comma-separated; https://*.example.com: of any one label; loopback: of this machine, with any scheme and port; *: all",
 		set:  setOrigins,
 	},
 	{
@@ -230,6 +231,8 @@ func (s *setting) apply(cfg *config, flags map[string]string, getenv func(string
 		return usagef("chatd "+cfg.command+" needs --%s (or %s): %s", s.name, s.env(), s.help)
 	case s.initial == "":
 		return nil
+	case s.serve != "" && cfg.command == "serve":
+		value = s.serve
 	default:
 		value = s.initial
 	}

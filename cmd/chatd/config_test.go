@@ -62,7 +62,7 @@ func TestDefaultsOfDev(t *testing.T) {
 	t.Parallel()
 	c := configured(t, "dev", noEnv)
 	if c.listen != "localhost:8443" || c.httpListen != "" || c.store != "memory:" || c.accessKey != wellKnownKey ||
-		c.resourceID != wellKnownResource || c.entraToken != "" || !slices.Equal(c.corsOrigins, []string{"*"}) {
+		c.resourceID != wellKnownResource || c.entraToken != "" || !c.corsOrigins.local || c.corsOrigins.all {
 		t.Errorf("%+v", c)
 	}
 }
@@ -103,8 +103,17 @@ func TestEveryVariable(t *testing.T) {
 	if !slices.Equal(c.trustedProxies, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}) {
 		t.Errorf("proxies: %v", c.trustedProxies)
 	}
-	if !slices.Equal(c.corsOrigins, []string{"https://a.example.com", "http://localhost:3000"}) {
+	if !slices.Equal(c.corsOrigins.listed, []origin{{"https", "a.example.com", ""}, {"http", "localhost", "3000"}}) || c.corsOrigins.all || c.corsOrigins.local {
 		t.Errorf("origins: %v", c.corsOrigins)
+	}
+}
+
+// Any page may call a server that has a key of its own, as with the real service; that of chatd dev is known to everybody.
+func TestDefaultOriginsOfServe(t *testing.T) {
+	t.Parallel()
+	c := configured(t, "serve", noEnv, "--store", "sqlite:x", "--access-key", ownKey, "--resource-id", resource)
+	if !c.corsOrigins.all {
+		t.Errorf("origins: %+v", c.corsOrigins)
 	}
 }
 

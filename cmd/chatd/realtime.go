@@ -23,7 +23,7 @@ type realtime struct {
 	native  *native.Server
 }
 
-func newRealtime(ctx context.Context, cfg *config, core *core, base func(*http.Request) string, log *slog.Logger, registry prometheus.Registerer) (*realtime, error) {
+func newRealtime(ctx context.Context, cfg *config, core *core, front front, log *slog.Logger, registry prometheus.Registerer) (*realtime, error) {
 	metrics, err := notify.NewMetrics(registry)
 	if err != nil {
 		return nil, err
@@ -57,10 +57,10 @@ func newRealtime(ctx context.Context, cfg *config, core *core, base func(*http.R
 		hub: hub,
 		trouter: trouter.New(trouter.Config{
 			Hub: hub, Metrics: metrics, Authenticate: authenticate, Stands: stands, Endpoints: core.db, Secret: secret,
-			Base: base, Origins: cfg.corsOrigins, Now: now, Log: log,
+			Base: front.base, CORS: front.cors, Now: now, Log: log,
 		}),
 		native: native.New(native.Config{
-			Hub: hub, Metrics: metrics, Origins: cfg.corsOrigins, Now: now, Log: log,
+			Hub: hub, Metrics: metrics, CORS: front.cors, Now: now, Log: log,
 			Authenticate: func(ctx context.Context, token string) (chat.Identity, chat.Time, error) {
 				c, err := authenticate(ctx, token)
 				return c.User, c.Expires, err

@@ -42,6 +42,12 @@ type server struct {
 	realtime *realtime
 }
 
+// front is how the server is seen from outside.
+type front struct {
+	base func(*http.Request) string          // by which scheme and host a client reaches it
+	cors func(*http.Request) (string, error) // whether a web page may call; see httpapi.Config
+}
+
 // core is what needs no network: the store, the keys in it and the services on them.
 type core struct {
 	db         *store.DB
@@ -80,17 +86,22 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 		return nil, err
 	}
 	base := httpapi.Base(cfg.publicURL, cfg.trustedProxies, log)
-	api, err := newAPI(ctx, cfg, core, base, log, registry)
+	front := front{base: base, cors: func(r *http.Request) (string, error) { return cfg.corsOrigins.allow(r, base) }}
+	api, err := newAPI(ctx, cfg, core, front, log, registry)
 	if err != nil {
 		return nil, errors.Join(err, core.db.Close())
 	}
 	s := &server{cfg: cfg, log: log, core: core}
-	if s.realtime, err = newRealtime(ctx, cfg, core, base, log, registry); err != nil {
+	if s.realtime, err = newRealtime(ctx, cfg, core, front, log, registry); err != nil {
 		return nil, errors.Join(err, core.db.Close())
 	}
 	s.ops = &ops{registry: registry, store: core.db.Ready, caPEM: caPEM, keys: core.keys}
+	handler := s.realtime.handler(s.ops.handler(api))
+	if cfg.command == "dev" {
+		handler = hostsOf(cfg).guard(log, handler)
+	}
 	s.http = &http.Server{
-		Handler:           s.realtime.handler(s.ops.handler(api)),
+		Handler:           handler,
 		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       idleTime,
@@ -123,7 +134,7 @@ func openCore(ctx context.Context, cfg *config, o store.Options) (*core, error) 
 	return &core{db: db, keys: keys, identities: identities, chat: chat.NewService(db, now)}, nil
 }
 
-func newAPI(ctx context.Context, cfg *config, core *core, base func(*http.Request) string, log *slog.Logger, metrics prometheus.Registerer) (http.Handler, error) {
+func newAPI(ctx context.Context, cfg *config, core *core, front front, log *slog.Logger, metrics prometheus.Registerer) (http.Handler, error) {
 	var hosts []string
 	if u, err := url.Parse(cfg.publicURL); err == nil && u.Host != "" {
 		hosts = append(hosts, u.Host)
@@ -137,16 +148,16 @@ func newAPI(ctx context.Context, cfg *config, core *core, base func(*http.Reques
 		return nil, err
 	}
 	return httpapi.New(httpapi.Config{
-		Chat:        core.chat,
-		Identities:  core.identities,
-		AccessKeys:  accessKeys,
-		EntraToken:  cfg.entraToken,
-		Base:        base,
-		CORSOrigins: cfg.corsOrigins,
-		CursorKey:   cursorKey,
-		Log:         log,
-		Metrics:     metrics,
-		Now:         now,
+		Chat:       core.chat,
+		Identities: core.identities,
+		AccessKeys: accessKeys,
+		EntraToken: cfg.entraToken,
+		Base:       front.base,
+		CORS:       front.cors,
+		CursorKey:  cursorKey,
+		Log:        log,
+		Metrics:    metrics,
+		Now:        now,
 	})
 }
 

@@ -142,14 +142,9 @@ func setProxies(c *config, v string) error {
 	return nil
 }
 
-func setOrigins(c *config, v string) error {
-	c.corsOrigins = list(v)
-	for _, origin := range c.corsOrigins {
-		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
-			return errors.New("* or origins such as https://app.example.com, comma-separated")
-		}
-	}
-	return nil
+func setOrigins(c *config, v string) (err error) {
+	c.corsOrigins, err = parseOrigins(list(v))
+	return err
 }
 
 func setLogLevel(c *config, v string) error {
@@ -231,6 +226,9 @@ func (s *setting) shown() string {
 	text := s.initial
 	if text == wellKnownKey {
 		text = "a well-known one"
+	}
+	if s.serve != "" {
+		text += "; chatd serve: " + s.serve
 	}
 	if s.demanded {
 		text = cmp.Or(text, "none") + "; chatd serve: none, demanded"

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -8,7 +9,22 @@ import (
 	"testing"
 )
 
-func withOrigins(origins ...string) option { return func(s *setup) { s.CORSOrigins = origins } }
+func withOrigins(origins ...string) option { return func(s *setup) { s.CORS = pagesOf(origins...) } }
+
+// pagesOf allows pages of these origins, as the program does.
+func pagesOf(origins ...string) func(*http.Request) (string, error) {
+	return func(r *http.Request) (string, error) {
+		page := r.Header.Get("Origin")
+		switch {
+		case slices.Contains(origins, "*"):
+			return "*", nil
+		case page == "" || slices.Contains(origins, page):
+			return page, nil
+		default:
+			return "", errors.New("page is not allowed")
+		}
+	}
+}
 
 const (
 	page      = "https://app.example.com"
@@ -135,13 +151,31 @@ func TestPagesThatAreNotAllowed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, withOrigins(test.origins...))
+			users := &countingUsers{}
+			b := newBench(t, withOrigins(test.origins...), withUsers(users))
 			alice := b.user()
-			for _, a := range []*answer{
-				b.preflight("/chat/threads", "GET", test.origin).is(http.StatusMethodNotAllowed),
-				alice.get("/chat/threads", "Origin: "+test.origin).is(http.StatusOK),
-				b.nobody().get("/chat/threads", "Origin: "+test.origin).is(http.StatusUnauthorized),
-			} {
+			made := users.added.Load()
+			from := "Origin: " + test.origin
+			answers := []*answer{
+				b.preflight("/chat/threads", "GET", test.origin),
+				alice.get("/chat/threads", from),
+				alice.post("/chat/threads", `{"topic":"x"}`, from),
+				alice.post("/chat/threads", `{"topic":"x"}`, from, "Content-Type: text/plain"), // no preflight by its form
+				b.owner().post("/identities", "", from),
+				b.nobody().get("/chat/threads", from),
+			}
+			if test.origin != "" { // nothing was done
+				for _, a := range answers {
+					a.empty(http.StatusForbidden)
+				}
+				if n := users.added.Load(); n != made || len(alice.get("/chat/threads").texts("value.*.id")) != 0 {
+					t.Errorf("%d users and the threads %s were made", n-made, alice.get("/chat/threads").body)
+				}
+				if line := b.log.of(t, answers[1]); line["reason"] != "page is not allowed" || line["level"] != "INFO" {
+					t.Errorf("the log says %v", line)
+				}
+			}
+			for _, a := range answers {
 				for header := range a.header {
 					if strings.HasPrefix(header, "Access-Control-") {
 						t.Errorf("%s: answers with %s", a.name(), header)

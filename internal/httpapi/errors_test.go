@@ -161,7 +161,7 @@ func TestConfigLacksSomething(t *testing.T) {
 	good := func() Config {
 		return Config{
 			Chat: b.chat, Identities: b.ids, CursorKey: []byte(cursorKey), Now: b.clock.now,
-			AccessKeys: must(auth.NewAccessKeys([]string{primaryKey}, nil))(t),
+			AccessKeys: must(auth.NewAccessKeys([]string{primaryKey}, nil))(t), Base: Base("", nil, nil), CORS: pagesOf(),
 		}
 	}
 	if _, err := New(good()); err != nil {
@@ -171,6 +171,8 @@ func TestConfigLacksSomething(t *testing.T) {
 		"Chat":       func(c *Config) { c.Chat = nil },
 		"Identities": func(c *Config) { c.Identities = nil },
 		"AccessKeys": func(c *Config) { c.AccessKeys = nil },
+		"Base":       func(c *Config) { c.Base = nil },
+		"CORS":       func(c *Config) { c.CORS = nil },
 		"CursorKey":  func(c *Config) { c.CursorKey = nil },
 		"Now":        func(c *Config) { c.Now = nil },
 	} {

@@ -167,8 +167,8 @@ func FuzzCleanPath(f *testing.F) {
 	// Nobody is known, so that no request gets as far as the store.
 	handler, err := New(Config{
 		Chat: chat.NewService(nil, now), Identities: auth.NewIdentities(resource, nil, nil, now), AccessKeys: keys, CursorKey: []byte(cursorKey), Now: now,
-		Base:        Base("", nil, slog.New(slog.DiscardHandler)),
-		CORSOrigins: []string{page}, Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelError})),
+		Base: Base("", nil, slog.New(slog.DiscardHandler)),
+		CORS: pagesOf(page), Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {
 		f.Fatal(err)

@@ -147,6 +147,7 @@ func newBench(tb testing.TB, options ...option) *bench {
 		Identities: b.ids,
 		AccessKeys: must(auth.NewAccessKeys([]string{primaryKey, secondaryKey}, nil))(tb),
 		EntraToken: entraToken,
+		CORS:       pagesOf(),
 		CursorKey:  []byte(cursorKey),
 		Log:        slog.New(slog.NewJSONHandler(b.log, nil)),
 		Metrics:    b.metrics,

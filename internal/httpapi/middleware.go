@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -139,23 +138,24 @@ func (s *server) recover(next http.Handler) http.Handler {
 }
 
 // cors lets web pages of the allowed origins call, on errors too: without it a page sees a network error instead of the
-// answer. Preflights are answered here, for any path, since they carry no token.
+// answer. Preflights are answered here, for any path, since they carry no token. What another page has a browser send is
+// refused here, since not all of it is preflighted.
 func (s *server) cors(next http.Handler) http.Handler {
-	all := slices.Contains(s.CORSOrigins, "*")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin := r.Header.Get("Origin")
 		h := w.Header()
-		switch {
-		case all:
-			h.Set("Access-Control-Allow-Origin", "*")
-		case origin != "" && slices.Contains(s.CORSOrigins, origin):
-			h.Set("Access-Control-Allow-Origin", origin)
+		allow, err := s.CORS(r)
+		if allow != "*" {
 			h.Add("Vary", "Origin")
-		default:
-			h.Add("Vary", "Origin")
+		}
+		if err != nil {
+			s.refuse(w, r, http.StatusForbidden, err.Error())
+			return
+		}
+		if allow == "" {
 			next.ServeHTTP(w, r)
 			return
 		}
+		h.Set("Access-Control-Allow-Origin", allow)
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
 			h.Set("Access-Control-Allow-Headers", preflightHeaders(r))

@@ -15,17 +15,19 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// Config is what the API is made of. Chat, Identities, AccessKeys, Base, CursorKey and Now are demanded.
+// Config is what the API is made of. Chat, Identities, AccessKeys, Base, CORS, CursorKey and Now are demanded.
 type Config struct {
 	Chat       *chat.Service
 	Identities *auth.Identities
 	AccessKeys *auth.AccessKeys
 
-	Base        func(*http.Request) string // by which scheme and host a client reaches this server; see the function Base
-	EntraToken  string                     // a static bearer that the Identity API accepts; empty for none
-	CORSOrigins []string                   // origins of web pages that may call; "*" for all
-	CursorKey   []byte                     // signs continuation tokens
-	BodyTimeout time.Duration              // for a client to send a whole body; 0 for 30 s
+	Base       func(*http.Request) string // by which scheme and host a client reaches this server; see the function Base
+	EntraToken string                     // a static bearer that the Identity API accepts; empty for none
+	// CORS tells whether the web page that a request comes from may call, and what Access-Control-Allow-Origin is answered: "*",
+	// its origin, or "" when no page is behind the request. An error says why it may not.
+	CORS        func(*http.Request) (allow string, err error)
+	CursorKey   []byte        // signs continuation tokens
+	BodyTimeout time.Duration // for a client to send a whole body; 0 for 30 s
 
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -39,7 +41,7 @@ type server struct {
 
 // New returns the handler of both APIs. It refuses a configuration that lacks a demanded part.
 func New(c Config) (http.Handler, error) {
-	if c.Chat == nil || c.Identities == nil || c.AccessKeys == nil || c.Base == nil || len(c.CursorKey) == 0 || c.Now == nil {
+	if c.Chat == nil || c.Identities == nil || c.AccessKeys == nil || c.Base == nil || c.CORS == nil || len(c.CursorKey) == 0 || c.Now == nil {
 		return nil, errors.New("httpapi: incomplete configuration")
 	}
 	if c.Log == nil {

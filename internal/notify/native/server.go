@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,16 +19,18 @@ import (
 	"github.com/chatd/chatd/internal/notify"
 )
 
-// Config is what the server is made of. Hub, Metrics, Authenticate and Now are demanded.
+// Config is what the server is made of. Hub, Metrics, Authenticate, CORS and Now are demanded.
 type Config struct {
 	Hub     *notify.Hub
 	Metrics *notify.Metrics
 	// Authenticate returns whose token it is and when it ends. A token that is refused is a *chat.Error of kind
 	// Unauthorized or Forbidden, whose Reason the client is told.
 	Authenticate func(ctx context.Context, token string) (user chat.Identity, expires chat.Time, err error)
-	Origins      []string // of web pages that may connect beside those of this host; "*" for all
-	Log          *slog.Logger
-	Now          func() chat.Time
+	// CORS tells why the web page that a request comes from may not call, if so. Browsers do not ask before a websocket as they
+	// do before other requests, they only say who wants it.
+	CORS func(r *http.Request) (allow string, err error)
+	Log  *slog.Logger
+	Now  func() chat.Time
 
 	MaxPerUser   int           // connections; 0 for 50
 	MaxTotal     int           // connections; 0 for 20,000
@@ -79,7 +79,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a token in a URL ends up in logs: send it in the header Authorization or in the start message", http.StatusBadRequest)
 		return
 	}
-	if !s.allows(r) {
+	if _, err := s.CORS(r); err != nil {
+		s.Log.Info("realtime request refused", "step", r.URL.Path, "status", http.StatusForbidden, "reason", err.Error())
 		http.Error(w, "origin is not allowed", http.StatusForbidden)
 		return
 	}
@@ -110,17 +111,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.catchUp(ctx, from, at)
 }
 
-// allows reports whether a page of the request's origin may connect. Browsers do not ask before a websocket as they do
-// before other requests, they only say who wants it.
-func (s *Server) allows(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" || slices.Contains(s.Origins, "*") || slices.Contains(s.Origins, origin) {
-		return true
-	}
-	u, err := url.Parse(origin)
-	return err == nil && strings.EqualFold(u.Host, r.Host)
-}
-
 func bearer(r *http.Request) string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
@@ -134,7 +124,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) 
 	l := &lean{ResponseWriter: w, timeout: s.WriteTimeout}
 	var err error
 	c.ws, err = websocket.Accept(l, r, &websocket.AcceptOptions{
-		InsecureSkipVerify: true, // allows has looked
+		InsecureSkipVerify: true, // CORS has looked
 		OnPongReceived:     c.pong,
 	})
 	if err != nil {

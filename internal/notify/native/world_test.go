@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -93,6 +94,17 @@ type world struct {
 }
 
 // newWorld starts a server on TCP, which ends with the test.
+// pagesOf allows pages of these origins, as the program does.
+func pagesOf(origins ...string) func(*http.Request) (string, error) {
+	return func(r *http.Request) (string, error) {
+		page := r.Header.Get("Origin")
+		if page == "" || slices.Contains(origins, "*") || slices.Contains(origins, page) {
+			return page, nil
+		}
+		return "", fmt.Errorf("pages of %s may not call", page)
+	}
+}
+
 func newWorld(tb testing.TB, change ...func(*Config)) *world {
 	tb.Helper()
 	w := newStore(tb, change...)
@@ -122,7 +134,7 @@ func newEmpty(tb testing.TB) *world {
 	w := &world{TB: tb, client: http.DefaultClient, tokens: &tokens{refused: map[string]error{}, expires: map[string]chat.Time{}}}
 	metrics, err := notify.NewMetrics(prometheus.NewRegistry())
 	w.must(err)
-	w.Config = Config{Metrics: metrics, Authenticate: w.tokens.authenticate, Now: now}
+	w.Config = Config{Metrics: metrics, Authenticate: w.tokens.authenticate, CORS: pagesOf("*"), Now: now}
 	return w
 }
 

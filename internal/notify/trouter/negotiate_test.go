@@ -350,11 +350,14 @@ func TestCORS(t *testing.T) {
 					t.Errorf("preflight of %s does not allow %s", path, header)
 				}
 			}
-			if a := w.do(http.MethodOptions, origin+path, "https://evil.example.com", ""); a.header.Get("Access-Control-Allow-Origin") != "" {
-				t.Errorf("preflight of %s from a strange page: %q", path, a.header)
+			for _, method := range []string{http.MethodOptions, http.MethodGet, http.MethodPost} {
+				a := w.do(method, origin+path, "https://evil.example.com", "")
+				if a.status != http.StatusForbidden || a.header.Get("Access-Control-Allow-Origin") != "" || a.header.Get("Vary") != "Origin" {
+					t.Errorf("%s %s from a strange page: %d %q", method, path, a.status, a.header)
+				}
 			}
 		}
-	}, func(c *Config) { c.Origins = allowed })
+	}, func(c *Config) { c.CORS = pagesOf(allowed...) })
 }
 
 func TestServes(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,8 +37,14 @@ func registrations(path string) bool {
 	return path == "/v3/registrations" || strings.HasPrefix(path, "/v3/registrations/")
 }
 
-// ServeHTTP routes by path. Answers carry CORS headers whatever they are.
+// ServeHTTP routes by path. Answers carry CORS headers whatever they are; other pages are refused, from which browsers send
+// websockets and simple requests without asking first.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "Origin")
+	if _, err := s.CORS(r); err != nil {
+		s.refuse(w, r, http.StatusForbidden, "origin", err)
+		return
+	}
 	s.cors(w, r)
 	if r.Method == http.MethodOptions {
 		w.WriteHeader(http.StatusNoContent)
@@ -65,12 +70,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// cors echoes an allowed origin: SDKs up to 1.2.0 send credentials with the handshake, for which "*" does not do.
+// cors echoes the origin, which is allowed: SDKs up to 1.2.0 send credentials with the handshake, for which "*" does not do.
 func (s *Server) cors(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
 	h := w.Header()
-	h.Add("Vary", "Origin")
-	if origin == "" || !s.allows(r, origin) {
+	if origin == "" {
 		return
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
@@ -80,12 +84,6 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) {
 		h.Set("Access-Control-Allow-Headers", "authorization, content-type, accept, x-skypetoken, x-ms-client-request-id, x-ms-useragent")
 		h.Set("Access-Control-Max-Age", "7200")
 	}
-}
-
-// allows reports whether pages of the origin may connect. Those of the server's own may: they need no permission for REST,
-// but a websocket names its origin always.
-func (s *Server) allows(r *http.Request, origin string) bool {
-	return slices.Contains(s.Origins, "*") || slices.Contains(s.Origins, origin) || origin == s.Base(r)
 }
 
 // refuse answers without a body; the reason is for the log.

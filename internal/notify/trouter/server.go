@@ -15,7 +15,7 @@ import (
 	"github.com/chatd/chatd/internal/notify"
 )
 
-// Config is what the protocol is made of. All but Origins and Log are demanded.
+// Config is what the protocol is made of. All but Log are demanded.
 type Config struct {
 	Hub     *notify.Hub
 	Metrics *notify.Metrics
@@ -26,9 +26,10 @@ type Config struct {
 	Endpoints Endpoints
 	Secret    []byte                       // signs connectparams and sessions; all servers have the same
 	Base      func(r *http.Request) string // "https://host[:port]" by which the client reaches this server
-	Origins   []string                     // of web pages that may connect; "*" for all
-	Now       func() chat.Time
-	Log       *slog.Logger
+	// CORS tells why the web page that a request comes from may not call, if so.
+	CORS func(r *http.Request) (allow string, err error)
+	Now  func() chat.Time
+	Log  *slog.Logger
 }
 
 // Caller is who has a token. What is kept of it tells whether it is still good, and is no secret.

@@ -281,7 +281,7 @@ func TestOriginOfWebsocket(t *testing.T) {
 			}
 			p.origin = "https://app.example.com"
 		}
-	}, func(c *Config) { c.Origins = []string{"https://app.example.com"} })
+	}, func(c *Config) { c.CORS = pagesOf("https://app.example.com") })
 }
 
 func TestLimitOfUser(t *testing.T) {

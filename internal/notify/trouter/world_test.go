@@ -57,6 +57,17 @@ type world struct {
 	shared   bool          // there are other servers
 }
 
+// pagesOf allows pages of these origins and those of the server's own, as the program does.
+func pagesOf(origins ...string) func(*http.Request) (string, error) {
+	return func(r *http.Request) (string, error) {
+		page := r.Header.Get("Origin")
+		if page == "" || page == "http://"+r.Host || slices.Contains(origins, "*") || slices.Contains(origins, page) {
+			return page, nil
+		}
+		return "", fmt.Errorf("pages of %s may not call", page)
+	}
+}
+
 // bubble runs a test in a world of its own.
 func bubble(t *testing.T, test func(*world), change ...func(*Config)) {
 	t.Helper()
@@ -73,7 +84,7 @@ func newWorld(tb testing.TB, change ...func(*Config)) *world {
 	w.Config = Config{
 		Log: slog.New(w.logs), Authenticate: w.tokens.authenticate, Stands: w.tokens.stand, Secret: []byte("secret"),
 		Now:  func() chat.Time { return now() + chat.Time(w.ahead.Load()) },
-		Base: func(r *http.Request) string { return "http://" + r.Host }, Origins: []string{"*"},
+		Base: func(r *http.Request) string { return "http://" + r.Host }, CORS: pagesOf("*"),
 	}
 	for _, c := range change {
 		c(&w.Config)
