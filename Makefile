@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 FUZZTIME ?= 30s
 
-.PHONY: help build check test test-short sdk sdk-matrix fuzz footprint bench bench-docs bench-quick bench-fanout soak
+.PHONY: help build lint check test test-short sdk sdk-matrix fuzz footprint bench bench-docs bench-quick bench-fanout soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,19 +10,15 @@ help: ## list the targets
 build: ## bin/chatd, static and stripped
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/chatd ./cmd/chatd
 
-check: ## format, vet, lint and the tests with the race detector: run it before you send a change
-	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
-		test -z "$$unformatted" || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; }
-	go vet ./...
-	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: skipped"; fi
+lint: ## format, vet, golangci-lint, and that the modules are tidy
+	test/lint.sh
+
+check: lint ## lint and the tests with the race detector: run it before you send a change
 	go test -short ./...
 	go test -race -short ./...
 
-test: ## everything: vet, all tests, the official SDKs, the race detector
-	go vet ./...
-	go test -timeout 20m ./...
-	go test -C test/deploy -count=1 . # a module of its own, so Go does not see when what it reads changes
-	go test -race -short ./...
+test: ## everything, as in CI; on Debian root gets installed what is missing
+	test/all.sh
 
 test-short: ## the tests that need nothing but Go
 	go test -short ./...
