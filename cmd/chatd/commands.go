@@ -52,7 +52,7 @@ func cert(_ context.Context, p *program, cfg *config) error {
 	if err != nil {
 		return err
 	}
-	ca, err := openAuthority(dir, time.Now())
+	ca, err := openAuthority(dir, nil, time.Now())
 	if err != nil {
 		return err
 	}

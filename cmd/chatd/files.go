@@ -71,14 +71,19 @@ func place(path string, data []byte, perm fs.FileMode, put func(from, to string)
 
 // pemBlock returns the first block of that kind in a file's content.
 func pemBlock(path string, data []byte, kind string) ([]byte, error) {
-	for {
-		block, rest := pem.Decode(data)
-		if block == nil {
-			return nil, fmt.Errorf("%s: no %s in PEM form", path, kind)
-		}
-		if block.Type == kind {
-			return block.Bytes, nil
-		}
-		data = rest
+	blocks := pemBlocks(data, kind)
+	if len(blocks) == 0 {
+		return nil, fmt.Errorf("%s: no %s in PEM form", path, kind)
 	}
+	return blocks[0], nil
+}
+
+// pemBlocks returns all blocks of that kind.
+func pemBlocks(data []byte, kind string) (found [][]byte) {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == kind {
+			found = append(found, block.Bytes)
+		}
+	}
+	return found
 }

@@ -17,6 +17,7 @@ type ready struct {
 	cfg      *config
 	endpoint string // the URL that clients are told
 	plain    string // of the plain http server; empty: there is none
+	newCA    bool   // nobody trusts it yet
 }
 
 // hostOf is the host by which a client on this machine knows an address to listen on.
@@ -60,6 +61,9 @@ func (r ready) announce(ctx context.Context, p *program, identities *auth.Identi
 	var b strings.Builder
 	b.WriteString("chatd dev is ready.\n\n")
 	writeRows(&b, rows)
+	if r.newCA {
+		b.WriteString("\nThe CA is new: it has to be trusted, also where an earlier one was.\n")
+	}
 	if ca != "" {
 		writeTrust(&b, ca)
 	}

@@ -37,6 +37,7 @@ type server struct {
 	http  *http.Server
 	ops   *ops
 	core  *core
+	ca    *authority // nil with a given certificate and without https
 	tasks sync.WaitGroup
 
 	realtime *realtime
@@ -71,14 +72,14 @@ func serve(ctx context.Context, p *program, cfg *config) error {
 }
 
 func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, error) {
-	var caPEM []byte
+	var ca *authority
 	var secure *tls.Config
 	if cfg.listen != "" { // else no folder is needed for a certificate either
-		cert, ca, err := openCertificate(cfg, log)
+		cert, own, err := openCertificate(cfg, log)
 		if err != nil {
 			return nil, err
 		}
-		caPEM, secure = ca, cert.config()
+		ca, secure = own, cert.config()
 	}
 	registry := newRegistry()
 	core, err := openCore(ctx, cfg, store.Options{Log: log, Observe: observeStore(registry)})
@@ -91,11 +92,14 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 	if err != nil {
 		return nil, errors.Join(err, core.db.Close())
 	}
-	s := &server{cfg: cfg, log: log, core: core}
+	s := &server{cfg: cfg, log: log, core: core, ca: ca}
 	if s.realtime, err = newRealtime(ctx, cfg, core, front, log, registry); err != nil {
 		return nil, errors.Join(err, core.db.Close())
 	}
-	s.ops = &ops{registry: registry, store: core.db.Ready, caPEM: caPEM, keys: core.keys}
+	s.ops = &ops{registry: registry, store: core.db.Ready, keys: core.keys}
+	if ca != nil {
+		s.ops.caPEM = ca.pem
+	}
 	handler := s.realtime.handler(s.ops.handler(api))
 	if cfg.command == "dev" {
 		handler = hostsOf(cfg).guard(log, handler)
@@ -219,7 +223,7 @@ func closeAll(listeners []net.Listener) {
 func (s *server) begin(ctx context.Context, p *program, secure, plain []net.Listener) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	r := ready{cfg: s.cfg}
+	r := ready{cfg: s.cfg, newCA: s.ca != nil && s.ca.made}
 	var err error
 	if len(plain) > 0 {
 		r.plain = "http://" + net.JoinHostPort(hostOf(s.cfg.httpListen), portOf(plain[0]))
@@ -235,7 +239,11 @@ func (s *server) begin(ctx context.Context, p *program, secure, plain []net.List
 	}
 	r.endpoint = cmp.Or(s.cfg.publicURL, r.endpoint)
 	if s.cfg.command == "serve" {
-		s.log.Info("ready", "endpoint", r.endpoint, "http", r.plain, "version", buildInfo().Version)
+		about := []any{"endpoint", r.endpoint, "http", r.plain, "version", buildInfo().Version}
+		if r.newCA {
+			about = append(about, "ca", s.ca.path()+" is new: clients have to trust it, also where an earlier one was trusted")
+		}
+		s.log.Info("ready", about...)
 		return nil
 	}
 	s.warn()

@@ -124,6 +124,10 @@ func TestRestartOfDev(t *testing.T) {
 	ca := read(t, first.labels["CA certificate"])
 	first.stop()
 	second := dev(t, dir)
+	const isNew = "The CA is new"
+	if !strings.Contains(first.stdout.String(), isNew) || strings.Contains(second.stdout.String(), isNew) {
+		t.Errorf("want the first alone to say that the CA is new; they said: %s%s", first.stdout, second.stdout)
+	}
 	if !bytes.Equal(ca, read(t, second.labels["CA certificate"])) {
 		t.Error("the CA changed")
 	}
@@ -158,6 +162,9 @@ func TestServe(t *testing.T) {
 		if strings.Contains(i.stderr.String(), secret) {
 			t.Errorf("the log shows a secret: %s", i.stderr)
 		}
+	}
+	if !strings.Contains(i.stderr.String(), "ca.pem is new: clients have to trust it") {
+		t.Errorf("the log does not say that the CA is new: %s", i.stderr)
 	}
 	if i.stdout.String() != "" {
 		t.Errorf("stdout: %s", i.stdout)

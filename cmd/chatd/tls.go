@@ -56,8 +56,8 @@ func (c *certificate) config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}
 }
 
-// openCertificate returns the certificate that the configuration asks for, and the PEM of the CA when it is an own one.
-func openCertificate(cfg *config, log *slog.Logger) (*certificate, []byte, error) {
+// openCertificate returns the certificate that the configuration asks for, and the CA when it is an own one.
+func openCertificate(cfg *config, log *slog.Logger) (*certificate, *authority, error) {
 	c := &certificate{now: time.Now, log: log}
 	if cfg.tlsCert != "" {
 		c.every = time.Minute
@@ -68,13 +68,13 @@ func openCertificate(cfg *config, log *slog.Logger) (*certificate, []byte, error
 	if err != nil {
 		return nil, nil, err
 	}
-	ca, err := openAuthority(dir, c.now())
+	ca, err := openAuthority(dir, cfg.certNames, c.now())
 	if err != nil {
 		return nil, nil, err
 	}
 	c.every = time.Hour
 	c.load = func(now time.Time) (*tls.Certificate, error) { return ca.leaf(cfg.certNames, now) }
-	return c, ca.pem, c.start()
+	return c, ca, c.start()
 }
 
 func loadPair(cfg *config) (*tls.Certificate, error) {

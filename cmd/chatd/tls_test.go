@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
@@ -15,13 +16,24 @@ import (
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-func openCA(t *testing.T, dir string, now time.Time) *authority {
+func openCA(t *testing.T, dir string, now time.Time, names ...string) *authority {
 	t.Helper()
-	a, err := openAuthority(dir, now)
+	a, err := openAuthority(dir, names, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// pools are what a client trusts, and what the server sends.
+func (a *authority) pools(t *testing.T) (roots, between *x509.CertPool) {
+	t.Helper()
+	roots, between = x509.NewCertPool(), x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(a.pem) {
+		t.Fatal("no root")
+	}
+	between.AddCert(a.cert)
+	return roots, between
 }
 
 func (a *authority) mustLeaf(t *testing.T, now time.Time, names ...string) *x509.Certificate {
@@ -35,12 +47,12 @@ func (a *authority) mustLeaf(t *testing.T, now time.Time, names ...string) *x509
 
 func TestLeaf(t *testing.T) {
 	t.Parallel()
-	a := openCA(t, t.TempDir(), noon)
-	leaf := a.mustLeaf(t, noon, "chat.example.com", "10.1.2.3")
-	roots := x509.NewCertPool()
-	roots.AddCert(a.cert)
-	for _, name := range []string{"localhost", "127.0.0.1", "::1", "host.docker.internal", "chat.example.com", "10.1.2.3"} {
-		if _, err := leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: roots, CurrentTime: noon}); err != nil {
+	names := []string{"chat.example.com", "10.1.2.3", "203.0.113.7", "*.Example.org"}
+	a := openCA(t, t.TempDir(), noon, names...)
+	leaf := a.mustLeaf(t, noon, names...)
+	roots, between := a.pools(t)
+	for _, name := range []string{"localhost", "127.0.0.1", "::1", "host.docker.internal", "chat.example.com", "10.1.2.3", "203.0.113.7", "a.example.org"} {
+		if _, err := leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: roots, Intermediates: between, CurrentTime: noon}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -53,7 +65,11 @@ func TestLeaf(t *testing.T) {
 	if !a.cert.IsCA || !a.cert.MaxPathLenZero || a.cert.KeyUsage&x509.KeyUsageCertSign == 0 || len(a.cert.SubjectKeyId) == 0 {
 		t.Errorf("CA: %+v", a.cert)
 	}
-	if name := a.cert.Subject.CommonName; !strings.HasPrefix(name, "chatd development CA (") || len(name) > 64 {
+	root, err := x509.ParseCertificate(pemBlocks(a.pem, certificateBlock)[0])
+	if err != nil || !root.IsCA || root.MaxPathLen != 1 || root.KeyUsage&x509.KeyUsageCertSign == 0 || root.PublicKey.(*ecdsa.PublicKey).Equal(&a.key.PublicKey) {
+		t.Errorf("root: %+v %v", root, err)
+	}
+	if name := root.Subject.CommonName; !strings.HasPrefix(name, "chatd development CA (") || len(name) > 64 {
 		t.Errorf("the CA is called %q", name)
 	}
 }
@@ -61,7 +77,7 @@ func TestLeaf(t *testing.T) {
 func TestLeafIsKeptWhileGood(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	a := openCA(t, dir, noon)
+	a := openCA(t, dir, noon, "a.example")
 	first := a.mustLeaf(t, noon, "a.example")
 	tests := []struct {
 		name  string
@@ -82,7 +98,7 @@ func TestLeafIsKeptWhileGood(t *testing.T) {
 			if err := os.CopyFS(own, os.DirFS(dir)); err != nil {
 				t.Fatal(err)
 			}
-			got := openCA(t, own, tt.now).mustLeaf(t, tt.now, tt.names...)
+			got := openCA(t, own, tt.now, tt.names...).mustLeaf(t, tt.now, tt.names...)
 			if got.Equal(first) != tt.kept {
 				t.Errorf("kept: %t, want %t", got.Equal(first), tt.kept)
 			}
@@ -109,7 +125,7 @@ func TestStartsTogetherAgreeOnTheCA(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range found {
 		all.Go(func() {
-			a, err := openAuthority(dir, noon)
+			a, err := openAuthority(dir, nil, noon)
 			if err == nil {
 				_, err = a.leaf(nil, noon)
 			}
@@ -138,10 +154,15 @@ func TestUnusableCA(t *testing.T) {
 		now   time.Time
 		want  string
 	}{
-		{"other key", func(_ *testing.T, dir string) { os.Remove(filepath.Join(dir, "ca-key.pem")) }, noon, "does not belong"},
-		{"old", func(*testing.T, string) {}, noon.AddDate(caYears, 0, 0), "ends on"},
+		{"other key", func(t *testing.T, dir string) {
+			other := t.TempDir()
+			openCA(t, other, noon)
+			_, certs, _ := strings.Cut(string(read(t, filepath.Join(other, "ca-key.pem"))), "-----BEGIN CERTIFICATE")
+			path := filepath.Join(dir, "ca-key.pem")
+			key, _, _ := strings.Cut(string(read(t, path)), "-----BEGIN CERTIFICATE")
+			write(t, path, key+"-----BEGIN CERTIFICATE"+certs)
+		}, noon, "do not belong together"},
 		{"no key", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "ca-key.pem"), "x") }, noon, "PRIVATE KEY"},
-		{"no certificate", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "ca.pem"), "x") }, noon, "CERTIFICATE"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -149,7 +170,7 @@ func TestUnusableCA(t *testing.T) {
 			dir := t.TempDir()
 			openCA(t, dir, noon)
 			tt.spoil(t, dir)
-			if _, err := openAuthority(dir, tt.now); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := openAuthority(dir, nil, tt.now); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
@@ -226,7 +247,7 @@ func TestGivenCertificateIsReadAgain(t *testing.T) {
 func giveCertificate(t *testing.T, cfg *config, name string) {
 	t.Helper()
 	dir := t.TempDir()
-	openCA(t, dir, time.Now()).mustLeaf(t, time.Now(), name)
+	openCA(t, dir, time.Now(), name).mustLeaf(t, time.Now(), name)
 	write(t, cfg.tlsCert, string(read(t, filepath.Join(dir, "leaf.pem"))))
 	write(t, cfg.tlsKey, string(read(t, filepath.Join(dir, "leaf-key.pem"))))
 }

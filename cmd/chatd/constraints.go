@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"crypto/x509"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// constraints are what a CA may sign for (RFC 5280, 4.2.1.10): domains with all below them, and networks. Its key lies in the
+// folder of a developer, and who finds it there is not to be able to pass for a bank.
+type constraints struct {
+	domains  []string
+	networks []*net.IPNet
+}
+
+// privateNetworks are the addresses that lead to nobody else's server: loopback, private (RFC 1918, RFC 4193), link-local, and
+// those that carriers and overlay networks share (RFC 6598).
+var privateNetworks = []string{
+	"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7", "fe80::/10",
+}
+
+// constraintsFor is what certificates need for this machine's own names, private addresses and the given names.
+func constraintsFor(names []string) constraints {
+	var c constraints
+	for _, network := range privateNetworks {
+		c.networks = append(c.networks, ipNet(netip.MustParsePrefix(network)))
+	}
+	for _, name := range slices.Concat(ownNames, names) {
+		if addr, err := netip.ParseAddr(name); err == nil {
+			addr = addr.Unmap()
+			c.allow(ipNet(netip.PrefixFrom(addr, addr.BitLen())))
+		} else {
+			c.allowDomain(strings.TrimPrefix(name, "*."))
+		}
+	}
+	return c
+}
+
+// and adds what a CA may sign for already, so that two servers of one folder with different names do not replace each other's.
+func (c constraints) and(cert *x509.Certificate) constraints {
+	for _, domain := range cert.PermittedDNSDomains {
+		c.allowDomain(domain)
+	}
+	for _, network := range cert.PermittedIPRanges {
+		c.allow(network)
+	}
+	return c
+}
+
+func (c *constraints) allowDomain(domain string) {
+	if !below(domain, c.domains) {
+		c.domains = append(c.domains, strings.ToLower(domain))
+	}
+}
+
+func (c *constraints) allow(network *net.IPNet) {
+	if !inside(network, c.networks) {
+		c.networks = append(c.networks, network)
+	}
+}
+
+// within reports whether a CA may sign for all of that, and not for everything.
+func (c constraints) within(cert *x509.Certificate) bool {
+	domain := func(d string) bool { return below(d, cert.PermittedDNSDomains) }
+	network := func(n *net.IPNet) bool { return inside(n, cert.PermittedIPRanges) }
+	return cert.PermittedDNSDomainsCritical && all(c.domains, domain) && all(c.networks, network)
+}
+
+func all[T any](items []T, ok func(T) bool) bool {
+	return !slices.ContainsFunc(items, func(item T) bool { return !ok(item) })
+}
+
+// below reports whether a domain is one of the given or below it.
+func below(domain string, of []string) bool {
+	domain = strings.ToLower(domain)
+	return slices.ContainsFunc(of, func(d string) bool { return domain == d || strings.HasSuffix(domain, "."+d) })
+}
+
+func inside(network *net.IPNet, of []*net.IPNet) bool {
+	return slices.ContainsFunc(of, func(n *net.IPNet) bool {
+		return len(n.Mask) == len(network.Mask) && n.Contains(network.IP) && bytes.Compare(n.Mask, network.Mask) <= 0
+	})
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
