@@ -58,18 +58,19 @@ func KindOf(err error) ErrorKind {
 
 // Errors of chat, each with the text that the service sends and, in Reason, what it keeps to itself.
 
-func badRequest(message, reason string, args ...any) *Error {
-	return &Error{Kind: Invalid, Message: message, Reason: fmt.Sprintf(reason, args...)}
+// badRequest is for what the service's text is not known of: the client is told what is wrong.
+func badRequest(message string, args ...any) *Error {
+	return &Error{Kind: Invalid, Message: fmt.Sprintf(message, args...)}
 }
 
 // errIdentifier: recordings of the Android and CLI suites.
 func errIdentifier(id Identity) *Error {
-	return badRequest(fmt.Sprintf("Identifier format is invalid (%s).", id), "malformed identifier")
+	return &Error{Kind: Invalid, Message: fmt.Sprintf("Identifier format is invalid (%s).", id), Reason: "malformed identifier"}
 }
 
 // ErrMessageID is the answer to a message id that is no number (recordings of the Android suite).
 func ErrMessageID(raw string) *Error {
-	return badRequest(fmt.Sprintf("Value for MessageId (%s) is not valid.", raw), "message id is no number")
+	return &Error{Kind: Invalid, Message: fmt.Sprintf("Value for MessageId (%s) is not valid.", raw), Reason: "message id is no number"}
 }
 
 // ErrThreadNotFound carries the text that only GET thread sends (recordings of the Java and Android suites);
@@ -78,6 +79,7 @@ func errThreadNotFound(reason string) *Error {
 	return &Error{Kind: NotFound, Message: "The specified thread id was not found.", Reason: reason}
 }
 
+// notFound never tells the client why: what is hidden must look like what is not there.
 func notFound(reason string) *Error { return &Error{Kind: NotFound, Reason: reason} }
 
 // errNotMember: the text since 2024 (recordings of the CLI suite, June 2024 to March 2025).
@@ -85,7 +87,10 @@ func errNotMember(user Identity, thread ThreadID) *Error {
 	return &Error{Kind: Forbidden, Message: fmt.Sprintf("User %s is not a member of the thread %s", user, thread), Reason: "not a participant"}
 }
 
-func forbidden(reason string) *Error { return &Error{Kind: Forbidden, Reason: reason} }
+// forbidden is for what the service's text is not known of.
+func forbidden(message string) *Error { return &Error{Kind: Forbidden, Message: message} }
+
+func errTextOnly() *Error { return forbidden("The messaging policy of the thread allows text only.") }
 
 // ErrStale says that the thread's roster moved, or the thread was deleted, between a decision and its
 // application. The caller decides again on the new state. It never leaves Service.

@@ -3,6 +3,7 @@ package chat
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"slices"
 )
@@ -37,14 +38,14 @@ func imageType(bytes []byte) string {
 // (example of the specification, 2024-03-15-preview).
 func newImage(owner Identity, name string, bytes []byte, now Time) (*Image, error) {
 	if len(bytes) > MaxImageBytes {
-		return nil, &Error{Kind: TooLarge, Reason: "image over the limit"}
+		return nil, &Error{Kind: TooLarge, Message: fmt.Sprintf("The image is larger than %d bytes.", MaxImageBytes)}
 	}
 	if err := checkText("image name", name, MaxNameBytes); err != nil {
 		return nil, err
 	}
 	kind := imageType(bytes)
 	if !slices.Contains(imageTypes, kind) {
-		return nil, badRequest("The image type is not supported.", "content is %s", kind)
+		return nil, &Error{Kind: Invalid, Message: "The image type is not supported.", Reason: "content is " + kind}
 	}
 	var b [16]byte
 	rand.Read(b[:])

@@ -1,5 +1,7 @@
 package chat
 
+import "fmt"
+
 // Limits of the service (service-limits and concepts pages of ACS). Where the answer to a broken limit is not
 // publicly known, docs/fidelity.md says what was chosen.
 const (
@@ -44,14 +46,14 @@ func checkText(what, text string, limit int) error { return checkSize(what, len(
 
 func checkSize(what string, size, limit int) error {
 	if size > limit {
-		return badRequest("", "%s of %d bytes, at most %d", what, size, limit)
+		return badRequest("The %s has %d bytes, at most %d are allowed.", what, size, limit)
 	}
 	return nil
 }
 
 func checkContent(content string) error {
 	if len(content) > MaxMessageBytes {
-		return &Error{Kind: TooLarge, Code: "MessageSizeTooBig", Reason: "message content over the limit"}
+		return &Error{Kind: TooLarge, Code: "MessageSizeTooBig", Message: fmt.Sprintf("The content has %d bytes, at most %d are allowed.", len(content), MaxMessageBytes)}
 	}
 	return nil
 }
@@ -62,10 +64,10 @@ func checkRetention(r Retention) error {
 		return nil
 	case RetentionCreationDate:
 		if r.Days < MinRetentionDays || r.Days > MaxRetentionDays {
-			return badRequest("", "retention of %d days, want %d to %d", r.Days, MinRetentionDays, MaxRetentionDays)
+			return badRequest("deleteThreadAfterDays is %d, want %d to %d.", r.Days, MinRetentionDays, MaxRetentionDays)
 		}
 		return nil
 	default:
-		return badRequest("", "unknown retention policy %q", r.Kind)
+		return badRequest("The kind of retention policy %.40q is not known.", r.Kind)
 	}
 }

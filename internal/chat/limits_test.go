@@ -113,7 +113,11 @@ func TestLimits(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
 			accepted(t, c.try(c.max))
-			refused(t, c.try(c.max+1), c.kind, c.code, "")
+			text := why
+			if c.what == "participants of a new thread" { // Azure/Communication issue 379
+				text = ""
+			}
+			refused(t, c.try(c.max+1), c.kind, c.code, text)
 		})
 	}
 }
@@ -137,7 +141,7 @@ func TestLimitOfParticipantsCountsNewOnes(t *testing.T) {
 		t.Errorf("adding those who are there makes %+v, %v; want no change", c, invalid)
 	}
 	_, _, err = addParticipants(a, here, alice, additions(bob), known, noon)
-	refused(t, err, Invalid, "", "")
+	refused(t, err, Invalid, "", why)
 	// Who cannot be added takes no place.
 	_, invalid, err = addParticipants(a, here, alice, additions(carol), known, noon)
 	accepted(t, err)
@@ -170,7 +174,7 @@ func TestRetentionPolicies(t *testing.T) {
 			if c.ok {
 				accepted(t, err)
 			} else {
-				refused(t, err, Invalid, "", "")
+				refused(t, err, Invalid, "", why)
 			}
 		}
 	}
@@ -195,5 +199,5 @@ func TestMetadataWithoutValues(t *testing.T) {
 		t.Errorf("the request's map became %v", in)
 	}
 	_, err = post(present(alice), alice, NewMessage{Content: "hello", Metadata: map[string]string{filler(MaxMetadataBytes + 1): ""}}, noon)
-	refused(t, err, Invalid, "", "")
+	refused(t, err, Invalid, "", why)
 }

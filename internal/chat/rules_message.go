@@ -29,10 +29,10 @@ func post(a *Access, sender Identity, in NewMessage, now Time) (*Post, error) {
 		in.Type = Text
 	}
 	if !in.Type.User() {
-		return nil, badRequest("", "message type %q cannot be sent", in.Type)
+		return nil, badRequest("Messages of type %.40q cannot be sent.", in.Type)
 	}
 	if in.Content == "" && len(in.Attachments) == 0 {
-		return nil, badRequest("", "no content")
+		return nil, badRequest("The message has no content.")
 	}
 	if err := checkContent(in.Content); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func own(a *Access, actor Identity, m *Message) error {
 		return notFound("message is outside the history of the participant")
 	}
 	if m.Sender != actor {
-		return forbidden("message of somebody else")
+		return forbidden("The message was sent by somebody else.")
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func updateMessage(a *Access, actor Identity, m *Message, in MessageUpdate, now 
 	edited := *m
 	if in.Content != nil {
 		if *in.Content == "" {
-			return nil, badRequest("", "empty content")
+			return nil, badRequest("The content is empty.")
 		}
 		if err := checkContent(*in.Content); err != nil {
 			return nil, err
@@ -137,14 +137,14 @@ func (c *Change) replace(m Message) *Change {
 // checkAttachments bounds what is attached; a thread whose messaging policy is text only takes neither attachments nor html.
 func checkAttachments(t *Thread, kind MessageType, attached []Attachment) error {
 	if t.TextOnly && (len(attached) > 0 || kind == HTML) {
-		return forbidden("messaging policy of the thread is text only")
+		return errTextOnly()
 	}
 	if len(attached) > MaxAttachments {
-		return badRequest("", "%d attachments, at most %d", len(attached), MaxAttachments)
+		return badRequest("The message has %d attachments, at most %d are allowed.", len(attached), MaxAttachments)
 	}
 	for _, a := range attached {
 		if a.ID == "" || (a.Type != AttachedImage && a.Type != AttachedFile) {
-			return badRequest("", "attachment without id or of unknown type %q", a.Type)
+			return badRequest("An attachment has no id, or its type %.40q is not known.", a.Type)
 		}
 		if err := checkSize("attachment", len(a.ID)+len(a.Name)+len(a.URL)+len(a.PreviewURL), 2*MaxAddressBytes); err != nil {
 			return err

@@ -82,7 +82,7 @@ func TestTextOnly(t *testing.T) {
 		}
 	}
 	_, err = updateMessage(a, alice, sayingOf(alice), MessageUpdate{Attachments: attached}, noon)
-	refused(t, err, Forbidden, "", "")
+	refused(t, err, Forbidden, "", why)
 }
 
 // The place that the store gives is all that is added.
@@ -233,14 +233,14 @@ func TestMessageOfAnother(t *testing.T) {
 		erase  ErrorKind // Internal where it is allowed
 		text   string
 	}{
-		{"of somebody else", present(alice), sayingOf(bob), MessageUpdate{Content: &text}, Forbidden, Forbidden, ""},
-		{"of somebody else, changing nothing", present(alice), sayingOf(bob), MessageUpdate{}, Forbidden, Forbidden, ""},
-		{"of the service", present(alice), system(), MessageUpdate{Content: &text}, Forbidden, Forbidden, ""},
+		{"of somebody else", present(alice), sayingOf(bob), MessageUpdate{Content: &text}, Forbidden, Forbidden, why},
+		{"of somebody else, changing nothing", present(alice), sayingOf(bob), MessageUpdate{}, Forbidden, Forbidden, why},
+		{"of the service", present(alice), system(), MessageUpdate{Content: &text}, Forbidden, Forbidden, why},
 		{"one's own, after the removal", gone(alice, said+1), sayingOf(alice), MessageUpdate{Content: &text}, Forbidden, Forbidden, notMember},
 		{"by a stranger", stranger(), sayingOf(alice), MessageUpdate{Content: &text}, Forbidden, Forbidden, notMember},
 		{"one's own, before the share time of a new stay", late(), sayingOf(alice), MessageUpdate{Content: &text}, NotFound, NotFound, ""},
 		{"deleted", present(alice), tombstone(), MessageUpdate{Content: &text}, NotFound, Internal, ""},
-		{"to no content", present(alice), sayingOf(alice), MessageUpdate{Content: &empty}, Invalid, Internal, ""},
+		{"to no content", present(alice), sayingOf(alice), MessageUpdate{Content: &empty}, Invalid, Internal, why},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

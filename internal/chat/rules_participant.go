@@ -1,10 +1,21 @@
 package chat
 
+import "fmt"
+
+// checkFirst checks those with whom a thread is created. Too many are refused without a text, as by the service
+// (Azure/Communication issue 379).
+func checkFirst(in []NewParticipant) error {
+	if len(in) > MaxParticipantsPerCall {
+		return &Error{Kind: Invalid, Reason: fmt.Sprintf("%d participants in one call, at most %d", len(in), MaxParticipantsPerCall)}
+	}
+	return checkParticipants(in)
+}
+
 // checkParticipants refuses a whole call: for being too large, and for one malformed id (recordings of the Android and
-// CLI suites; Azure/Communication issue 379 for the size).
+// CLI suites).
 func checkParticipants(in []NewParticipant) error {
 	if len(in) > MaxParticipantsPerCall {
-		return badRequest("", "%d participants in one call, at most %d", len(in), MaxParticipantsPerCall)
+		return badRequest("The call has %d participants, at most %d are allowed.", len(in), MaxParticipantsPerCall)
 	}
 	for _, p := range in {
 		if !p.Identity.WellFormed() {
@@ -62,7 +73,7 @@ func addParticipants(a *Access, present []Participant, actor Identity, in []NewP
 		return nil, invalid, nil
 	}
 	if n := len(present) + len(join); n > MaxParticipants {
-		return nil, nil, badRequest("", "%d participants, at most %d", n, MaxParticipants)
+		return nil, nil, badRequest("The thread would have %d participants, at most %d are allowed.", n, MaxParticipants)
 	}
 	c.enter(join)
 	c.say(Message{Type: ParticipantAdded, Content: Content{Participants: join, Initiator: actor}})

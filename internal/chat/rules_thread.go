@@ -30,12 +30,12 @@ func createThread(creator Identity, in NewThread, known map[Identity]bool, now T
 		return nil, nil, err
 	}
 	if in.Topic == "" {
-		return nil, nil, badRequest("", "no topic")
+		return nil, nil, badRequest("The thread has no topic.")
 	}
 	if err := checkText("idempotency token", in.Token, MaxTokenBytes); err != nil {
 		return nil, nil, err
 	}
-	if err := checkParticipants(in.Participants); err != nil {
+	if err := checkFirst(in.Participants); err != nil {
 		return nil, nil, err
 	}
 	t := Thread{
@@ -97,7 +97,7 @@ func updateThread(a *Access, actor Identity, in ThreadUpdate, now Time) (*Change
 	}
 	if in.Topic != nil && *in.Topic != a.Thread.Topic {
 		if *in.Topic == "" {
-			return nil, badRequest("", "empty topic")
+			return nil, badRequest("The topic is empty.")
 		}
 		c.Thread.Topic = *in.Topic
 		c.say(Message{Type: TopicUpdated, Content: Content{Topic: *in.Topic, Initiator: actor}})

@@ -121,7 +121,7 @@ func TestCreateThreadParticipants(t *testing.T) {
 func TestCreateThreadRefuses(t *testing.T) {
 	t.Parallel()
 	_, _, err := createThread(alice, NewThread{}, nil, noon)
-	refused(t, err, Invalid, "", "")
+	refused(t, err, Invalid, "", why)
 	// One malformed id fails all (recordings of the Android and CLI suites).
 	_, _, err = createThread(alice, NewThread{Topic: "lunch", Participants: additions(bob, "8:acs:fakeid")}, everyone(bob), noon)
 	refused(t, err, Invalid, "", "Identifier format is invalid (8:acs:fakeid).")
@@ -201,7 +201,7 @@ func TestUpdateThreadRefuses(t *testing.T) {
 	t.Parallel()
 	empty, dinner := "", "dinner"
 	_, err := updateThread(present(alice), alice, ThreadUpdate{Topic: &empty}, noon)
-	refused(t, err, Invalid, "", "")
+	refused(t, err, Invalid, "", why)
 	for _, a := range []*Access{stranger(), gone(alice, 5)} {
 		_, err = updateThread(a, alice, ThreadUpdate{Topic: &dinner}, noon)
 		refused(t, err, Forbidden, "", errNotMember(alice, a.Thread.ID).Message)

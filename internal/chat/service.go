@@ -23,7 +23,7 @@ func NewService(store Store, now func() Time) *Service {
 // CreateThread creates a thread with the actor as its first participant. With an idempotency token the same actor gets
 // the same thread again, answered as the first time.
 func (s *Service) CreateThread(ctx context.Context, actor Identity, in NewThread) (Creation, error) {
-	if err := checkParticipants(in.Participants); err != nil {
+	if err := checkFirst(in.Participants); err != nil {
 		return Creation{}, err
 	}
 	known, err := s.known(ctx, in.Participants)
@@ -225,7 +225,7 @@ func (s *Service) UploadImage(ctx context.Context, actor Identity, id ThreadID, 
 		return nil, err
 	}
 	if a.Thread.TextOnly {
-		return nil, forbidden("messaging policy of the thread is text only")
+		return nil, errTextOnly()
 	}
 	image, err := newImage(actor, name, bytes, s.now())
 	if err != nil {
@@ -258,7 +258,7 @@ func (s *Service) DeleteImage(ctx context.Context, actor Identity, id ThreadID, 
 		return err
 	}
 	if i.Owner != actor {
-		return forbidden("image of somebody else")
+		return forbidden("The image was uploaded by somebody else.")
 	}
 	if i.deleted() {
 		return nil

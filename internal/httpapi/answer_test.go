@@ -37,19 +37,40 @@ func (a *answer) empty(status int) {
 	}
 }
 
+// why is any text that says what is wrong, where the service's own is not known.
+const why = "*"
+
 // refused fails the test unless Chat refused with the status, code and text; an empty text is none at all.
 func (a *answer) refused(status int, code, message string) {
 	a.b.Helper()
 	inner := map[string]any{"Code": code, "Details": []any{}}
+	if message == why {
+		message = a.is(status).reason()
+	}
 	if message != "" {
 		inner["Message"] = message
 	}
 	a.is(status).same(map[string]any{"CommunicationError": inner})
 }
 
+// reason returns the text of a refusal, and fails the test where there is none.
+func (a *answer) reason() string {
+	a.b.Helper()
+	for _, path := range []string{"CommunicationError.Message", "Error.Message", "Message", "error.message"} {
+		if text := a.text(path); text != "" {
+			return text
+		}
+	}
+	a.b.Errorf("%s = %d %.500s, want a reason", a.name(), a.status, a.body)
+	return ""
+}
+
 // denied fails the test unless Identity refused with the status, code, text and target; an empty target is none at all.
 func (a *answer) denied(status int, code, message, target string) {
 	a.b.Helper()
+	if message == why {
+		message = a.is(status).reason()
+	}
 	inner := map[string]any{"code": code, "message": message}
 	if target != "" {
 		inner["target"] = target

@@ -15,7 +15,7 @@ import (
 func (a *answer) misunderstood() {
 	a.b.Helper()
 	if strings.HasPrefix(a.request.URL.Path, "/chat/") {
-		a.refused(http.StatusBadRequest, "BadRequest", "")
+		a.refused(http.StatusBadRequest, "BadRequest", why)
 		return
 	}
 	a.is(http.StatusBadRequest).holds("error.code", "ValidationError")
@@ -109,9 +109,9 @@ func TestMissingFields(t *testing.T) {
 		status  int
 		message string
 	}{
-		"CreateThread":       {400, ""},
-		"SendMessage":        {400, ""},
-		"AddParticipants":    {400, ""},
+		"CreateThread":       {400, "The thread has no topic."},
+		"SendMessage":        {400, "The message has no content."},
+		"AddParticipants":    {400, "The participants are missing."},
 		"RemoveParticipant":  {400, "Identifier format is invalid ()."},
 		"SendReadReceipt":    {400, "Value for MessageId () is not valid."},
 		"IssueToken":         {400, "Scopes: The Scopes field is required."},
@@ -251,10 +251,10 @@ func TestNUL(t *testing.T) {
 		`{"content":"x","metadata":{"a":"\u0000"}}`, `{"content":"x","metadata":{"\u0000":"a"}}`, `{"content":"x","unknown":"\u0000"}`,
 		"{\"content\":\"a\x00b\"}",
 	} {
-		w.alice.post(w.at("/messages"), body).refused(http.StatusBadRequest, "BadRequest", "")
+		w.alice.post(w.at("/messages"), body).refused(http.StatusBadRequest, "BadRequest", why)
 	}
-	w.alice.post("/chat/threads", `{"topic":"\u0000"}`).refused(http.StatusBadRequest, "BadRequest", "")
-	w.alice.patch(w.at(""), `{"topic":"\u0000"}`).refused(http.StatusBadRequest, "BadRequest", "")
+	w.alice.post("/chat/threads", `{"topic":"\u0000"}`).refused(http.StatusBadRequest, "BadRequest", why)
+	w.alice.patch(w.at(""), `{"topic":"\u0000"}`).refused(http.StatusBadRequest, "BadRequest", why)
 	b.owner().post("/identities/"+w.bob.id+"/:issueAccessToken", `{"scopes":["\u0000"]}`).is(http.StatusBadRequest)
 
 	for body, want := range map[string]string{
@@ -273,9 +273,9 @@ func TestInvalidUTF8(t *testing.T) {
 	b := newBench(t)
 	w := newWorld(b)
 	for _, text := range []string{"\xff", "a\xc3", "\xed\xa0\x80", "\xc0\xaf", "\xf5\x80\x80\x80"} {
-		w.alice.post(w.at("/messages"), `{"content":"`+text+`"}`).refused(http.StatusBadRequest, "BadRequest", "")
-		w.alice.post(w.at("/messages"), `{"content":"x","`+text+`":1}`).refused(http.StatusBadRequest, "BadRequest", "")
-		b.owner().post("/identities", `{"x":"`+text+`"}`).denied(http.StatusBadRequest, "ValidationError", "The request is invalid.", "")
+		w.alice.post(w.at("/messages"), `{"content":"`+text+`"}`).refused(http.StatusBadRequest, "BadRequest", why)
+		w.alice.post(w.at("/messages"), `{"content":"x","`+text+`":1}`).refused(http.StatusBadRequest, "BadRequest", why)
+		b.owner().post("/identities", `{"x":"`+text+`"}`).denied(http.StatusBadRequest, "ValidationError", why, "")
 	}
 	// Half of a surrogate pair is no character, though its escape is JSON.
 	id := w.alice.post(w.at("/messages"), `{"content":"a\ud800b"}`).is(http.StatusCreated).text("id")
@@ -292,8 +292,8 @@ func TestDeepNesting(t *testing.T) {
 	}
 	w.alice.post(w.at("/messages"), nested(1000)).is(http.StatusCreated)
 	for _, body := range []string{nested(500_000), `{"content":` + strings.Repeat(`{"a":`, 200_000), `{"unknown":` + strings.Repeat("[", 1_000_000)} {
-		w.alice.post(w.at("/messages"), body).refused(http.StatusBadRequest, "BadRequest", "")
-		b.owner().post("/identities", body).denied(http.StatusBadRequest, "ValidationError", "The request is invalid.", "")
+		w.alice.post(w.at("/messages"), body).refused(http.StatusBadRequest, "BadRequest", why)
+		b.owner().post("/identities", body).denied(http.StatusBadRequest, "ValidationError", why, "")
 	}
 	b.alive()
 }
@@ -435,9 +435,9 @@ func TestBodiesOverTheLimit(t *testing.T) {
 				}
 				a := b.send(r)
 				if strings.HasPrefix(r.URL.Path, "/identities") {
-					a.denied(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The request is invalid.", "")
+					a.denied(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", why, "")
 				} else {
-					a.refused(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "")
+					a.refused(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", why)
 				}
 				b.alive()
 			}

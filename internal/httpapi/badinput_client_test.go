@@ -103,7 +103,7 @@ func TestHalfABodyOverTheLimit(t *testing.T) {
 	} {
 		conn := b.dial()
 		conn.send(start)
-		conn.receive(r).refused(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "")
+		conn.receive(r).refused(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", why)
 		if _, err := conn.reader.ReadByte(); !errors.Is(err, io.EOF) {
 			t.Errorf("%s: %v follows the answer, want the end of the connection", name, err)
 		}

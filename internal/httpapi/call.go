@@ -61,7 +61,7 @@ func (c *call) number(name string, least, fallback int) (int, error) {
 	}
 	n, err := strconv.Atoi(raw)
 	if err != nil || n < least {
-		return 0, invalid("query parameter %s is no number from %d on", name, least)
+		return 0, invalid("The query parameter %s is no number from %d on.", name, least)
 	}
 	return n, nil
 }
@@ -80,7 +80,7 @@ func (c *call) startTime() (chat.Time, error) {
 	}
 	t, err := chat.ParseTime(raw)
 	if err != nil {
-		return 0, invalid("query parameter startTime is no time")
+		return 0, invalid("The query parameter startTime is no time.")
 	}
 	return t, nil
 }

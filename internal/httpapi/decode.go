@@ -19,8 +19,13 @@ import (
 // maxBody bounds a request body: 200 participants with full names and metadata fit in.
 const maxBody = 1 << 20
 
-func invalid(reason string, args ...any) error {
-	return &chat.Error{Kind: chat.Invalid, Reason: fmt.Sprintf(reason, args...)}
+// invalid is a bad request of which the service's text is not known: the client is told what is wrong.
+func invalid(message string, args ...any) error {
+	return &chat.Error{Kind: chat.Invalid, Message: fmt.Sprintf(message, args...)}
+}
+
+func bodyTooLarge(limit int64) error {
+	return &chat.Error{Kind: chat.TooLarge, Message: fmt.Sprintf("The body is larger than %d bytes.", limit)}
 }
 
 // errSlowBody is answered to a client that began a body and did not finish it in time.
@@ -43,7 +48,7 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (
 		return nil, nil
 	}
 	if r.ContentLength > limit {
-		return nil, &chat.Error{Kind: chat.TooLarge, Reason: "body over the limit"}
+		return nil, bodyTooLarge(limit)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err == nil && int64(len(body)) <= limit {
@@ -54,9 +59,9 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, errSlowBody
 	case err != nil:
-		return nil, invalid("body broke off: %v", err)
+		return nil, &chat.Error{Kind: chat.Invalid, Message: "The body broke off.", Reason: err.Error()}
 	case int64(len(body)) > limit:
-		return nil, &chat.Error{Kind: chat.TooLarge, Reason: "body over the limit"}
+		return nil, bodyTooLarge(limit)
 	}
 	return body, nil
 }
@@ -81,7 +86,7 @@ func checkMediaType(r *http.Request) error {
 func with[T any](handle func(*server, *call, T) (reply, error)) func(*server, *call) (reply, error) {
 	return func(s *server, c *call) (reply, error) {
 		if len(c.body) == 0 {
-			return reply{}, invalid("no body")
+			return reply{}, invalid("The body is missing.")
 		}
 		return withOptional(handle)(s, c)
 	}
@@ -146,20 +151,24 @@ func (p patched[T]) or(null T) *T {
 func decode(body []byte, into any) error {
 	body = chat.WithoutBOM(body)
 	if !utf8.Valid(body) {
-		return invalid("body is not UTF-8")
+		return invalid("The body is not UTF-8.")
 	}
 	if hasNUL(body) {
-		return invalid("body holds a NUL character")
+		return invalid("The body holds a NUL character.")
 	}
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
-		return invalid("body is no JSON object")
+		return invalid("The body is no JSON object.")
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		var known *chat.Error
 		if errors.As(err, &known) {
 			return known
 		}
-		return invalid("body cannot be read: %v", err)
+		var mistyped *json.UnmarshalTypeError
+		if errors.As(err, &mistyped) { // its own text speaks of types of Go
+			return invalid("The field %q cannot hold a JSON %.40s.", mistyped.Field, mistyped.Value)
+		}
+		return invalid("The body is no JSON: %v.", err)
 	}
 	return nil
 }

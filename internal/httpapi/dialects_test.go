@@ -387,8 +387,8 @@ func (c *conversation) errors() {
 		{c.alice.post("/chat/threads", malformed), 400, "BadRequest", "Identifier format is invalid (" + unread + ")."},
 		{c.alice.post(c.path("/participants/:add"), malformed), 400, "BadRequest", "Identifier format is invalid (" + unread + ")."},
 		{c.remove(c.alice, c.thread, unread), 400, "BadRequest", "Identifier format is invalid (" + unread + ")."},
-		{c.alice.post(c.path("/messages"), `{"senderDisplayName":"Alice"}`), 400, "BadRequest", ""},
-		{c.alice.post(c.path("/messages"), `{"content":`), 400, "BadRequest", ""},
+		{c.alice.post(c.path("/messages"), `{"senderDisplayName":"Alice"}`), 400, "BadRequest", "The message has no content."},
+		{c.alice.post(c.path("/messages"), `{"content":`), 400, "BadRequest", "The body is no JSON: unexpected end of JSON input."},
 		{c.b.user("voip").get("/chat/threads"), 403, "Forbidden", ""},
 	} {
 		test.answer.is(test.status).same(c.refused(test.code, test.message))

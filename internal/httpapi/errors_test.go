@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -189,5 +190,54 @@ func TestConfigLacksSomething(t *testing.T) {
 	}
 	if _, err := New(c); err == nil {
 		t.Error("New with metrics that are registered already succeeds")
+	}
+}
+
+// TestReasons tells what clients are told where the service's text is not known, and where nothing is told since the service
+// says nothing there: see docs/fidelity.md.
+func TestReasons(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	w := newWorld(b)
+	many := encoded(map[string]any{"topic": "lunch", "participants": participants(slices.Repeat([]string{w.bob.id}, 249)...)})
+	images := w.alice.at(chatImages)
+	for _, test := range []struct {
+		answer *answer
+		status int
+		told   string
+	}{
+		{w.alice.post("/chat/threads", many), 400, ""}, // Azure/Communication issue 379
+		{w.alice.post(w.at("/participants/:add"), many), 400, "The call has 249 participants, at most 200 are allowed."},
+		{w.alice.post("/chat/threads", `{}`), 400, "The thread has no topic."},
+		{w.alice.post("/chat/threads", `{"topic":"x","retentionPolicy":{}}`), 400, "The retentionPolicy has no kind."},
+		{w.alice.post("/chat/threads", `{"topic":"x","retentionPolicy":{"kind":"never"}}`), 400, `The kind of retention policy "never" is not known.`},
+		{w.alice.patch(w.at(""), `{"topic":""}`), 400, "The topic is empty."},
+		{w.alice.patch(w.at(""), `{"retentionPolicy":{"kind":"threadCreationDate","deleteThreadAfterDays":91}}`), 400, "deleteThreadAfterDays is 91, want 30 to 90."},
+		{w.alice.post(w.at("/messages"), `{"content":"x","type":"`+strings.Repeat("y", 100)+`"}`), 400, `Messages of type "` + strings.Repeat("y", 40) + `" cannot be sent.`},
+		{w.alice.post(w.at("/messages"), `{"content":1.5}`), 400, `The field "content" cannot hold a JSON number.`},
+		{w.alice.patch(w.at(""), `{"metadata":{"a":1}}`), 400, `The field "metadata" cannot hold a JSON number.`},
+		{w.alice.patch(w.at(""), `{"retentionPolicy":{"kind":[]}}`), 400, `The field "retentionPolicy.kind" cannot hold a JSON array.`},
+		{w.alice.post(w.at("/messages"), `{"content":"x",}`), 400, "The body is no JSON: invalid character '}' looking for beginning of object key string."},
+		{w.alice.post(w.at("/messages"), `[]`), 400, "The body is no JSON object."},
+		{w.alice.post(w.at("/messages"), ``), 400, "The body is missing."},
+		{w.alice.post(w.at("/participants/:add"), `{"participants":[{"shareHistoryTime":"yesterday"}]}`), 400, `"yesterday" is no time.`},
+		{w.alice.get(w.at("/messages?startTime=x")), 400, "The query parameter startTime is no time."},
+		{w.alice.get(w.at("/messages?maxPageSize=0")), 400, "The query parameter maxPageSize is no number from 1 on."},
+		{w.bob.patch(w.said(), `{"content":"x"}`), 403, "The message was sent by somebody else."},
+		{w.bob.at(chatImages).delete(w.at("/images/" + images.upload(w.thread))), 403, "The image was uploaded by somebody else."},
+		{b.user("voip").post("/chat/threads", `{"topic":"x"}`), 403, ""}, // azure-sdk-for-js issue 24499
+		{w.alice.get(w.at("/messages/1")), 404, ""},                      // nobody learns what is hidden from them
+		{w.alice.get("/chat/threads/x/participants"), 404, ""},           // recordings of the CLI suite
+		{b.owner().post("/identities", `{"createTokenWithScopes":"chat"}`), 400, `The field "createTokenWithScopes" cannot hold a JSON string.`},
+	} {
+		got := ""
+		if test.answer.is(test.status); test.told != "" {
+			got = test.answer.reason()
+		} else {
+			test.answer.lacks("CommunicationError.Message")
+		}
+		if got != test.told {
+			t.Errorf("%s = %d %q, want %q", test.answer.name(), test.status, got, test.told)
+		}
 	}
 }

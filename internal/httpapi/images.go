@@ -18,7 +18,7 @@ type imageModel struct {
 // uploadImage takes the bytes as they are; their kind is told by themselves.
 func (s *server) uploadImage(c *call) (reply, error) {
 	if len(c.body) == 0 {
-		return reply{}, invalid("no image")
+		return reply{}, invalid("The image is missing.")
 	}
 	image, err := s.Chat.UploadImage(c, c.user(), c.thread(), c.r.Header.Get("image-filename"), c.body)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *server) getImage(c *call) (reply, error) {
 	switch c.param("view") {
 	case "original", "small", "large":
 	default:
-		return reply{}, invalid("unknown view of an image")
+		return reply{}, invalid("The view of an image is original, small or large.")
 	}
 	image, err := s.Chat.GetImage(c, c.user(), c.thread(), c.param("image"))
 	if err != nil {

@@ -80,7 +80,7 @@ func TestTextOnlyThread(t *testing.T) {
 	created.holds("chatThread.messagingPolicy", map[string]any{"textOnlyChat": true})
 	th := thread(created.text("chatThread.id"))
 	alice.post(th.path("/images"), picture).is(http.StatusForbidden)
-	alice.post(th.path("/messages"), `{"content":"<b>bold</b>","type":"html"}`).refused(http.StatusForbidden, "Forbidden", "")
+	alice.post(th.path("/messages"), `{"content":"<b>bold</b>","type":"html"}`).refused(http.StatusForbidden, "Forbidden", why)
 	alice.post(th.path("/messages"), `{"content":"plain"}`).is(http.StatusCreated)
 	alice.at(newestChat).get(th.path("")).is(http.StatusOK).lacks("messagingPolicy")
 

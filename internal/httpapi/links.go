@@ -58,11 +58,11 @@ func (s *server) cursor(c *call, list string, n int) ([]int64, error) {
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(raw) != 1+8*n+cursorMAC || raw[0] != cursorVersion {
-		return nil, invalid("syncState is malformed")
+		return nil, invalid("The query parameter syncState is malformed.")
 	}
 	raw, mac := raw[:1+8*n], raw[1+8*n:]
 	if !hmac.Equal(mac, s.sign(c, list, raw)) {
-		return nil, invalid("syncState was not made for this list")
+		return nil, invalid("The query parameter syncState was not made for this list.")
 	}
 	at := make([]int64, n)
 	for i := range at {

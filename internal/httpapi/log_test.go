@@ -42,12 +42,12 @@ func TestLogLine(t *testing.T) {
 		{"stranger", b.user().get(w.at("")), map[string]any{"operation": "GetThread", "status": 403.0, "reason": "not a participant"}},
 		{"malformed thread", w.alice.get("/chat/threads/x/messages"), map[string]any{"status": 404.0, "reason": "malformed thread id"}},
 		{"unknown message", w.alice.get(w.at("/messages/1")), map[string]any{"status": 404.0, "reason": "no such message"}},
-		{"broken JSON", w.alice.post(w.at("/messages"), "{"), map[string]any{"status": 400.0, "reason": "body cannot be read"}},
+		{"broken JSON", w.alice.post(w.at("/messages"), "{"), map[string]any{"status": 400.0, "reason": "The body is no JSON"}},
 		{"limit", w.alice.post("/chat/threads", `{"topic":"`+strings.Repeat("x", 28*1024+1)+`"}`), map[string]any{
-			"status": 400.0, "reason": "topic of 28673 bytes, at most 28672",
+			"status": 400.0, "reason": "The topic has 28673 bytes, at most 28672 are allowed.",
 		}},
 		{"too large", w.alice.post(w.at("/messages"), `{"content":"`+strings.Repeat("x", 28*1024+1)+`"}`), map[string]any{
-			"status": 413.0, "reason": "message content over the limit",
+			"status": 413.0, "reason": "The content has 28673 bytes, at most 28672 are allowed.",
 		}},
 		{"content type", w.alice.post(w.at("/messages"), "x", "Content-Type: text/plain"), map[string]any{"status": 415.0, "reason": "content type"}},
 		{"continuation", w.alice.get("/chat/threads?syncState=x"), map[string]any{"status": 400.0, "reason": "syncState"}},

@@ -77,7 +77,7 @@ func TestSendMessageRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			alice.in(t).post(th.path("/messages"), body).refused(http.StatusBadRequest, "BadRequest", "")
+			alice.in(t).post(th.path("/messages"), body).refused(http.StatusBadRequest, "BadRequest", why)
 		})
 	}
 }
@@ -178,7 +178,7 @@ func TestEachEditHasItsOwnVersion(t *testing.T) {
 func TestUpdateMessageRefuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(newBench(t))
-	w.alice.patch(w.said(), `{"content":""}`).refused(http.StatusBadRequest, "BadRequest", "")
+	w.alice.patch(w.said(), `{"content":""}`).refused(http.StatusBadRequest, "BadRequest", why)
 	w.alice.get(w.said()).holds("content.message", "hello").lacks("editedOn")
 }
 
@@ -221,8 +221,8 @@ func TestMessagesOfOthers(t *testing.T) {
 	} {
 		path := w.at("/messages/" + test.id)
 		before := test.who.get(path).is(http.StatusOK).value()
-		test.who.patch(path, `{"content":"changed"}`).refused(http.StatusForbidden, "Forbidden", "")
-		test.who.delete(path).refused(http.StatusForbidden, "Forbidden", "")
+		test.who.patch(path, `{"content":"changed"}`).refused(http.StatusForbidden, "Forbidden", why)
+		test.who.delete(path).refused(http.StatusForbidden, "Forbidden", why)
 		test.who.get(path).same(before)
 	}
 }

@@ -31,7 +31,7 @@ type addParticipantsReply struct {
 
 func (s *server) addParticipants(c *call, in addParticipantsRequest) (reply, error) {
 	if in.Participants == nil {
-		return reply{}, invalid("no participants")
+		return reply{}, invalid("The participants are missing.")
 	}
 	bad, err := s.Chat.AddParticipants(c, c.user(), c.thread(), fromParticipants(in.Participants))
 	if err != nil {

@@ -67,7 +67,7 @@ type addMembersRequest struct {
 
 func (s *server) addMembers(c *call, in addMembersRequest) (reply, error) {
 	if in.Members == nil {
-		return reply{}, invalid("no members")
+		return reply{}, invalid("The members are missing.")
 	}
 	bad, err := s.Chat.AddParticipants(c, c.user(), c.thread(), fromParticipants(liftAll(*in.Members)))
 	if err != nil {

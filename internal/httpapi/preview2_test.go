@@ -191,7 +191,7 @@ func (c *oldConversation) errors() {
 		{c.alice.post("/chat/threads", bad), 400, "BadRequest", format},
 		{c.alice.post(c.path("/members"), bad), 400, "BadRequest", format},
 		{c.alice.delete(c.path("/members/8:acs:fakeid")), 400, "BadRequest", format},
-		{c.alice.post(c.path("/members"), `{"participants":[]}`), 400, "BadRequest", ""},
+		{c.alice.post(c.path("/members"), `{"participants":[]}`), 400, "BadRequest", "The members are missing."},
 		{c.alice.post("/chat/threads", `{"topic":"never","participants":[]}`), 400, "BadRequest", "Initiator is not a participant of the thread"},
 		{c.b.user("voip").get("/chat/threads"), 403, "Forbidden", ""},
 	} {

@@ -47,8 +47,8 @@ func TestNamesOfOtherVersions(t *testing.T) {
 		{"strings for objects", chatPreview4, "/participants/:add", encoded(map[string]any{"participants": flats(carol)}), nobody},
 		{"strings for objects", newestChat, "/participants/:add", encoded(map[string]any{"participants": flats(carol)}), nobody},
 		{"strings for objects to be removed", chatPreview4, "/participants/:remove", encoded(flats(carol)[0]), nobody},
-		{"members for participants", chatPreview3, "/participants/:add", encoded(map[string]any{"members": flats(carol)}), ""},
-		{"participants for members", chatPreview2, "/members", encoded(map[string]any{"participants": flats(carol)}), ""},
+		{"members for participants", chatPreview3, "/participants/:add", encoded(map[string]any{"members": flats(carol)}), "The participants are missing."},
+		{"participants for members", chatPreview2, "/members", encoded(map[string]any{"participants": flats(carol)}), "The members are missing."},
 	} {
 		t.Run(test.name+" in "+test.version, func(t *testing.T) {
 			t.Parallel()

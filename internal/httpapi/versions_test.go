@@ -218,7 +218,7 @@ func TestFieldsThatVersionsIgnore(t *testing.T) {
 	id := alice.post(th.path("/messages"), encoded(message)).is(http.StatusCreated).text("id")
 	alice.get(th.path("/messages/"+id)).holds("content.attachments", []any{})
 	alice.post(th.path("/messages"), encoded(map[string]any{"content": "", "attachments": message["attachments"]})).
-		refused(http.StatusBadRequest, "BadRequest", "")
+		refused(http.StatusBadRequest, "BadRequest", why)
 }
 
 // A created thread is answered as GET answers it.

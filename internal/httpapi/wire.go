@@ -28,11 +28,11 @@ func (t *chatTime) UnmarshalJSON(raw []byte) error {
 	}
 	var text string
 	if err := json.Unmarshal(raw, &text); err != nil {
-		return invalid("%.40s is no time", raw)
+		return invalid("%.40s is no time.", raw)
 	}
 	at, err := chat.ParseTime(text)
 	if err != nil {
-		return invalid("%.40q is no time", text)
+		return invalid("%.40q is no time.", text)
 	}
 	*t = chatTime(at)
 	return nil
@@ -191,7 +191,7 @@ func (m *retentionModel) retention() (*chat.Retention, error) {
 		return nil, nil
 	}
 	if m.Kind == "" {
-		return nil, invalid("retentionPolicy has no kind")
+		return nil, invalid("The retentionPolicy has no kind.")
 	}
 	r := chat.Retention{Kind: m.Kind}
 	if m.Kind == chat.RetentionCreationDate {
