@@ -280,7 +280,8 @@ func (s *Service) SendReadReceipt(ctx context.Context, actor Identity, id Thread
 	})
 }
 
-// ListReadReceipts returns the latest receipt of each reader; in a thread of many participants there are none.
+// ListReadReceipts returns the latest receipt of each reader, newest first: the UI library (1.34.0) reads until one is older
+// than the oldest message that it has. In a thread of many participants there are none.
 func (s *Service) ListReadReceipts(ctx context.Context, actor Identity, id ThreadID, skip, limit int) ([]ReadReceipt, error) {
 	a, err := s.member(ctx, id, actor)
 	if err != nil {

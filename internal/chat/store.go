@@ -37,7 +37,7 @@ type Store interface {
 	// Participants returns those present, in the order of joining, after the first skip of them.
 	Participants(ctx context.Context, thread int64, skip, limit int) ([]Participant, error)
 
-	// Receipts returns the latest receipt of each reader, in the order of reading, after the first skip of them.
+	// Receipts returns the latest receipt of each reader, newest first, after the first skip of them.
 	Receipts(ctx context.Context, thread int64, skip, limit int) ([]ReadReceipt, error)
 
 	// ThreadsOf returns the threads in which the user has or had a stay, latest message first.

@@ -121,7 +121,7 @@ func TestPagesThatEndWithTheLast(t *testing.T) {
 	}{
 		{"threads", "/chat/threads", "id", want},
 		{"participants", th.path("/participants"), "communicationIdentifier.rawId", raws(readers...)},
-		{"receipts", th.path("/readReceipts"), "senderCommunicationIdentifier.rawId", raws(readers...)},
+		{"receipts", th.path("/readReceipts"), "senderCommunicationIdentifier.rawId", newestFirst(raws(readers...))},
 	} {
 		for size := 1; size <= len(list.want)+1; size++ {
 			pages := alice.walk(list.target+"?maxPageSize="+strconv.Itoa(size), list.path)
@@ -133,6 +133,12 @@ func TestPagesThatEndWithTheLast(t *testing.T) {
 			}
 		}
 	}
+}
+
+func newestFirst(inOrder []string) []string {
+	out := slices.Clone(inOrder)
+	slices.Reverse(out)
+	return out
 }
 
 // Threads of the same moment, of which there are many in tests, are told apart.

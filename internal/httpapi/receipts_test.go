@@ -31,7 +31,7 @@ func TestReadReceipts(t *testing.T) {
 	}
 	for _, reader := range []caller{alice, bob} { // the sender sees his own
 		reader.get(th.path("/readReceipts")).is(http.StatusOK).
-			same(map[string]any{"value": []any{receipt(alice, first, aliceAt), receipt(bob, first, bobAt)}})
+			same(map[string]any{"value": []any{receipt(bob, first, bobAt), receipt(alice, first, aliceAt)}})
 	}
 
 	// There is one of each reader, his latest; it never goes back.
@@ -42,7 +42,7 @@ func TestReadReceipts(t *testing.T) {
 	alice.receipt(th, first).empty(http.StatusOK)
 	alice.receipt(th, second).empty(http.StatusOK)
 	bob.get(th.path("/readReceipts")).
-		same(map[string]any{"value": []any{receipt(bob, first, bobAt), receipt(alice, second, aliceAt)}})
+		same(map[string]any{"value": []any{receipt(alice, second, aliceAt), receipt(bob, first, bobAt)}})
 }
 
 // Clients show a message as seen when a receipt was read on or after the message's createdOn (UI library 1.34.0), so no clock
@@ -142,4 +142,26 @@ func TestTyping(t *testing.T) {
 		w.alice.post(w.at("/typing"), body).empty(http.StatusOK)
 	}
 	w.alice.get(w.at("/messages")).holds("value.*.sequenceId", "3", "2", "1") // nothing of it is kept
+}
+
+// The UI library (1.34.0) reads receipts until one is older than the oldest message that it shows: a reader of long ago hides
+// nobody who has read since. This is so in all versions.
+func TestReceiptsNewestFirst(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	alice, bob, carol := b.user(), b.user(), b.user()
+	th := alice.newThread(bob.id, carol.id)
+	old := alice.say(th, "one")
+	carol.receipt(th, old).empty(http.StatusOK)
+	b.clock.advance(time.Hour)
+	shown := b.clock.stamp()
+	message := alice.say(th, "two")
+	b.clock.advance(time.Second)
+	bob.receipt(th, message).empty(http.StatusOK)
+	for _, version := range versions[chatAPI] {
+		list := alice.at(string(version)).get(th.path("/readReceipts")).is(http.StatusOK)
+		if got := list.texts("value.*.chatMessageId"); len(got) != 2 || got[0] != message || list.text("value.0.readOn") < shown {
+			t.Errorf("%s: receipts of %v, want that of %s first", version, got, message)
+		}
+	}
 }

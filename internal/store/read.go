@@ -196,7 +196,7 @@ func scanReceipt(r row) (chat.ReadReceipt, error) {
 	return out, err
 }
 
-// Receipts returns the latest receipt of each reader. See chat.Store.
+// Receipts returns the latest receipt of each reader, newest first. See chat.Store.
 func (db *DB) Receipts(ctx context.Context, thread int64, skip, limit int) ([]chat.ReadReceipt, error) {
 	var out []chat.ReadReceipt
 	err := db.read("receipts", func(c conn) error {
@@ -204,7 +204,7 @@ func (db *DB) Receipts(ctx context.Context, thread int64, skip, limit int) ([]ch
 			receipt, err := scanReceipt(r)
 			out = append(out, receipt)
 			return err
-		}, "SELECT user_id, message_id, read_on FROM receipts WHERE tk = $1 ORDER BY read_on, user_id LIMIT $2 + 0 OFFSET $3", thread, limit, skip)
+		}, "SELECT user_id, message_id, read_on FROM receipts WHERE tk = $1 ORDER BY read_on DESC, user_id DESC LIMIT $2 + 0 OFFSET $3", thread, limit, skip)
 	})
 	return out, err
 }

@@ -28,7 +28,7 @@ type room struct {
 	chat.Thread
 	messages []chat.Message
 	stays    []chat.Participant // in the order of joining, ended ones too
-	receipts []chat.ReadReceipt // in the order of reading
+	receipts []chat.ReadReceipt // newest first
 }
 
 // stay returns the latest stay of somebody, nil when they never took part.
@@ -410,7 +410,7 @@ func (w *world) read(actor chat.Identity, id chat.ThreadID, message chat.Message
 	}
 	r.receipts = append(r.receipts, receipt)
 	slices.SortStableFunc(r.receipts, func(a, b chat.ReadReceipt) int {
-		return cmp.Or(cmp.Compare(a.ReadOn, b.ReadOn), strings.Compare(string(a.Reader), string(b.Reader)))
+		return cmp.Or(cmp.Compare(b.ReadOn, a.ReadOn), strings.Compare(string(b.Reader), string(a.Reader)))
 	})
 	w.tell(r, at, chat.Event{Kind: chat.ReadReceiptReceived, Receipt: &receipt}, actor, r.stay(actor).DisplayName)
 	return accepted

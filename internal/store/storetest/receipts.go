@@ -7,7 +7,7 @@ import (
 )
 
 var receipts = []test{
-	{"are the latest of each reader, in the order of reading", func(b *bundle) {
+	{"are the latest of each reader, newest first", func(b *bundle) {
 		thread := b.create(lunch, alice, bob, carol)
 		read := func(who chat.Identity, m chat.MessageID, at chat.Time) chat.ReadReceipt {
 			r := chat.ReadReceipt{Reader: who, MessageID: m, ReadOn: at}
@@ -31,9 +31,11 @@ var receipts = []test{
 				b.equal(fmt.Sprintf("%s, pages of %d", when, size), want, got)
 			}
 		}
-		expect("each once", of[carol], of[alice], of[bob])
+		expect("each once", of[bob], of[alice], of[carol])
 		of[carol] = read(carol, second, noon+40)
-		expect("carol read on", of[alice], of[bob], of[carol])
+		expect("carol read on", of[carol], of[bob], of[alice])
+		of[alice] = read(alice, second+1, noon+40)
+		expect("two read at one moment", of[carol], of[alice], of[bob])
 		b.equal("the thread", thread, b.thread(lunch))
 	}},
 	{"are seen under the lock", func(b *bundle) {
