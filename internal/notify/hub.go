@@ -82,6 +82,7 @@ type Hub struct {
 	journal Journal
 	log     *slog.Logger
 	metrics *Metrics
+	turns   *turns
 
 	mu       sync.Mutex // held while events are handed over, so that a position is a point between two events
 	position int64      // of the last event handed over
@@ -109,7 +110,7 @@ func NewHub(ctx context.Context, journal Journal, metrics *Metrics, log *slog.Lo
 		return nil, err
 	}
 	return &Hub{
-		journal: journal, log: log, metrics: metrics, position: head,
+		journal: journal, log: log, metrics: metrics, turns: newTurns(), position: head,
 		users: map[chat.Identity]map[Subscriber]struct{}{}, rosters: map[rosterKey][]chat.Participant{},
 	}, nil
 }
@@ -259,28 +260,47 @@ func (h *Hub) Head(ctx context.Context) (int64, error) { return h.journal.Head(c
 func (h *Hub) Oldest(ctx context.Context) (int64, error) { return h.journal.Oldest(ctx) }
 
 // Replay calls hear for each event behind the position from, up to and with the position to, that the user may hear. missed
-// tells that the journal no longer reaches back to from: then only what it has is replayed.
+// tells that the journal no longer reaches back to from: then only what it has is replayed. It reads in turn with other
+// replays, and waits for that.
 func (h *Hub) Replay(ctx context.Context, user chat.Identity, from, to int64, hear func(Heard)) (missed bool, err error) {
 	oldest, err := h.journal.Oldest(ctx)
 	if err != nil {
 		return false, err
 	}
 	for at := from; at < to; {
-		events, err := h.journal.After(ctx, at, batch)
-		if err != nil || len(events) == 0 {
-			return oldest > from+1, err
+		next, err := h.replayBatch(ctx, user, at, to, hear)
+		if err != nil {
+			return false, err
 		}
-		for i := range events {
-			e := &events[i]
-			if at = e.Position; at > to {
-				break
-			}
-			if err := h.replay(ctx, user, e, hear); err != nil {
-				return false, err
-			}
+		if next == at { // there is no more
+			break
 		}
+		at = next
 	}
 	return oldest > from+1, nil
+}
+
+// replayBatch is the part of a replay for which a turn is taken. It returns how far it came.
+func (h *Hub) replayBatch(ctx context.Context, user chat.Identity, at, to int64, hear func(Heard)) (int64, error) {
+	done, err := h.turns.take(ctx, user)
+	if err != nil {
+		return at, err
+	}
+	defer done()
+	events, err := h.journal.After(ctx, at, int(min(batch, to-at)))
+	if err != nil {
+		return at, err
+	}
+	for i := range events {
+		e := &events[i]
+		if at = e.Position; at > to {
+			break
+		}
+		if err := h.replay(ctx, user, e, hear); err != nil {
+			return at, err
+		}
+	}
+	return at, nil
 }
 
 func (h *Hub) replay(ctx context.Context, user chat.Identity, e *chat.Event, hear func(Heard)) error {

@@ -222,11 +222,13 @@ func TestHidden(t *testing.T) {
 		var a, b ear
 		h.Subscribe(alice, &a)
 		h.Subscribe(bob, &b)
+		p.mu.Lock()
 		for i, id := range []chat.MessageID{99, 100} {
 			p.events = append(p.events, chat.Event{
 				Position: int64(i) + 1, Kind: chat.MessageEdited, ThreadID: "19:a@thread.v2", Key: 1, Roster: 1, ActorName: fmt.Sprint(id), Message: &chat.Message{ID: id},
 			})
 		}
+		p.mu.Unlock()
 		p.changed <- struct{}{}
 		synctest.Wait()
 		equal(t, "alice", []string{"99", "100"}, a.names())

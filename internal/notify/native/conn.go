@@ -49,6 +49,8 @@ type conn struct {
 	queue   []item
 	bytes   int
 	at      int64   // up to here all was queued
+	behind  bool    // what is offered is left to the replay
+	latest  int64   // newest position that was
 	writing bool    // somebody empties the queue
 	ended   closing // nothing but a close frame follows when its code is set
 }
@@ -65,7 +67,11 @@ func (i *item) typing() bool { return i.event != nil && i.event.Kind == chat.Typ
 func (c *conn) Offer(h notify.Heard) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h.Position <= c.at { // another server has told it
+	switch {
+	case h.Position <= c.at: // another server has told it
+		return
+	case c.behind:
+		c.latest = h.Position
 		return
 	}
 	c.at = h.Position
@@ -290,7 +296,7 @@ func (c *conn) beat() {
 	if c.ended.code != 0 {
 		return
 	}
-	if position > c.at { // else an event behind it is queued
+	if position > c.at && !c.behind { // else an event behind it is queued, or will be
 		c.at = position
 		c.put(item{frame: positionFrame("position", position)})
 	}

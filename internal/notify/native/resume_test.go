@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -245,6 +246,90 @@ func TestLongReplay(t *testing.T) {
 			}
 		}
 	})
+}
+
+// pausedJournal can be read up to a position only until it is let go.
+type pausedJournal struct {
+	*store.DB
+	until atomic.Int64
+	free  chan struct{}
+}
+
+func (j *pausedJournal) After(ctx context.Context, position int64, limit int) ([]chat.Event, error) {
+	if until := j.until.Load(); until > 0 && position < until {
+		select {
+		case <-j.free:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return j.DB.After(ctx, position, limit)
+}
+
+// What happens during a long replay does not fill the queue: the client is told all of it behind what it missed, once.
+func TestMuchHappensDuringAReplay(t *testing.T) {
+	t.Parallel()
+	inEmptyBubble(t, func(w *world) {
+		j := &pausedJournal{DB: w.db, free: make(chan struct{})}
+		w.journal = j
+		w.serveInMemory()
+		id := w.thread(alice, bob)
+		start := w.listen(bob, client.Options{}).Position()
+		w.sendNumbers(id, 1, 3)
+		w.settle()
+		j.until.Store(w.Hub.Position())
+		l := w.listen(bob, client.Options{After: start})
+		w.sendNumbers(id, 4, 3+2*maxQueued)
+		w.settle()
+		close(j.free)
+		if diff := cmp.Diff(numbers(1, 3+2*maxQueued), l.texts(3+2*maxQueued)); diff != "" {
+			w.Error(diff)
+		}
+		w.sendNumbers(id, 9999, 9999)
+		if diff := cmp.Diff(numbers(9999, 9999), l.texts(1)); diff != "" {
+			w.Error(diff)
+		}
+	})
+}
+
+// During a long replay a client is told how far it is, and what it asks is answered: else it would be taken for dead, and
+// would begin again where it began.
+func TestLifeDuringAReplay(t *testing.T) {
+	t.Parallel()
+	inEmptyBubble(t, func(w *world) {
+		j := &slowJournal{&longJournal{w.db, 10 * replayStep}}
+		w.journal = j
+		w.serveInMemory()
+		r := w.raw(nil)
+		r.say(fmt.Sprintf(`{"type":"start","version":1,"token":%q,"after":"0"}`, bob))
+		begun := time.Now()
+		r.hear() // ready
+		r.say(`{"type":"ping"}`)
+		for _, want := range []string{decimal(replayStep), "pong", decimal(2 * replayStep), decimal(3 * replayStep)} {
+			if got := r.hear(); !strings.Contains(got, `"`+want+`"`) {
+				t.Errorf("told %s, want %s", got, want)
+			}
+		}
+		for !strings.Contains(r.hear(), `"event"`) {
+		}
+		if took := time.Since(begun); took < 3*w.server.Ping {
+			t.Errorf("the test took %s only", took)
+		}
+	})
+}
+
+// slowJournal takes its time, and is empty up to its last events.
+type slowJournal struct{ *longJournal }
+
+func (j *slowJournal) After(ctx context.Context, position int64, limit int) ([]chat.Event, error) {
+	if position >= j.head {
+		return nil, nil
+	}
+	time.Sleep(time.Second)
+	if next := position + int64(limit); next < j.head-1 {
+		return []chat.Event{{Position: next, Kind: chat.TypingReceived}}, nil // servers tell each other
+	}
+	return j.longJournal.After(ctx, position, limit)
 }
 
 // brokenJournal fails when it is asked to.

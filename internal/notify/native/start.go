@@ -19,6 +19,7 @@ const (
 	startTimeout = 10 * time.Second // for a client to send its first message, and for its token to be looked at
 	maxThreads   = 100              // in a filter
 	maxReplay    = 1_000_000        // events of the journal that are searched for what a client missed
+	replayStep   = 4096             // of those, after which the client is told how far it is
 )
 
 // startMessage is the first message of a client.
@@ -140,7 +141,7 @@ func (c *conn) subscribe(m *startMessage, token string, expires chat.Time) (from
 		}
 		c.threads[id] = true
 	}
-	c.writing = true
+	c.writing, c.behind = true, true
 	c.at = m.from // this server may be behind another that told up to there
 	at, leave := c.server.Hub.Subscribe(c.user, c)
 	from = m.from
@@ -158,7 +159,7 @@ func (c *conn) subscribe(m *startMessage, token string, expires chat.Time) (from
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leave, c.at = leave, max(c.at, at)
+	c.leave, c.latest = leave, max(c.latest, at)
 	c.expiry = time.AfterFunc(time.Duration(expires-c.server.Now())*time.Millisecond, func() { c.End(notify.Expired) })
 	c.beats = time.AfterFunc(c.server.Ping, c.beat)
 	_ = c.net.SetReadDeadline(time.Now().Add(2 * c.server.Ping))
@@ -191,40 +192,69 @@ func (c *conn) refuse(err error) {
 	_ = c.ws.Close(with.code, with.reason) // gone now, one way or the other
 }
 
-// catchUp tells the client what it missed, then what was queued meanwhile.
+// catchUp tells the client what it missed, and then what is queued. What happens meanwhile is left to the replay, so that a long
+// one does not end in a full queue.
 func (c *conn) catchUp(ctx context.Context, from, at int64) {
 	w := c.writer()
 	send(w, positionFrame("ready", from))
-	if from < at {
-		if err := c.replay(ctx, w, from, at); err != nil && ctx.Err() == nil {
-			c.server.Log.Error("journal cannot be replayed", "error", err)
-			c.finish(closing{CloseInternal, "try again"})
-		}
+	if err := c.replay(ctx, w, from, at); err != nil && ctx.Err() == nil {
+		c.server.Log.Error("journal cannot be replayed", "error", err)
+		c.finish(closing{CloseInternal, "try again"})
 	}
 	c.write(w)
 }
 
-// replay writes the events that the client missed. That there may be more, of which the journal knows nothing, comes
-// first.
+// replay writes the events that the client missed, as they were when it came up to at, and since. That there may be more, of
+// which the journal knows nothing, comes first. After each step the client is told how far it is, and what else is queued.
 func (c *conn) replay(ctx context.Context, w *bufio.Writer, from, at int64) error {
-	oldest, err := c.server.Hub.Oldest(ctx)
-	if err != nil {
-		return err
-	}
-	if oldest = max(oldest, at-maxReplay+1); oldest > from+1 {
-		send(w, gapFrame(from, oldest))
-		from = oldest - 1
-	}
-	_, err = c.server.Hub.Replay(ctx, c.user, from, at, func(h notify.Heard) {
-		if ctx.Err() != nil || !c.wants(h) {
-			return
+	if from < at {
+		oldest, err := c.server.Hub.Oldest(ctx)
+		if err != nil {
+			return err
 		}
-		if send(w, eventFrame(h)) != nil {
-			c.cancel()
+		if oldest = max(oldest, at-maxReplay+1); oldest > from+1 {
+			send(w, gapFrame(from, oldest))
+			from = oldest - 1
 		}
-	})
-	if err = cmp.Or(err, ctx.Err()); err == nil { // the client must not take for told what was left out
-		send(w, positionFrame("position", at))
+		_ = w.Flush() // reading may take a while; an error stays with the writer
 	}
-	return err
+	for to := c.behindTo(from); to > from; to = c.behindTo(from) {
+		_, err := c.server.Hub.Replay(ctx, c.user, from, to, func(h notify.Heard) {
+			if ctx.Err() == nil && c.wants(h) && send(w, eventFrame(h)) != nil {
+				c.cancel()
+			}
+		})
+		if err = cmp.Or(err, ctx.Err()); err != nil {
+			return err
+		}
+		send(w, positionFrame("position", to))
+		for _, frame := range c.answers() {
+			send(w, frame)
+		}
+		if w.Flush() != nil {
+			c.cancel() // write sees it too
+		}
+		from = to
+	}
+	return nil
+}
+
+// behindTo returns where the next step of the replay ends. At the end of all it is from, and events are queued from then on.
+func (c *conn) behindTo(from int64) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = from
+	c.behind = from < c.latest
+	return max(from, min(from+replayStep, c.latest))
+}
+
+// answers takes what is queued during a replay: pings and answers to them.
+func (c *conn) answers() (frames [][]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.queue {
+		frames = append(frames, c.queue[i].frame)
+	}
+	c.empty()
+	return frames
 }

@@ -84,6 +84,32 @@ func TestAllKindsAreSent(t *testing.T) {
 	})
 }
 
+// A client that waits for the journal to be read is acknowledged meanwhile what it says, and can leave.
+func TestWaitingForTheJournal(t *testing.T) {
+	bubble(t, func(w *world) {
+		p := w.page(bob, "e")
+		p.connect().cut()
+		want := w.messages(1, replayStep+1)
+		synctest.Wait()
+		w.view.slow = make(chan struct{})
+		c := p.connect()
+		if got := c.ask(`{"name":"ping"}`); got != `["pong"]` {
+			t.Errorf("acknowledged with %q", got)
+		}
+		w.equal("it hears", c.hear(), nil)
+		c.cut()
+		if n := w.metric("connections"); n != 0 {
+			t.Errorf("%v connections are left", n)
+		}
+		c = p.connect()
+		close(w.view.slow)
+		w.equal("it hears", append(c.hear(), c.hear()...), want)
+		if lines := w.logs.find("ERROR"); len(lines) != 0 {
+			t.Errorf("logged: %q", lines)
+		}
+	})
+}
+
 // An event of a kind that this server does not know is an error in the log, and not one without a number: told at once, and
 // read from the journal.
 func TestUnknownKind(t *testing.T) {

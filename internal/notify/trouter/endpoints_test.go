@@ -12,9 +12,10 @@ import (
 type view struct {
 	*journal
 	changed chan struct{}
-	dead    atomic.Bool // nothing is written any more
-	hidden  atomic.Bool // nothing new is seen
-	arrived func()      // called when a connection has arrived, if not nil
+	dead    atomic.Bool   // nothing is written any more
+	hidden  atomic.Bool   // nothing new is seen
+	arrived func()        // called when a connection has arrived, if not nil
+	slow    chan struct{} // what is not the newest cannot be read until it closes, if not nil
 }
 
 // After is that of the journal, of which a view may be hidden.
@@ -22,7 +23,15 @@ func (v *view) After(ctx context.Context, position int64, limit int) ([]chat.Eve
 	if v.hidden.Load() {
 		return nil, nil
 	}
-	return v.journal.After(ctx, position, limit)
+	events, err := v.journal.After(ctx, position, limit)
+	if head, _ := v.Head(ctx); v.slow != nil && position+int64(len(events)) < head {
+		select {
+		case <-v.slow:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return events, err
 }
 
 // look makes a view for a server that begins.

@@ -104,7 +104,7 @@ func FuzzReceive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		clear(s.endpoints) // what was acknowledged before would not be told
 		e := s.endpoint(endpointKey{bob, "e"})
-		sk := &socket{s: s, e: e, wake: make(chan struct{}, 1), closed: make(chan struct{}), queue: queue{frames: map[int64]waiting{}}}
+		sk := &socket{s: s, e: e, wake: make(chan struct{}, 1), close: func() {}, queue: queue{frames: map[int64]waiting{}}}
 		sk.start(0, 0)
 		for i := range int64(3) {
 			h := message("x")

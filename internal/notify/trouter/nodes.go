@@ -34,7 +34,7 @@ func (sk *socket) fetch(ctx context.Context) bool {
 	}
 	row, err := sk.s.Endpoints.TakeEndpoint(ctx, sk.e.key.user, sk.e.key.id, sk.number)
 	if err != nil {
-		if chat.KindOf(err) != chat.NotFound { // a newer connection is there, at another server
+		if chat.KindOf(err) != chat.NotFound && ctx.Err() == nil { // a newer connection is there, at another server
 			sk.s.Log.Error("endpoint cannot be taken over", "error", err)
 		}
 		return false

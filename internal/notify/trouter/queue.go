@@ -29,6 +29,7 @@ type queue struct {
 	started bool      // the position from which on to tell is known
 	retired bool      // another connection of the endpoint is told of events
 	behind  bool      // some events are to be read from the journal first; so at the beginning
+	reading bool      // a step of them is being read
 	read    int64     // position up to which events are pending, or were
 	latest  int64     // newest position that was offered
 	joined  int64     // position at which the hub began to offer
@@ -108,13 +109,10 @@ func (sk *socket) next(ctx context.Context, wait time.Duration) (groups [][]stri
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
-		more := sk.catchUp(ctx)
+		sk.catchUp()
 		groups, told, end = sk.take()
 		if len(groups) > 0 || end {
 			return groups, told, end
-		}
-		if more {
-			continue
 		}
 		select {
 		case <-sk.wake:
@@ -128,31 +126,42 @@ func (sk *socket) next(ctx context.Context, wait time.Duration) (groups [][]stri
 	}
 }
 
-// catchUp reads a step of the journal when something was not offered or did not fit, and there is room. It reports whether
-// to go on at once.
-func (sk *socket) catchUp(ctx context.Context) bool {
+// catchUp has a step of the journal read when something was not offered or did not fit, and there is room. The writer does not
+// wait for it, since the client waits for acknowledgements meanwhile; it is called again when the step was read.
+func (sk *socket) catchUp() {
 	sk.mu.Lock()
-	from, to := sk.read, min(sk.read+replayStep, sk.latest)
-	wanted := sk.behind && sk.started && !sk.retired && !sk.over && sk.reason == "" && len(sk.pending) < maxPending/2 && sk.held < maxBytes/2
-	if wanted && from >= sk.latest {
-		wanted, sk.behind = false, false
-	}
-	sk.mu.Unlock()
+	defer sk.mu.Unlock()
+	wanted := sk.behind && !sk.reading && sk.started && !sk.retired && !sk.over && sk.reason == "" && len(sk.pending) < maxPending/2 && sk.held < maxBytes/2
 	if !wanted {
-		return false
+		return
 	}
+	if sk.read >= sk.latest {
+		sk.behind = false
+		return
+	}
+	sk.reading = true
+	from, to := sk.read, min(sk.read+replayStep, sk.latest)
+	sk.reads.Go(func() { sk.readJournal(from, to) })
+}
+
+// readJournal queues the events of a stretch of the journal.
+func (sk *socket) readJournal(from, to int64) {
 	var found []waiting
-	missed, err := sk.s.Hub.Replay(ctx, sk.e.key.user, from, to, func(h notify.Heard) {
+	missed, err := sk.s.Hub.Replay(sk.ctx, sk.e.key.user, from, to, func(h notify.Heard) {
 		if !sk.e.done(h.Position) && !sk.stale(h) && sk.tellable(h) {
 			found = append(found, hold(h))
 		}
 	})
-	if err != nil {
+	sk.mu.Lock()
+	defer sk.mu.Unlock()
+	sk.reading = false
+	switch {
+	case err == nil:
+		sk.replay(from, to, found, missed)
+		sk.stir()
+	case sk.ctx.Err() == nil: // tried again with the next event, or beat
 		sk.s.Log.Error("journal cannot be replayed", "error", err)
-		return false // tried again with the next event, or beat
 	}
-	sk.replay(from, to, found, missed)
-	return true
 }
 
 // tellable reports whether there is a payload for an event. One of a kind without comes from a newer server on the same store.
@@ -172,11 +181,9 @@ func (sk *socket) stale(h notify.Heard) bool {
 }
 
 // replay queues what was found in a stretch of the journal. After a long absence there may be too much: then the rest is
-// given up, and the client goes on at the present.
+// given up, and the client goes on at the present. The lock is held.
 func (sk *socket) replay(from, to int64, found []waiting, missed bool) {
-	sk.mu.Lock()
-	defer sk.mu.Unlock()
-	if sk.over {
+	if sk.over || sk.retired {
 		return
 	}
 	if from < sk.joined {

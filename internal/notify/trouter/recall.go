@@ -202,7 +202,9 @@ func (sk *socket) journaled(ctx context.Context, from int64, most int) (out []in
 			}
 		})
 		if err != nil {
-			sk.s.Log.Error("journal cannot be replayed", "error", err)
+			if ctx.Err() == nil {
+				sk.s.Log.Error("journal cannot be replayed", "error", err)
+			}
 			break
 		}
 		from = next

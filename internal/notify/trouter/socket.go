@@ -25,9 +25,11 @@ type socket struct {
 	tag     string   // of what it marks, "" when the client cannot be marked; see recall.go
 	priors  []string // those of the connections before, the newest first
 
-	wake   chan struct{} // holds a token when there is something for the writer
-	closed chan struct{}
-	once   sync.Once
+	wake   chan struct{}   // holds a token when there is something for the writer
+	ctx    context.Context // ends when the connection is closed
+	close  func()          // ends the connection for good; follow clears up
+	closed <-chan struct{} // that of ctx
+	reads  sync.WaitGroup  // of the journal
 
 	mu       sync.Mutex
 	control  []string // packets that go before events: acknowledgements must be quick
@@ -66,9 +68,11 @@ func (s *Server) connect(ctx context.Context, se *session) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(ctx)
 	sk := &socket{
+		ctx: ctx, close: cancel, closed: ctx.Done(),
 		s: s, e: e, number: se.Number, resumed: row.Ended != se.Number-1, surl: se.surl(), caller: se.Caller,
-		wake: make(chan struct{}, 1), closed: make(chan struct{}), queue: queue{behind: true, frames: map[int64]waiting{}},
+		wake: make(chan struct{}, 1), queue: queue{behind: true, frames: map[int64]waiting{}},
 	}
 	if len(se.Tags) > 0 {
 		sk.tag, sk.priors = se.Tags[0], se.Tags[1:]
@@ -76,6 +80,7 @@ func (s *Server) connect(ctx context.Context, se *session) (*socket, error) {
 	sk.control = []string{"1::"}
 	if !e.arrive(sk, row) {
 		s.saver.note(e)
+		cancel()
 		return nil, errSession
 	}
 	go sk.follow(ctx)
@@ -102,6 +107,7 @@ func (sk *socket) follow(ctx context.Context) {
 	sk.catchPosition()
 	leave()
 	sk.clear()
+	sk.reads.Wait()
 }
 
 // leave lets another connection go on, on whichever server.
@@ -173,6 +179,3 @@ func (sk *socket) ending() string {
 	defer sk.mu.Unlock()
 	return string(sk.reason)
 }
-
-// close ends the connection for good; follow clears up.
-func (sk *socket) close() { sk.once.Do(func() { close(sk.closed) }) }
