@@ -124,6 +124,27 @@ func (p *process) load(thread, token, round string, enough int) []string {
 	return acknowledged
 }
 
+// A second server on the same file refuses to start and leaves the first one alone, chatd token works beside it, and a killed
+// server is in nobody's way.
+func TestOneServerToAFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	shared := []string{"--config-dir", dir, "--store", "sqlite:" + filepath.Join(dir, "chatd.db"), "--resource-id", resource}
+	args := append([]string{"serve", "--listen", "localhost:0", "--http-listen", "127.0.0.1:0", "--access-key", ownKey}, shared...)
+	for range 2 {
+		p := spawn(t, args...)
+		code, _, stderr := once(t, noEnv, args...)
+		if code == exitOK || !strings.Contains(stderr, "another chatd server has it open") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("a second server: exit code %d, stderr %q", code, stderr)
+		}
+		_, token := mint(t, shared...)
+		if !p.post("/chat/threads", token, map[string]string{"topic": "one"}, &struct{}{}) {
+			t.Error("the first server does not serve any more")
+		}
+		p.kill()
+	}
+}
+
 // What chatd serve has acknowledged survives its sudden end, and is there once.
 func TestAcknowledgedMessagesSurviveKill(t *testing.T) {
 	t.Parallel()

@@ -82,7 +82,7 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 		ca, secure = own, cert.config()
 	}
 	registry := newRegistry()
-	core, err := openCore(ctx, cfg, store.Options{Log: log, Observe: observeStore(registry)})
+	core, err := openCore(ctx, cfg, store.Options{Log: log, Observe: observeStore(registry), Server: true})
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,8 @@ import (
 // memory through the one that writes, since it exists in that connection only.
 type sqlite struct {
 	log    *slog.Logger
-	path   string // empty: in memory
+	path   string   // empty: in memory
+	lock   *os.File // of the only server of a file; nil for others
 	writer *statements
 	mu     sync.Mutex // held during a transaction, and in memory during each read
 	reader *outside
@@ -38,11 +39,20 @@ type job struct {
 }
 
 // openSQLite opens the file, or a database in memory when path is empty.
-func openSQLite(ctx context.Context, path string, log *slog.Logger) (*sqlite, error) {
-	e := &sqlite{log: log, path: path}
+func openSQLite(ctx context.Context, path string, o Options) (*sqlite, error) {
+	e := &sqlite{log: o.Log, path: path}
 	if path != "" {
 		if err := prepareFile(path); err != nil {
 			return nil, err
+		}
+		if o.Server {
+			whole, err := filepath.EvalSymlinks(path) // as SQLite names its log
+			if err == nil {
+				e.lock, err = lockFile(whole + "-lock")
+			}
+			if err != nil {
+				return nil, fmt.Errorf("store file %s: %w", path, reason(err))
+			}
 		}
 	}
 	writer, err := e.pool(ctx, path, 1, "")
@@ -65,6 +75,8 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*sqlite, er
 	e.queue = newQueue(e.commit)
 	return e, nil
 }
+
+var errLocked = errors.New("another chatd server has it open; a file is for one server, several need Postgres")
 
 // prepareFile makes a new file readable by its owner alone, as signing keys are in it; the log beside it gets the same
 // permissions from SQLite. It says in one line what is wrong with a path, where the driver would only say "unable to open".
@@ -257,6 +269,9 @@ func (e *sqlite) closePools() error {
 	var err error
 	for _, p := range e.pools {
 		err = errors.Join(err, p.Close())
+	}
+	if e.lock != nil {
+		err = errors.Join(err, e.lock.Close())
 	}
 	return err
 }

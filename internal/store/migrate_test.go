@@ -19,7 +19,7 @@ import (
 // openFile opens the engine on a file, with no schema yet if it is new.
 func openFile(t *testing.T, path string) *sqlite {
 	t.Helper()
-	e, err := openSQLite(t.Context(), path, slog.New(slog.DiscardHandler))
+	e, err := openSQLite(t.Context(), path, Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

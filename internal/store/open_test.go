@@ -172,6 +172,43 @@ func TestOpenTogether(t *testing.T) {
 	}
 }
 
+// A file has one server at a time, by whichever name; others may use it beside that one, and it is free when the server has gone.
+func TestOpenOneServer(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "chatd.db")
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	server := store.Options{Server: true}
+	for range 2 {
+		first, err := store.Open(t.Context(), "sqlite:"+path, server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{path, link} {
+			second, err := store.Open(t.Context(), "sqlite:"+name, server)
+			if err == nil {
+				t.Errorf("%s has a second server; closing it: %v", name, second.Close())
+			} else if line := err.Error(); !strings.Contains(line, "store file "+name+": another chatd server has it open") || strings.Contains(line, "\n") {
+				t.Errorf("error is %q", line)
+			}
+		}
+		beside := open(t, "sqlite:"+path)
+		who := auth.User{Identity: somebody, CreatedOn: 1}
+		if err := errors.Join(beside.AddUser(t.Context(), who), first.AddUser(t.Context(), who), first.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // each has one of its own
+		memory, err := store.Open(t.Context(), "memory:", server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = memory.Close() })
+	}
+}
+
 func TestOpenInContextThatEnded(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -229,11 +266,15 @@ func TestObserve(t *testing.T) {
 func TestFileIsPrivate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "chatd.db")
-	db := open(t, "sqlite:"+path)
+	db, err := store.Open(t.Context(), "sqlite:"+path, store.Options{Server: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // only the files matter
 	if err := db.AddUser(t.Context(), auth.User{Identity: somebody, CreatedOn: 1}); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+	for _, file := range []string{path, path + "-wal", path + "-shm", path + "-lock"} {
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v %v", file, info, err)
 		}

@@ -28,6 +28,9 @@ type Options struct {
 	// AsIs refuses a file that is not there and a schema that is not this version's, where else both would be made: for commands
 	// that work beside a server. A store in memory takes no notice.
 	AsIs bool
+	// Server tells that this process serves clients, as only one may from a file at a time: another one is refused. Others
+	// may read and write the file beside it.
+	Server bool
 }
 
 // NoListen as Options.Listen says that other nodes are not heard of; who reads the journal then finds what they wrote when it
@@ -80,14 +83,14 @@ func openEngine(ctx context.Context, raw string, o Options, wake func()) (engine
 	path := strings.TrimPrefix(rest, "//")
 	switch {
 	case raw == "memory:":
-		return openSQLite(ctx, "", o.Log)
+		return openSQLite(ctx, "", o)
 	case scheme == "sqlite" && path != "" && path != ":memory:": // which means a database for each connection
 		if o.AsIs {
 			if _, err := os.Stat(path); err != nil {
 				return nil, fmt.Errorf("store file %s: %w", path, reason(err))
 			}
 		}
-		return openSQLite(ctx, path, o.Log)
+		return openSQLite(ctx, path, o)
 	case scheme == "postgres" || scheme == "postgresql":
 		return openPostgres(ctx, raw, o, wake)
 	default: // a URL may hold a secret, at a place that is not known when it cannot be understood

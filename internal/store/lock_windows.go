@@ -1,0 +1,25 @@
+package store
+
+import (
+	"os"
+	"syscall"
+)
+
+// lockFile takes the file for this process alone until it is closed, or the process ends in whichever way. errLocked says
+// that somebody has it.
+func lockFile(path string) (*os.File, error) {
+	name, err := syscall.UTF16PtrFromString(path)
+	if err != nil {
+		return nil, err
+	}
+	const shared = 0
+	h, err := syscall.CreateFile(name, syscall.GENERIC_READ|syscall.GENERIC_WRITE, shared, nil, syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
+	const sharingViolation = syscall.Errno(32) // ERROR_SHARING_VIOLATION
+	if err == sharingViolation {
+		return nil, errLocked
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(h), path), nil
+}
