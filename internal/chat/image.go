@@ -15,6 +15,9 @@ type Image struct {
 	Type  string // media type
 	Owner Identity
 	On    Time
+
+	Roster int64 // roster version of the thread at the upload
+
 	Bytes []byte // empty when it was deleted
 }
 

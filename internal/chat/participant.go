@@ -36,7 +36,7 @@ type InvalidParticipant struct {
 	Message  string   `json:"message"`
 }
 
-// Access is what one user may see of a thread: the thread and the user's latest stay in it.
+// Access is what one user may see of a thread: the thread, for who left as they left it, and the user's latest stay in it.
 type Access struct {
 	Thread Thread
 	Stay   *Participant // nil for somebody who never took part
@@ -51,7 +51,8 @@ func (a *Access) member(user Identity) error {
 }
 
 // reader refuses whoever never took part. Who was removed still reads the history up to the removal
-// (concepts page of ACS Chat; Azure/Communication issue 345).
+// (concepts page of ACS Chat; Azure/Communication issue 345), as it was then: what has been changed since is not theirs to
+// read. The service's own rule is not known; this one is that of the Matrix specification for rooms that were left.
 func (a *Access) reader(user Identity) error {
 	if a.Stay == nil {
 		return errNotMember(user, a.Thread.ID)

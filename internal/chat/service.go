@@ -127,7 +127,7 @@ func (s *Service) ListMessages(ctx context.Context, actor Identity, id ThreadID,
 	// said after a removal.
 	return s.store.Messages(ctx, a.Thread.Key, MessageQuery{
 		From: max(a.first(), MessageID(since)), To: cmp.Or(a.last(), a.Thread.LastID), Before: before, Limit: limit,
-		Newest: a.Thread.LastID, Edited: a.Thread.Edited,
+		Newest: a.Thread.LastID, Edited: a.Thread.Edited, Left: a.Stay.Left,
 	})
 }
 
@@ -140,7 +140,17 @@ func (s *Service) GetMessage(ctx context.Context, actor Identity, id ThreadID, m
 	if !a.sees(message) || message > a.Thread.LastID { // see ListMessages
 		return nil, notFound("message is outside the history of the participant")
 	}
-	return s.store.Message(ctx, a.Thread.Key, message)
+	if a.Stay.Left == 0 {
+		return s.store.Message(ctx, a.Thread.Key, message)
+	}
+	found, err := s.store.Messages(ctx, a.Thread.Key, MessageQuery{From: message, To: message, Limit: 1, Left: a.Stay.Left})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, notFound("no such message")
+	}
+	return &found[0], nil
 }
 
 // UpdateMessage edits a message of the actor.
@@ -231,20 +241,26 @@ func (s *Service) UploadImage(ctx context.Context, actor Identity, id ThreadID, 
 	if err != nil {
 		return nil, err
 	}
+	image.Roster = a.Thread.Roster
 	return image, s.store.AddImage(ctx, a.Thread.Key, image)
 }
 
-// GetImage returns an image to whoever takes or took part in the thread.
+// GetImage returns an image to whoever takes part in the thread, or took part when it was uploaded.
 func (s *Service) GetImage(ctx context.Context, actor Identity, id ThreadID, image string) (*Image, error) {
 	a, err := s.reader(ctx, id, actor)
 	if err != nil {
 		return nil, err
 	}
 	i, err := s.store.Image(ctx, a.Thread.Key, image)
-	if err == nil && i.deleted() {
-		err = notFound("image is deleted")
+	switch {
+	case err != nil:
+		return nil, err
+	case i.deleted():
+		return nil, notFound("image is deleted")
+	case a.Stay.Left != 0 && i.Roster >= a.Stay.Left:
+		return nil, notFound("image is newer than the stay of the participant")
 	}
-	return i, err
+	return i, nil
 }
 
 // DeleteImage removes an image of the actor; removing it again changes nothing. Messages that name it keep the name.

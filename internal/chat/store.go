@@ -22,7 +22,8 @@ type Store interface {
 	// Note journals an event that changes nothing.
 	Note(ctx context.Context, e Event) error
 
-	// Access returns the thread and the user's latest stay in it. A deleted thread is returned with DeletedOn set.
+	// Access returns the thread and the user's latest stay in it; to a user whose stay ended, the properties and the newest
+	// message of the thread as they left it. A deleted thread is returned with DeletedOn set.
 	Access(ctx context.Context, id ThreadID, user Identity) (Access, error)
 
 	// Recent is an Access that may be out of date: enough to decide on a post, which is checked when it is stored.
@@ -40,7 +41,8 @@ type Store interface {
 	// Receipts returns the latest receipt of each reader, newest first, after the first skip of them.
 	Receipts(ctx context.Context, thread int64, skip, limit int) ([]ReadReceipt, error)
 
-	// ThreadsOf returns the threads in which the user has or had a stay, latest message first.
+	// ThreadsOf returns the threads in which the user has or had a stay, latest message first; those they left as they left
+	// them, but for DeletedOn.
 	ThreadsOf(ctx context.Context, user Identity, q ThreadQuery) ([]ThreadItem, error)
 
 	// Known returns those of the users that exist and are not deleted.
@@ -93,6 +95,10 @@ type MessageQuery struct {
 	// state is an answer. A Newest of 0 has the messages read.
 	Newest MessageID
 	Edited int64
+
+	// Left is the roster version at which the asker left, 0 while they are there: messages are as they were then. Store
+	// remembers nothing of such an answer.
+	Left int64
 }
 
 // ThreadQuery selects threads of a user.

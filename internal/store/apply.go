@@ -141,8 +141,10 @@ func insertRows(ctx context.Context, tx conn, key int64, c *chat.Change) error {
 		}
 	}
 	for _, p := range c.Leave {
-		err := tx.later(ctx, "UPDATE participants SET gone = $4, until = $5 WHERE tk = $1 AND user_id = $2 AND joined = $3",
-			key, string(p.Identity), p.Joined, p.Left, int64(p.Until))
+		t := &c.Before
+		err := tx.later(ctx, `UPDATE participants SET gone = $4, until = $5, left_topic = $6, left_metadata = $7, left_text_only = $8,
+			left_retention_kind = $9, left_retention_days = $10 WHERE tk = $1 AND user_id = $2 AND joined = $3`,
+			key, string(p.Identity), p.Joined, p.Left, int64(p.Until), t.Topic, formatMap(t.Metadata), t.TextOnly, t.Retention.Kind, t.Retention.Days)
 		if err != nil {
 			return err
 		}
@@ -160,6 +162,9 @@ func insertRows(ctx context.Context, tx conn, key int64, c *chat.Change) error {
 		}
 	}
 	for i := range c.Replace {
+		if err := supersede(ctx, tx, key, c.Before.Roster, c.Replace[i].ID); err != nil {
+			return err
+		}
 		if err := replaceMessage(ctx, tx, key, &c.Replace[i]); err != nil {
 			return err
 		}
@@ -285,7 +290,7 @@ func (db *DB) inSlices(ctx context.Context, sql string, args ...any) error {
 
 func removeThreads(ctx context.Context, tx conn, gone []chat.Thread) error {
 	for _, t := range gone {
-		for _, table := range []string{"messages", "receipts", "images", "participants", "creations", "threads"} {
+		for _, table := range []string{"messages", "superseded", "receipts", "images", "participants", "creations", "threads"} {
 			if err := tx.later(ctx, "DELETE FROM "+table+" WHERE tk = $1", t.Key); err != nil {
 				return err
 			}

@@ -13,7 +13,7 @@ import (
 // copied are the tables that a copy takes over, all but two: schema_migrations is the target's own, and leases run out by
 // themselves.
 var copied = []string{
-	"secrets", "signing_keys", "users", "threads", "creations", "participants", "messages", "images", "receipts", "journal", "endpoints",
+	"secrets", "signing_keys", "users", "threads", "creations", "participants", "messages", "superseded", "images", "receipts", "journal", "endpoints",
 }
 
 // counted are the columns whose numbers are never given twice. The target goes on behind the last that the source gave, which

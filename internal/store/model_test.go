@@ -31,7 +31,7 @@ func TestModelPostgres(t *testing.T) {
 	}
 	defer c.Close(context.Background()) //nolint:errcheck // nothing is to be kept
 	model(t, pick(15, 5), func() (*store.DB, error) {
-		_, err := c.Exec(context.Background(), "TRUNCATE threads, creations, messages, participants, images, receipts, journal, endpoints, users")
+		_, err := c.Exec(context.Background(), "TRUNCATE threads, creations, messages, superseded, participants, images, receipts, journal, endpoints, users")
 		if err != nil {
 			return nil, err
 		}
@@ -428,7 +428,10 @@ func (m *machine) getThread(rt *rapid.T) {
 	r, no := m.room(id, actor, false)
 	agree(rt, err, no)
 	if no == accepted {
-		same(rt, "thread", r.Thread, got)
+		want, seen := r.Thread, r.as(actor) // what clients are not told, numbers and counts, may be that of now
+		want.Topic, want.Metadata, want.Retention, want.TextOnly = seen.Topic, seen.Metadata, seen.Retention, seen.TextOnly
+		want.LastID, want.LastOn = seen.LastID, seen.LastOn
+		same(rt, "thread", want, got)
 	}
 }
 
@@ -442,7 +445,7 @@ func (m *machine) getMessage(rt *rapid.T) {
 	}
 	agree(rt, err, no)
 	if no == accepted {
-		same(rt, "message", r.message(message), got)
+		same(rt, "message", r.as(actor).message(message), got)
 	}
 }
 

@@ -32,6 +32,22 @@ func TestPurgeForgetsNoTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	err = db.Update(t.Context(), id, func(v chat.View) (*chat.Change, error) { // what the one who leaves still reads
+		a, err := v.Access(who)
+		c := &chat.Change{Before: a.Thread, Thread: a.Thread, Leave: []chat.Participant{{Identity: who, Joined: 1, Left: 2, Until: 1}}}
+		c.Thread.Roster = 2
+		return c, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(t.Context(), id, func(v chat.View) (*chat.Change, error) {
+		a, err := v.Access("")
+		return &chat.Change{Before: a.Thread, Thread: a.Thread, Replace: []chat.Message{{ID: 1, Seq: 1, Type: chat.Text, Version: 2}}}, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := db.AddImage(t.Context(), 1, &chat.Image{ID: "a", Bytes: []byte("a")}); err != nil {
 		t.Fatal(err)
 	}

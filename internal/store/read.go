@@ -7,8 +7,13 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-const threadColumns = `t.tk, t.id, t.topic, t.created_by, t.created_on, t.deleted_on, t.metadata, t.retention_kind, t.retention_days,
-	t.seq, t.last_id, t.last_on, t.edited, t.roster, t.present, t.text_only`
+// threadColumns are those of a thread t for somebody with the latest stay p, which may be none: as they left it, if they did.
+const threadColumns = `t.tk, t.id, CASE WHEN p.gone > 0 THEN p.left_topic ELSE t.topic END, t.created_by, t.created_on, t.deleted_on,
+	CASE WHEN p.gone > 0 THEN p.left_metadata ELSE t.metadata END,
+	CASE WHEN p.gone > 0 THEN p.left_retention_kind ELSE t.retention_kind END,
+	CASE WHEN p.gone > 0 THEN p.left_retention_days ELSE t.retention_days END,
+	t.seq, CASE WHEN p.gone > 0 THEN p.until ELSE t.last_id END, CASE WHEN p.gone > 0 THEN p.until ELSE t.last_on END,
+	t.edited, t.roster, t.present, CASE WHEN p.gone > 0 THEN p.left_text_only ELSE t.text_only END`
 
 func threadFields(t *chat.Thread, metadata *string) []any {
 	return []any{
@@ -148,6 +153,9 @@ func lastOf(q chat.MessageQuery) chat.MessageID {
 
 // Messages returns messages newest first, from memory where it can. See chat.Store.
 func (db *DB) Messages(ctx context.Context, thread int64, q chat.MessageQuery) ([]chat.Message, error) {
+	if q.Left != 0 {
+		return db.messagesAsLeft(ctx, thread, q)
+	}
 	found, ok, older := db.pages.find(thread, q)
 	if ok {
 		return found, ctx.Err()
@@ -222,8 +230,12 @@ func (db *DB) ThreadsOf(ctx context.Context, user chat.Identity, q chat.ThreadQu
 			err := r.Scan(&t.Key, &t.ID, &t.Topic, &t.DeletedOn, &t.LastOn)
 			out = append(out, t)
 			return err
-		}, `SELECT tk, id, topic, deleted_on, last_on FROM threads
-			WHERE tk IN (SELECT tk FROM participants WHERE user_id = $1) AND last_on >= $2 AND (last_on, tk) < ($3, $4)
+		}, `SELECT tk, id, topic, deleted_on, last_on FROM (
+				SELECT t.tk, t.id, t.deleted_on, CASE WHEN p.gone > 0 THEN p.left_topic ELSE t.topic END AS topic,
+					CASE WHEN p.gone > 0 THEN p.until ELSE t.last_on END AS last_on
+				FROM participants p JOIN threads t ON t.tk = p.tk WHERE p.user_id = $1
+				AND p.joined = (SELECT max(joined) FROM participants WHERE tk = t.tk AND user_id = $1)
+			) AS seen WHERE last_on >= $2 AND (last_on, tk) < ($3, $4)
 			ORDER BY last_on DESC, tk DESC LIMIT $5 + 0`,
 			string(user), int64(q.Since), int64(last.LastOn), last.Key, q.Limit)
 	})

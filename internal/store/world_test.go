@@ -27,8 +27,17 @@ type token struct {
 type room struct {
 	chat.Thread
 	messages []chat.Message
-	stays    []chat.Participant // in the order of joining, ended ones too
-	receipts []chat.ReadReceipt // newest first
+	stays    []chat.Participant      // in the order of joining, ended ones too
+	receipts []chat.ReadReceipt      // newest first
+	left     map[chat.Identity]*room // as those who left it last saw it
+}
+
+// as returns the room as somebody sees it: as it is, or as it was when they left.
+func (r *room) as(who chat.Identity) *room {
+	if s := r.stay(who); s != nil && s.Left != 0 {
+		return r.left[who]
+	}
+	return r
 }
 
 // stay returns the latest stay of somebody, nil when they never took part.
@@ -287,6 +296,10 @@ func (w *world) remove(actor chat.Identity, id chat.ThreadID, who chat.Identity)
 	r.Roster++
 	r.Present--
 	left.Left, left.Until = r.Roster, m.ID
+	if r.left == nil {
+		r.left = map[chat.Identity]*room{}
+	}
+	r.left[who] = &room{Thread: r.Thread, messages: slices.Clone(r.messages)}
 	w.tell(r, at, chat.Event{Kind: chat.ParticipantsRemoved, Roster: heard, Participants: []chat.Participant{*left}}, actor, name)
 	return accepted
 }
@@ -431,7 +444,7 @@ func (w *world) history(actor chat.Identity, id chat.ThreadID, since chat.Time) 
 		return nil, no
 	}
 	var out []chat.Message
-	for _, m := range slices.Backward(r.messages) {
+	for _, m := range slices.Backward(r.as(actor).messages) {
 		if m.CreatedOn() >= since && r.visible(actor, m.ID) {
 			out = append(out, m)
 		}
@@ -443,8 +456,11 @@ func (w *world) history(actor chat.Identity, id chat.ThreadID, since chat.Time) 
 func (w *world) threads(actor chat.Identity, since chat.Time) []chat.ThreadItem {
 	var out []chat.ThreadItem
 	for _, r := range slices.Backward(w.rooms) {
-		if r.stay(actor) != nil && r.LastOn >= since {
-			out = append(out, chat.ThreadItem{ID: r.ID, Topic: r.Topic, DeletedOn: r.DeletedOn, LastOn: r.LastOn})
+		if r.stay(actor) == nil {
+			continue
+		}
+		if seen := r.as(actor); seen.LastOn >= since {
+			out = append(out, chat.ThreadItem{ID: r.ID, Topic: seen.Topic, DeletedOn: r.DeletedOn, LastOn: seen.LastOn})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b chat.ThreadItem) int { return cmp.Compare(b.LastOn, a.LastOn) })

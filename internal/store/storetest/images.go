@@ -14,7 +14,7 @@ var images = []test{
 		for i := range 256 {
 			every = append(every, byte(i))
 		}
-		want := &chat.Image{ID: "a", Name: "a.png", Type: "image/png", Owner: alice, On: noon, Bytes: bytes.Repeat(every, 4096)}
+		want := &chat.Image{ID: "a", Name: "a.png", Type: "image/png", Owner: alice, On: noon, Roster: 3, Bytes: bytes.Repeat(every, 4096)}
 		b.must(b.db.AddImage(b.Context(), first.Key, want))
 		get := func(what string, thread chat.Thread, id string, want *chat.Image) {
 			b.Helper()

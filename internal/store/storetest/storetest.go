@@ -38,6 +38,7 @@ func Run(t *testing.T, e Engine) {
 		{"participants", participants},
 		{"messages", messages},
 		{"receipts", receipts},
+		{"leaving", leaving},
 		{"images", images},
 		{"creation", creation},
 		{"changes", changes},
