@@ -279,10 +279,10 @@ func TestMuchHappensDuringAReplay(t *testing.T) {
 		w.settle()
 		j.until.Store(w.Hub.Position())
 		l := w.listen(bob, client.Options{After: start})
-		w.sendNumbers(id, 4, 3+2*maxQueued)
+		w.sendNumbers(id, 4, 3+maxQueued)
 		w.settle()
 		close(j.free)
-		if diff := cmp.Diff(numbers(1, 3+2*maxQueued), l.texts(3+2*maxQueued)); diff != "" {
+		if diff := cmp.Diff(numbers(1, 3+maxQueued), l.texts(3+maxQueued)); diff != "" {
 			w.Error(diff)
 		}
 		w.sendNumbers(id, 9999, 9999)

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/coder/websocket"
 	"github.com/prometheus/client_golang/prometheus"
@@ -184,7 +185,7 @@ func (w *world) start() {
 func (w *world) serveInMemory() {
 	w.Helper()
 	w.start()
-	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{}), freed: &atomic.Int64{}}
+	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 	s := &http.Server{Handler: w}
 	go func() { _ = s.Serve(l) }()
 	transport := &http.Transport{DialContext: l.dial}
@@ -201,8 +202,9 @@ type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
+	mu     sync.Mutex
 	last   atomic.Pointer[net.Conn] // the client's end of the last one
-	freed  *atomic.Int64            // accepted connections whose memory is free again
+	kept   weak.Pointer[remembered] // the server's end of it, while that is in memory
 }
 
 // remembered is the server's end of a connection.
@@ -228,7 +230,9 @@ func (p *pipes) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.conns:
 		r := &remembered{c}
-		runtime.AddCleanup(r, func(freed *atomic.Int64) { freed.Add(1) }, p.freed)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.kept = weak.Make(r)
 		return r, nil
 	case <-p.closed:
 		return nil, net.ErrClosed
