@@ -16,6 +16,9 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
+// maxScrapes bounds the answers to /metrics that are being written: anybody may ask, and need not read.
+const maxScrapes = 10
+
 // ops answers what the operator of a server asks, beside the APIs.
 type ops struct {
 	registry *prometheus.Registry
@@ -30,7 +33,7 @@ func (o *ops) handler(api http.Handler) http.Handler {
 	routes := map[string]http.HandlerFunc{
 		"/healthz":               func(w http.ResponseWriter, _ *http.Request) { send(w, "text/plain; charset=utf-8", []byte("ok\n")) },
 		"/readyz":                o.readyz,
-		"/metrics":               promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{}).ServeHTTP,
+		"/metrics":               promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}).ServeHTTP,
 		"/version":               sendVersion,
 		"/ca.pem":                o.ca,
 		"/.well-known/jwks.json": o.jwks,

@@ -24,6 +24,9 @@ import (
 
 const (
 	drainTime  = 10 * time.Second    // for running requests when the server stops
+	answerTime = time.Minute         // from the head of a request to the end of its answer; large answers go on as long as the client reads
+	stallTime  = 30 * time.Second    // for a client of HTTP/2 to read anything at all
+	maxStreams = 100                 // requests at once on a connection of HTTP/2; RFC 9113 would have no fewer
 	idleTime   = 620 * time.Second   // for a connection without a request: longer than load balancers keep theirs, which is up to 600 s
 	startTime  = 10 * time.Second    // for the server to answer itself when it starts
 	sweepEvery = time.Minute         // looks for threads whose retention ended
@@ -109,6 +112,8 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       idleTime,
+		WriteTimeout:      answerTime,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: stallTime},
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          newWebLog(cfg, log),
 	}

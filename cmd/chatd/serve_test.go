@@ -231,6 +231,10 @@ func TestConnectionsOutliveThoseOfLoadBalancers(t *testing.T) {
 	if got := s.http.IdleTimeout; got <= 600*time.Second {
 		t.Errorf("idle connections are closed after %s", got)
 	}
+	// Small answers have no deadline of their own. A connection of HTTP/2 that reads nothing at all holds back even resets.
+	if s.http.WriteTimeout <= 30*time.Second || s.http.HTTP2.WriteByteTimeout == 0 || s.http.HTTP2.MaxConcurrentStreams != 100 {
+		t.Errorf("answers have %s, and over HTTP/2 %+v", s.http.WriteTimeout, s.http.HTTP2)
+	}
 }
 
 func TestPublicURL(t *testing.T) {

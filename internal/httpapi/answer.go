@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -55,8 +56,8 @@ type frameworkError struct {
 	} `json:"error"`
 }
 
-// answer writes what a handler returned, in the version that was asked for.
-func (s *server) answer(w http.ResponseWriter, st *state, re reply) {
+// answer writes what a handler returned, in the version that was asked for. What is held becomes what is written.
+func (s *server) answer(w http.ResponseWriter, st *state, re reply, held *hold) {
 	h := w.Header()
 	h.Set("api-supported-versions", st.supported)
 	if re.location != "" {
@@ -66,19 +67,29 @@ func (s *server) answer(w http.ResponseWriter, st *state, re reply) {
 		st.write(w, re.status, "", nil)
 		return
 	}
-	if file, ok := re.body.(raw); ok {
+	contentType, body := render(re.body, st.version)
+	re.body = nil // while it is written only the rendered one is needed
+	if contentType != jsonType {
 		h.Set("X-Content-Type-Options", "nosniff")
-		st.write(w, re.status, file.contentType, file.bytes)
-		return
 	}
-	if v, ok := re.body.(versioned); ok {
-		re.body = v.at(st.version)
+	held.set(int64(len(body)))
+	st.write(w, re.status, contentType, body)
+}
+
+const jsonType = "application/json; charset=utf-8"
+
+// render makes the bytes of a body, as a version has it.
+func render(body any, version Version) (contentType string, bytes []byte) {
+	if file, ok := body.(raw); ok {
+		return file.contentType, file.bytes
 	}
-	if page, ok := re.body.(messagePage); ok {
-		st.write(w, re.status, "application/json; charset=utf-8", page.appendJSON(nil))
-		return
+	if v, ok := body.(versioned); ok {
+		body = v.at(version)
 	}
-	st.write(w, re.status, "application/json; charset=utf-8", encode(re.body))
+	if page, ok := body.(messagePage); ok {
+		return jsonType, page.appendJSON(nil)
+	}
+	return jsonType, encode(body)
 }
 
 // statusClientGone is for log and metrics: the client went away before its answer, which is no failure of the server. Nobody
@@ -193,5 +204,28 @@ func (st *state) write(w http.ResponseWriter, status int, contentType string, bo
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // who has gone away needs no answer
+	if err := writeParts(w, body, st.part); err != nil && st.reason == nil { // who has gone away needs no answer
+		st.reason = fmt.Errorf("the client did not take its answer: %w", err)
+	}
+}
+
+// writePart is how much a client takes in the time that it has for a part of an answer. Answers that are no larger have the time
+// of the http.Server for a whole request.
+const writePart = 256 << 10
+
+// writeParts writes a body. The time ends with each part that was written, over HTTP/2 too, where it is the stream's: a client
+// may be slow, but not stop. It stays as the last part set it until net/http sets it for the next request.
+func writeParts(w http.ResponseWriter, body []byte, each time.Duration) error {
+	control := http.NewResponseController(w)
+	for len(body) > writePart {
+		_ = control.SetWriteDeadline(time.Now().Add(each)) // a test recorder has no deadlines
+		if _, err := w.Write(body[:writePart]); err != nil {
+			return err
+		}
+		if body = body[writePart:]; len(body) <= writePart {
+			_ = control.SetWriteDeadline(time.Now().Add(each))
+		}
+	}
+	_, err := w.Write(body)
+	return err
 }

@@ -21,6 +21,7 @@ type call struct {
 	query     url.Values
 	body      []byte
 	links     links
+	held      *hold           // what it keeps in memory
 	entra     bool            // the caller has the Entra token instead of the access key
 	key       auth.Generation // of the access key that the caller has
 }
@@ -66,10 +67,14 @@ func (c *call) number(name string, least, fallback int) (int, error) {
 	return n, nil
 }
 
-// page reads maxPageSize; more than the limit is cut to it.
+// page reads maxPageSize, and makes room for so many items; more than the limit is cut to it.
 func (c *call) page(limit chat.PageLimit) (int, error) {
 	n, err := c.number("maxPageSize", 1, limit.Default)
-	return min(n, limit.Max), err
+	if err != nil {
+		return 0, err
+	}
+	n = min(n, limit.Max)
+	return n, c.held.grow(c, int64(n)*listItem)
 }
 
 // startTime reads the time from which on to list; 0 for none.

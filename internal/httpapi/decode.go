@@ -43,12 +43,22 @@ func (s *server) limitReading(w http.ResponseWriter, r *http.Request) {
 }
 
 // readBody reads the whole body, and ends its time with it.
-func (s *server) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+func (s *server) readBody(w http.ResponseWriter, c *call, limit int64) ([]byte, error) {
+	r := c.r
 	if !hasBody(r) {
 		return nil, nil
 	}
 	if r.ContentLength > limit {
 		return nil, bodyTooLarge(limit)
+	}
+	length := r.ContentLength
+	if length < 0 { // it is not said
+		length = limit
+	}
+	if length > smallBody {
+		if err := c.held.grow(c, length); err != nil {
+			return nil, err
+		}
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err == nil && int64(len(body)) <= limit {

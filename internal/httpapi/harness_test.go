@@ -160,6 +160,7 @@ func newBench(tb testing.TB, options ...option) *bench {
 	b.secrets.keep(primaryKey, secondaryKey, entraToken, cursorKey)
 	b.Server = httptest.NewUnstartedServer(must(New(s.Config))(tb))
 	b.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // about clients that break off
+	b.Config.WriteTimeout = time.Minute                                         // as the program has it: large answers move the deadline of their connection
 	if s.start != nil {
 		s.start(b.Server)
 	}

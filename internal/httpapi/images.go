@@ -41,6 +41,9 @@ func (s *server) getImage(c *call) (reply, error) {
 	default:
 		return reply{}, invalid("The view of an image is original, small or large.")
 	}
+	if err := c.held.grow(c, wholeFile); err != nil {
+		return reply{}, err
+	}
 	image, err := s.Chat.GetImage(c, c.user(), c.thread(), c.param("image"))
 	if err != nil {
 		return reply{}, err

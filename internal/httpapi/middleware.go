@@ -27,7 +27,8 @@ type state struct {
 	version   Version
 	user      chat.Identity
 	status    int
-	reason    error // why it was refused; never sent
+	reason    error         // why it was refused, or what went wrong; never sent
+	part      time.Duration // for a client to take a part of the answer
 }
 
 type stateKey struct{}
@@ -49,7 +50,7 @@ func correlate(caller string) string {
 // begin numbers the request, and logs and counts it when it is over.
 func (s *server) begin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		st := &state{start: time.Now(), id: correlate(r.Header.Get("MS-CV")), client: r.Header.Get("x-ms-client-request-id")}
+		st := &state{start: time.Now(), id: correlate(r.Header.Get("MS-CV")), client: r.Header.Get("x-ms-client-request-id"), part: s.WriteTimeout}
 		h := w.Header()
 		h.Set("MS-CV", st.id)
 		if st.client != "" && (strings.EqualFold(r.Header.Get("x-ms-return-client-request-id"), "true") || isIdentity(r)) {

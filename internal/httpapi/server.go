@@ -25,9 +25,10 @@ type Config struct {
 	EntraToken string                     // a static bearer that the Identity API accepts; empty for none
 	// CORS tells whether the web page that a request comes from may call, and what Access-Control-Allow-Origin is answered: "*",
 	// its origin, or "" when no page is behind the request. An error says why it may not.
-	CORS        func(*http.Request) (allow string, err error)
-	CursorKey   []byte        // signs continuation tokens
-	BodyTimeout time.Duration // for a client to send a whole body; 0 for 30 s
+	CORS         func(*http.Request) (allow string, err error)
+	CursorKey    []byte        // signs continuation tokens
+	WriteTimeout time.Duration // for a client to take a part of a large answer; 0 for 30 s. That for a whole request is the http.Server's
+	BodyTimeout  time.Duration // for a client to send a whole body; 0 for 30 s
 
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -37,6 +38,7 @@ type Config struct {
 type server struct {
 	Config
 	metrics metrics
+	flow    flow
 }
 
 // New returns the handler of both APIs. It refuses a configuration that lacks a demanded part.
@@ -50,7 +52,10 @@ func New(c Config) (http.Handler, error) {
 	if c.BodyTimeout == 0 {
 		c.BodyTimeout = 30 * time.Second
 	}
-	s := &server{Config: c}
+	if c.WriteTimeout == 0 {
+		c.WriteTimeout = 30 * time.Second
+	}
+	s := &server{Config: c, flow: flow{by: map[string]int64{}}}
 	var err error
 	if s.metrics, err = newMetrics(c.Metrics); err != nil {
 		return nil, err
@@ -92,22 +97,25 @@ func (s *server) serve(rows []*route) http.Handler {
 		if st.row.api == identityAPI { // on all of its answers, errors too (all recordings)
 			w.Header().Set("Request-Context", "appId=")
 		}
-		reply, err := s.handle(rows, w, r, st)
+		held := &hold{flow: &s.flow, keys: [2]string{r.RemoteAddr, ""}}
+		defer held.set(0)
+		reply, err := s.handle(rows, w, r, st, held)
 		if err != nil {
 			s.fail(w, r, st, err)
 			return
 		}
-		s.answer(w, st, reply)
+		s.answer(w, st, reply, held)
 	})
 }
 
-func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, st *state) (reply, error) {
-	c := call{Context: r.Context(), r: r, links: links{s.Base}}
+func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, st *state, held *hold) (reply, error) {
+	c := call{Context: r.Context(), r: r, links: links{s.Base}, held: held}
 	// From here on, since net/http reads on after the answer to a request whose body was not read.
 	s.limitReading(w, r)
 	if err := s.authenticate(rows[0].api, &c, st); err != nil {
 		return reply{}, err
 	}
+	held.keys[1] = string(st.user)
 	if c.key != "" { // it signs the body too
 		if err := s.readSigned(w, &c); err != nil {
 			return reply{}, err
@@ -123,7 +131,12 @@ func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, s
 		return reply{}, &chat.Error{Kind: chat.Forbidden, Reason: "token scope does not allow " + row.operation}
 	}
 	if c.key == "" {
-		if c.body, err = s.readBody(w, r, row.bodyLimit()); err != nil {
+		if c.body, err = s.readBody(w, &c, row.bodyLimit()); err != nil {
+			return reply{}, err
+		}
+	}
+	if r.Method == http.MethodGet {
+		if err := held.grow(&c, smallAnswer); err != nil {
 			return reply{}, err
 		}
 	}
@@ -132,7 +145,7 @@ func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, s
 
 // readSigned reads the body of a request that an access key signed, which is the last part of authenticating it.
 func (s *server) readSigned(w http.ResponseWriter, c *call) (err error) {
-	if c.body, err = s.readBody(w, c.r, maxBody); err != nil {
+	if c.body, err = s.readBody(w, c, maxBody); err != nil {
 		return err
 	}
 	return auth.VerifyBody(c.r, c.body)

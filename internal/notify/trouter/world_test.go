@@ -115,7 +115,7 @@ func (w *world) open() {
 	w.start()
 	transport := &http.Transport{DialContext: w.listener.dial}
 	w.client = &http.Client{Transport: transport}
-	web := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.server.ServeHTTP(rw, r) })}
+	web := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.server.ServeHTTP(rw, r) }), WriteTimeout: time.Minute}
 	go func() { _ = web.Serve(w.listener) }()
 	w.Cleanup(func() {
 		w.stop()

@@ -1,0 +1,116 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func newFlow() *flow { return &flow{by: map[string]int64{}} }
+
+func (f *flow) of(connection, user string) *hold {
+	return &hold{flow: f, keys: [2]string{connection, user}}
+}
+
+// fill holds all that large answers may, for many users.
+func (f *flow) fill(t *testing.T) (all []*hold) {
+	t.Helper()
+	for i := range 3 {
+		h := f.of("filling "+string(rune('a'+i)), "")
+		if err := h.grow(t.Context(), maxFlowShare); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, h)
+	}
+	return all
+}
+
+func TestFlow(t *testing.T) {
+	t.Parallel()
+	const large = maxFlowShare / 2
+	for _, test := range []struct {
+		name   string
+		before func(t *testing.T, f *flow)
+		of     [2]string
+		bytes  int64
+		want   bool
+	}{
+		{"nothing else", func(*testing.T, *flow) {}, [2]string{"c", "u"}, maxFlowShare, true},
+		{"more than one may", func(*testing.T, *flow) {}, [2]string{"c", "u"}, maxFlowShare + 1, false},
+		{"the connection has its share", func(t *testing.T, f *flow) { hold1(t, f.of("c", "other"), maxFlowShare) }, [2]string{"c", "u"}, 1, false},
+		{"the user has its share", func(t *testing.T, f *flow) { hold1(t, f.of("d", "u"), maxFlowShare) }, [2]string{"c", "u"}, 1, false},
+		{"others have theirs", func(t *testing.T, f *flow) { hold1(t, f.of("d", "other"), maxFlowShare) }, [2]string{"c", "u"}, large, true},
+		{"nobody known is nobody's share", func(t *testing.T, f *flow) { hold1(t, f.of("d", ""), maxFlowShare) }, [2]string{"c", ""}, large, true},
+		{"all is taken", func(t *testing.T, f *flow) { f.fill(t) }, [2]string{"c", "u"}, large, false},
+		{"all is taken, a small one", func(t *testing.T, f *flow) { f.fill(t) }, [2]string{"c", "u"}, smallAnswer, true},
+		{"even that is taken", func(t *testing.T, f *flow) { f.fill(t); f.of("x", "").set(maxFlow / 4) }, [2]string{"c", "u"}, smallAnswer, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFlow()
+			test.before(t, f)
+			start := time.Now()
+			err := f.of(test.of[0], test.of[1]).grow(t.Context(), test.bytes)
+			if (err == nil) != test.want {
+				t.Errorf("%s: %v, want room %t", test.name, err, test.want)
+			}
+			if err != nil && (!errors.Is(err, errFlow) || time.Since(start) != flowPatience) {
+				t.Errorf("%s: %v after %s", test.name, err, time.Since(start))
+			}
+			if len(f.waiting) != 0 {
+				t.Errorf("%s: %d wait", test.name, len(f.waiting))
+			}
+		})
+	}
+}
+
+func hold1(t *testing.T, h *hold, bytes int64) {
+	t.Helper()
+	if err := h.grow(t.Context(), bytes); err != nil {
+		t.Error(err)
+	}
+}
+
+// Who waits gets room as soon as there is some, in the order of coming, and nothing is left over.
+func TestFlowWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFlow()
+		all := f.fill(t)
+		got := make(chan string, 10)
+		wait := func(ctx context.Context, name string, bytes int64) *hold {
+			h := f.of(name, name)
+			go func() {
+				if err := h.grow(ctx, bytes); err == nil {
+					got <- name
+				} else {
+					got <- err.Error()
+				}
+			}()
+			synctest.Wait()
+			return h
+		}
+		gone, leave := context.WithCancel(t.Context())
+		all = append(all, wait(gone, "gone", 1<<20), wait(t.Context(), "first", maxFlowShare), wait(t.Context(), "second", 1<<20))
+		leave()
+		if name := <-got; name != context.Canceled.Error() {
+			t.Errorf("%s, want the one that left", name)
+		}
+		all[0].set(maxFlowShare - 1<<20) // enough for the second alone
+		if name := <-got; name != "second" {
+			t.Errorf("%s, want second", name)
+		}
+		all[0].set(0)
+		all[1].set(maxFlowShare / 2)
+		if name := <-got; name != "first" {
+			t.Errorf("%s, want first", name)
+		}
+		for _, h := range all {
+			h.set(0)
+		}
+		if f.used != 0 || len(f.by) != 0 || len(f.waiting) != 0 {
+			t.Errorf("left are %d bytes, %v, %d who wait", f.used, f.by, len(f.waiting))
+		}
+	})
+}
