@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -29,7 +30,7 @@ func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go stopOn(signals, cancel, os.Exit)
-	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr, os.Environ()...))
 }
 
 // stopOn asks the program to stop at the first signal and ends it at the second.
@@ -43,6 +44,7 @@ func stopOn(signals <-chan os.Signal, stop func(), exit func(int)) {
 // program is what a command may use of the world around it.
 type program struct {
 	getenv         func(string) string
+	environ        []string // NAME=value, for finding names that are misspelt
 	stdout, stderr io.Writer
 }
 
@@ -70,8 +72,8 @@ func commands() []command {
 }
 
 // run is the whole program; it returns the exit code.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	p := &program{getenv: getenv, stdout: stdout, stderr: stderr}
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer, environ ...string) int {
+	p := &program{getenv: getenv, environ: environ, stdout: stdout, stderr: stderr}
 	err := p.run(ctx, args)
 	if err == nil {
 		return exitOK
@@ -98,6 +100,7 @@ func (p *program) run(ctx context.Context, args []string) error {
 		if errors.Is(err, flag.ErrHelp) {
 			return p.printUsage(&c)
 		}
+		warnOfVariables(cmp.Or(cfg, new(config)).newLogger(p), p.environ)
 		if err != nil {
 			return err
 		}
