@@ -208,14 +208,22 @@ func (s *server) run(ctx context.Context, p *program) error {
 		}
 	}
 	s.ops.stopping.Store(true)
-	s.log.Debug("stopping")
 	if err == nil {
+		s.log.Info("stopping", s.lost()...)
 		time.Sleep(s.cfg.stopDelay)
 	}
 	cancel()       // listeners are said goodbye to,
 	s.tasks.Wait() // and have gone, long polls too,
 	s.drain()      // before requests are waited for
 	return err
+}
+
+// lost is what the log says of data that ends with the server.
+func (s *server) lost() []any {
+	if s.cfg.store != "memory:" {
+		return nil
+	}
+	return []any{"data", "users, threads and messages were in memory and are gone; --store sqlite:PATH keeps them"}
 }
 
 func closeAll(listeners []net.Listener) {

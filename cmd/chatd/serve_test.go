@@ -295,6 +295,21 @@ func TestStopBeforeReady(t *testing.T) {
 	}
 }
 
+// Stopping says one line, and that data is gone where it is.
+func TestStopSaysOneLine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for store, gone := range map[string]bool{"memory:": true, "sqlite:" + filepath.Join(dir, "chatd.db"): false} {
+		i := dev(t, dir, "--store", store)
+		before := i.stderr.String()
+		i.stop()
+		said := strings.TrimPrefix(i.stderr.String(), before)
+		if !strings.Contains(said, "level=INFO msg=stopping") || strings.Count(said, "\n") != 1 || strings.Contains(said, "are gone") != gone {
+			t.Errorf("%s: %q", store, said)
+		}
+	}
+}
+
 // A request that runs when the program is asked to stop is answered.
 func TestDrain(t *testing.T) {
 	t.Parallel()
