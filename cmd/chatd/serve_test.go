@@ -158,6 +158,9 @@ func TestServe(t *testing.T) {
 	if err := json.Unmarshal([]byte(i.stderr.String()), &line); err != nil {
 		t.Fatalf("not one line: %s", i.stderr)
 	}
+	if want := `"connection_string":"endpoint=` + line.Endpoint + `/;accesskey=<CHATD_ACCESS_KEY>"`; !strings.Contains(i.stderr.String(), want) {
+		t.Errorf("the log has no %s: %s", want, i.stderr)
+	}
 	for _, secret := range []string{ownKey, "geheim", "eyJ"} {
 		if strings.Contains(i.stderr.String(), secret) {
 			t.Errorf("the log shows a secret: %s", i.stderr)
