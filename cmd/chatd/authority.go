@@ -70,10 +70,8 @@ func openAuthority(dir string, names []string, now time.Time) (*authority, error
 			}
 		}
 		// Beside the key certificates are safe from a mix of two CAs; this copy of the root is for others to read.
-		if data, err := os.ReadFile(a.path()); err != nil || !bytes.Equal(data, a.pem) {
-			if err := replace(a.path(), a.pem, 0o644); err != nil {
-				return nil, fmt.Errorf("development CA: %w", err)
-			}
+		if err := update(a.path(), a.pem, 0o644); err != nil {
+			return nil, fmt.Errorf("development CA: %w", err)
 		}
 		return a, nil
 	}

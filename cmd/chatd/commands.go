@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,8 +17,14 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
-func printVersion(_ context.Context, p *program, _ *config) error {
+func printVersion(_ context.Context, p *program, cfg *config) error {
 	b := buildInfo()
+	if cfg.json {
+		return writeJSON(p.stdout, struct {
+			build
+			Platform string `json:"platform"`
+		}{b, runtime.GOOS + "/" + runtime.GOARCH})
+	}
 	_, err := fmt.Fprintf(p.stdout, "chatd %s\ncommit %s\n%s %s/%s\n", b.Version, b.Commit, b.Go, runtime.GOOS, runtime.GOARCH)
 	return err
 }
@@ -44,40 +51,86 @@ func migrate(ctx context.Context, p *program, cfg *config) error {
 
 func certFlags(f *flag.FlagSet, c *config) {
 	f.BoolVar(&c.printPEM, "print", false, "print the CA certificate itself, in PEM form")
+	f.BoolVar(&c.printBundle, "bundle", false, "print the roots that this system trusts and the CA certificate, in PEM form, for what trusts one file only")
+	jsonFlag(f, c)
 }
 
-// cert tells about the development CA, and makes it if the server has not yet, so that it can be trusted beforehand.
-func cert(_ context.Context, p *program, cfg *config) error {
-	dir, err := cfg.privateFolder()
+// cert tells about the development CA that the server made.
+func cert(ctx context.Context, p *program, cfg *config) error {
+	ca, dir, shownBy, err := cfg.currentCA(ctx)
 	if err != nil {
 		return err
 	}
-	ca, err := openAuthority(dir, nil, time.Now())
-	if err != nil {
+	if cfg.printBundle {
+		ca = bundle(ca)
+	}
+	if cfg.printPEM || cfg.printBundle {
+		if shownBy != "" {
+			fmt.Fprintf(p.stderr, "chatd: the CA is what the server at %s shows; nobody vouches for it\n", shownBy)
+		}
+		_, err = p.stdout.Write(ca)
 		return err
 	}
-	if cfg.printPEM {
-		_, err = p.stdout.Write(ca.pem)
-		return err
+	if shownBy != "" {
+		return elsewhere(shownBy, dir)
+	}
+	path := filepath.Join(dir, caFile)
+	if cfg.json {
+		return writeJSON(p.stdout, map[string]string{"caCertificate": path, "caBundle": filepath.Join(dir, bundleFile)})
 	}
 	var b strings.Builder
-	writeRows(&b, [][2]string{{"CA certificate", ca.path()}})
-	writeTrust(&b, ca.path())
+	writeRows(&b, [][2]string{{"CA certificate", path}})
+	writeTrust(&b, dir)
 	_, err = io.WriteString(p.stdout, b.String())
 	return err
 }
 
-const healthTime = 3 * time.Second
+func jsonFlag(f *flag.FlagSet, c *config) {
+	f.BoolVar(&c.json, "json", false, "print one JSON object")
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // of & in a connection string
+	return e.Encode(v)
+}
+
+const (
+	healthTime = 3 * time.Second
+	healthGap  = 200 * time.Millisecond // between two looks of chatd health --wait
+	maxWait    = 10 * time.Minute
+)
+
+func healthFlags(f *flag.FlagSet, c *config) {
+	f.DurationVar(&c.wait, "wait", 0, "how long to wait for the server to be ready, such as 30s; at most 10m")
+}
 
 // health asks a running server of this configuration whether it is ready, over https and else over plain http.
 func health(ctx context.Context, p *program, cfg *config) error {
+	if cfg.wait < 0 || cfg.wait > maxWait {
+		return usagef("--wait is %s: want a time such as 30s, at most 10m", cfg.wait)
+	}
+	over := time.After(cfg.wait)
+	for {
+		err := cfg.isReady(ctx)
+		if err == nil {
+			_, err = fmt.Fprintln(p.stdout, "ready")
+			return err
+		}
+		select {
+		case <-over:
+			return fmt.Errorf("not ready: %w", err)
+		case <-ctx.Done():
+			return fmt.Errorf("not ready: %w", err)
+		case <-time.After(healthGap):
+		}
+	}
+}
+
+func (c *config) isReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
-	if err := cfg.probeAny(ctx); err != nil {
-		return fmt.Errorf("not ready: %w", err)
-	}
-	_, err := fmt.Fprintln(p.stdout, "ready")
-	return err
+	return c.probeAny(ctx)
 }
 
 // probeAny is content with one answer, as a check from elsewhere may lack what it takes to trust the https server.
@@ -104,7 +157,13 @@ func (c *config) probeTLS(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	return probe(ctx, "https", address, client)
+	err = probe(ctx, "https", address, client)
+	if c.tlsCert == "" {
+		if dir, unknown := c.folder(); unknown == nil {
+			err = asStranger(err, address, dir)
+		}
+	}
+	return err
 }
 
 // probe asks /readyz of a server that listens on the address.

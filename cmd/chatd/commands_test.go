@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/pem"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,7 +20,7 @@ var tokenOutput = regexp.MustCompile(`^  User {2,}(8:acs:\S+)\n  Token {2,}(eyJ\
 // mint runs chatd token and returns user and token.
 func mint(t *testing.T, args ...string) (user, token string) {
 	t.Helper()
-	code, stdout, stderr := once(t, noEnv, append([]string{"token"}, args...)...)
+	code, stdout, stderr := once(t, noEnv, append([]string{"token", "--listen", "off"}, args...)...)
 	parts := tokenOutput.FindStringSubmatch(stdout)
 	if code != exitOK || parts == nil {
 		t.Fatalf("chatd token %v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
@@ -29,7 +31,8 @@ func mint(t *testing.T, args ...string) (user, token string) {
 func TestTokenOffline(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	user, first := mint(t, "--config-dir", dir) // before any server was started
+	dev(t, dir).stop() // which made the keys; nobody runs
+	user, first := mint(t, "--config-dir", dir)
 	again, second := mint(t, "--config-dir", dir, "--user", user, "--minutes", "60", "--scope", "chat.join,voip")
 	if again != user {
 		t.Errorf("the token is for %s, want %s", again, user)
@@ -71,17 +74,26 @@ func TestTokenOnline(t *testing.T) {
 func TestCert(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "it's a folder")
+	dev(t, dir).stop()
 	path := filepath.Join(dir, "ca.pem")
-	code, stdout, stderr := once(t, noEnv, "cert", "--config-dir", dir)
+	here := []string{"--config-dir", dir, "--listen", "off"}
+	code, stdout, stderr := once(t, noEnv, append([]string{"cert"}, here...)...)
 	if code != exitOK || !strings.Contains(stdout, path) || !strings.Contains(stdout, `NODE_EXTRA_CA_CERTS='`) {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	if !strings.Contains(stdout, `it'\''s a folder/ca.pem'`) {
 		t.Errorf("the path is not quoted for a shell: %s", stdout)
 	}
-	_, stdout, _ = once(t, noEnv, "cert", "--print", "--config-dir", dir)
+	_, stdout, _ = once(t, noEnv, append([]string{"cert", "--print"}, here...)...)
 	if block, rest := pem.Decode([]byte(stdout)); block == nil || len(rest) > 0 || stdout != string(read(t, path)) {
 		t.Errorf("chatd cert --print: %q", stdout)
+	}
+	_, stdout, _ = once(t, noEnv, append([]string{"cert", "--bundle"}, here...)...)
+	if !strings.HasSuffix(stdout, "\n"+string(read(t, path))) && len(systemRoots()) > 0 || stdout != string(read(t, filepath.Join(dir, "ca-bundle.pem"))) {
+		t.Errorf("chatd cert --bundle: %.2000q", stdout)
+	}
+	if got, want := len(pemBlocks([]byte(stdout), certificateBlock)), len(pemBlocks(systemRoots(), certificateBlock))+1; got != want {
+		t.Errorf("the bundle has %d certificates, want %d", got, want)
 	}
 }
 
@@ -118,6 +130,31 @@ func TestHealth(t *testing.T) {
 	i.stop()
 	if healthy("--config-dir", dir, "--listen", secure, "--http-listen", plain) {
 		t.Error("healthy after the end")
+	}
+}
+
+// With --wait the answer may come later: nothing is there yet when it begins, not even the CA.
+func TestHealthWaits(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	stderr, done := newOutput(), make(chan int, 1)
+	go func() {
+		done <- run(t.Context(), []string{"health", "--wait", "30s", "--config-dir", dir, "--listen", address}, noEnv, io.Discard, stderr)
+	}()
+	launch(t, "--listen", address, "--config-dir", dir)
+	if code := <-done; code != exitOK {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+	for wait, want := range map[string]int{"300ms": exitFailure, "-1s": exitUsage, "11m": exitUsage, "soon": exitUsage} {
+		if code, _, stderr := once(t, noEnv, "health", "--wait", wait, "--config-dir", t.TempDir()); code != want {
+			t.Errorf("--wait %s: exit code %d, %s", wait, code, stderr)
+		}
 	}
 }
 

@@ -33,14 +33,18 @@ type config struct {
 	logFormat          string
 	stopDelay          time.Duration
 
-	// Arguments of chatd copy, chatd token and chatd cert.
-	from, to string
-	user     string
-	scopes   string
-	minutes  int
-	endpoint string
-	printPEM bool
-	operands []string
+	// Arguments of single commands.
+	from, to    string
+	user        string
+	scopes      string
+	minutes     int
+	endpoint    string
+	printPEM    bool
+	printBundle bool
+	json        bool
+	wait        time.Duration
+	shell       string
+	operands    []string
 }
 
 // setting is one thing that can be set. The table below is the only list of them: flags, environment variables,
@@ -73,6 +77,7 @@ func (s *setting) usedBy(command string) bool {
 const (
 	servers = "dev serve"
 	clients = "dev serve health"
+	local   = clients + " token keys cert env" // beside a server of this machine
 	stores  = "dev serve token keys migrate"
 
 	// What everybody may know: the development server's key is no secret, which is why chatd serve refuses it.
@@ -82,12 +87,12 @@ const (
 
 var settings = []setting{
 	{
-		name: "listen", commands: clients, initial: "localhost:8443",
+		name: "listen", commands: local, initial: "localhost:8443",
 		help: "address of the https server; localhost is 127.0.0.1 and ::1, port 0 any free one; off: none",
 		set:  func(c *config, v string) error { return setAddress(&c.listen, v) },
 	},
 	{
-		name: "http-listen", commands: clients,
+		name: "http-listen", commands: local,
 		help: "address of a plain http server beside it, for a proxy that ends TLS; empty or off: none",
 		set:  func(c *config, v string) error { return setAddress(&c.httpListen, v) },
 	},
@@ -112,7 +117,7 @@ var settings = []setting{
 		set:  setDurability,
 	},
 	{
-		name: "access-key", commands: "dev serve token", initial: wellKnownKey, demanded: true, secret: true,
+		name: "access-key", commands: "dev serve token env", initial: wellKnownKey, demanded: true, secret: true,
 		help: "access key of the resource, base64 of at least 16 bytes",
 		set:  func(c *config, v string) error { return setKey(c, &c.accessKey, v) },
 	},
@@ -132,7 +137,7 @@ var settings = []setting{
 		set:  func(c *config, v string) error { c.entraToken = v; return nil },
 	},
 	{
-		name: "config-dir", commands: "dev serve token keys cert health",
+		name: "config-dir", commands: local,
 		help: "folder of the development CA and its keys, made private; empty: chatd in the user's config folder",
 		set:  func(c *config, v string) error { c.configDir = v; return nil },
 	},
@@ -142,17 +147,17 @@ var settings = []setting{
 		set:  setCertNames,
 	},
 	{
-		name: "tls-cert", commands: clients,
+		name: "tls-cert", commands: clients + " env",
 		help: "PEM file of a certificate (chain) to use in place of an own one; read again when it changes",
 		set:  func(c *config, v string) error { c.tlsCert = v; return nil },
 	},
 	{
-		name: "tls-key", commands: clients,
+		name: "tls-key", commands: clients + " env",
 		help: "PEM file of its key",
 		set:  func(c *config, v string) error { c.tlsKey = v; return nil },
 	},
 	{
-		name: "public-url", commands: servers,
+		name: "public-url", commands: servers + " env",
 		help: "https://host[:port] that links are built from; empty: from the request",
 		set:  func(c *config, v string) error { return setURL(&c.publicURL, v) },
 	},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -53,6 +54,14 @@ func keep(path string, perm fs.FileMode, create func() ([]byte, error)) ([]byte,
 // replace writes a file whole or not at all.
 func replace(path string, data []byte, perm fs.FileMode) error {
 	return place(path, data, perm, os.Rename)
+}
+
+// update replaces a file unless it has that content.
+func update(path string, data []byte, perm fs.FileMode) error {
+	if present, err := os.ReadFile(path); err == nil && bytes.Equal(present, data) {
+		return nil
+	}
+	return replace(path, data, perm)
 }
 
 // place writes beside the path and has put bring it there.

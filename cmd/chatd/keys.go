@@ -39,7 +39,11 @@ func keys(ctx context.Context, p *program, cfg *config) error {
 
 // manageKeys does what chatd keys was asked to do, and returns what it says about it.
 func (c *config) manageKeys(ctx context.Context, db *store.DB, verb, id string) (string, error) {
-	if _, err := c.openKeys(ctx, db, true); err != nil { // which finds out that there is a key, and that all can be used
+	set, err := c.openKeys(ctx, db, true)
+	if err == nil {
+		err = c.sameKeys(ctx, set)
+	}
+	if err != nil {
 		return "", err
 	}
 	at, err := c.keyStore(db)

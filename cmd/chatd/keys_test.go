@@ -61,7 +61,7 @@ func TestKeys(t *testing.T) {
 			}
 			keys := func(want string, words ...string) {
 				t.Helper()
-				code, stdout, stderr := once(t, noEnv, slices.Concat([]string{"keys"}, words, store)...)
+				code, stdout, stderr := once(t, noEnv, slices.Concat([]string{"keys"}, words, store, []string{"--listen", "off"})...)
 				if got := stdout + stderr; !regexp.MustCompile("^"+want+"$").MatchString(got) || (code == exitOK) != (stderr == "") {
 					t.Errorf("chatd keys %v: exit code %d, %s; want %s", words, code, got, want)
 				}
@@ -118,7 +118,7 @@ func TestKeysOfDev(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	i := dev(t, dir)
-	if code, _, stderr := once(t, noEnv, "keys", "rotate", "--config-dir", dir); code != exitOK {
+	if code, _, stderr := once(t, noEnv, "keys", "rotate", "--config-dir", dir, "--listen", "off"); code != exitOK {
 		t.Fatalf("exit code %d, %s", code, stderr)
 	}
 	_, token := mint(t, "--config-dir", dir)

@@ -58,15 +58,16 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"dev", "", "run a server for development: in memory, own certificate, well-known key (the default)", nil, serve},
+		{"dev", "", "run a server for development: in memory, own certificate, well-known key (the default)", jsonFlag, serve},
 		{"serve", "", "run a server for hosting: durable store, own keys", nil, serve},
 		{"migrate", "", "bring the schema of the store up to date, as the servers do at start", nil, migrate},
 		{"copy", "", "copy all of a store to an empty one, from a file to Postgres or back", copyFlags, copyStore},
 		{"token", "", "make a user, or a token for one", tokenFlags, token},
 		{"keys", "list|rotate|retire ID", "list the signing keys of user tokens, make a new one active, or end one and its tokens", nil, keys},
 		{"cert", "", "tell where the CA certificate is and how to trust it", certFlags, cert},
-		{"health", "", "ask the server of the same settings whether it is ready; exit code 0 or 1", nil, health},
-		{"version", "", "print the version", nil, printVersion},
+		{"env", "", "print lines that set connection string and CA for a shell to evaluate", envFlags, printEnv},
+		{"health", "", "ask the server of the same settings whether it is ready; exit code 0 or 1", healthFlags, health},
+		{"version", "", "print the version", jsonFlag, printVersion},
 		{"help", "", "print this", nil, help},
 	}
 }

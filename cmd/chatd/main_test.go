@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -221,7 +223,7 @@ func TestMistakes(t *testing.T) {
 		{"unknown command", []string{"swerve"}, nil, 2, `no command "swerve"`},
 		{"unknown flag", []string{"--nope"}, nil, 2, "-nope"},
 		{"unknown flag of serve", []string{"serve", "--nope"}, nil, 2, "-nope"},
-		{"flag of another command", []string{"cert", "--listen", "localhost:0"}, nil, 2, "-listen"},
+		{"flag of another command", []string{"cert", "--log-level", "info"}, nil, 2, "-log-level"},
 		{"argument", []string{"dev", "extra"}, nil, 2, `"extra"`},
 		{"address", []string{"--listen", "8443"}, nil, 2, `--listen (or CHATD_LISTEN) is "8443": want host:port, :port for all addresses of the machine, or off`},
 		{"profiles for all", []string{"--profile-listen", ":6060"}, nil, 2, "another address that only this machine can connect to"},
@@ -299,7 +301,7 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	_, stdout, _ := once(t, noEnv, "token", "-help")
-	if !strings.Contains(stdout, "--minutes") || strings.Contains(stdout, "--listen") {
+	if !strings.Contains(stdout, "--minutes") || strings.Contains(stdout, "--log-level") {
 		t.Errorf("chatd token -help: %s", stdout)
 	}
 }
@@ -309,6 +311,15 @@ func TestVersion(t *testing.T) {
 	code, stdout, _ := once(t, noEnv, "version")
 	if code != exitOK || !regexp.MustCompile(`(?s)^chatd .*\ncommit .*\ngo1\..* \w+/\w+\n$`).MatchString(stdout) {
 		t.Errorf("exit code %d, stdout %q", code, stdout)
+	}
+}
+
+func TestVersionAsJSON(t *testing.T) {
+	t.Parallel()
+	var got struct{ Version, Commit, Go, Platform string }
+	_, stdout, _ := once(t, noEnv, "version", "--json")
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || got.Commit == "" || !strings.HasPrefix(got.Go, "go1.") || got.Platform != runtime.GOOS+"/"+runtime.GOARCH {
+		t.Errorf("%s: %+v %v", stdout, got, err)
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -42,33 +42,60 @@ func (r ready) announce(ctx context.Context, p *program, identities *auth.Identi
 	if err != nil {
 		return err
 	}
-	rows := [][2]string{
-		{"Endpoint", r.endpoint},
-		{"Connection string", auth.ConnectionString{Endpoint: r.endpoint, AccessKey: r.cfg.accessKey}.String()},
+	about := readiness{
+		Endpoint:         r.endpoint,
+		ConnectionString: auth.ConnectionString{Endpoint: r.endpoint, AccessKey: r.cfg.accessKey}.String(),
+		PlainHTTP:        r.plain,
+		NewCA:            r.newCA,
+		User:             string(user),
+		Token:            token.Value,
+		ExpiresOn:        token.ExpiresOn,
 	}
-	if r.plain != "" {
-		rows = append(rows, [2]string{"Plain http", r.plain})
-	}
-	ca := ""
-	if r.cfg.tlsCert == "" && r.cfg.listen != "" {
-		if ca, err = r.cfg.caPath(); err != nil {
+	dir := ""
+	if r.cfg.ownCA() {
+		if dir, err = r.cfg.folder(); err != nil {
 			return err
 		}
-		rows = append(rows, [2]string{"CA certificate", ca})
+		about.CACertificate, about.CABundle = filepath.Join(dir, caFile), filepath.Join(dir, bundleFile)
 	}
-	rows = append(rows, [2]string{"User", string(user)}, [2]string{"Token", token.Value})
+	if r.cfg.json {
+		return writeJSON(p.stdout, about)
+	}
+	_, err = io.WriteString(p.stdout, about.text(dir))
+	return err
+}
 
+// readiness is what a developer needs of a server, also as the one JSON object of chatd dev --json.
+type readiness struct {
+	Endpoint         string    `json:"endpoint"`
+	ConnectionString string    `json:"connectionString"`
+	PlainHTTP        string    `json:"plainHttp,omitempty"`
+	CACertificate    string    `json:"caCertificate,omitempty"`
+	CABundle         string    `json:"caBundle,omitempty"`
+	NewCA            bool      `json:"caIsNew"`
+	User             string    `json:"user"`
+	Token            string    `json:"token"`
+	ExpiresOn        time.Time `json:"expiresOn"`
+}
+
+// text is the same for people, with what to do about a CA in the folder.
+func (r readiness) text(dir string) string {
+	rows := [][2]string{{"Endpoint", r.Endpoint}, {"Connection string", r.ConnectionString}}
+	for _, row := range [][2]string{{"Plain http", r.PlainHTTP}, {"CA certificate", r.CACertificate}} {
+		if row[1] != "" {
+			rows = append(rows, row)
+		}
+	}
 	var b strings.Builder
 	b.WriteString("chatd dev is ready.\n\n")
-	writeRows(&b, rows)
-	if r.newCA {
+	writeRows(&b, append(rows, [2]string{"User", r.User}, [2]string{"Token", r.Token}))
+	if r.NewCA {
 		b.WriteString("\nThe CA is new: it has to be trusted, also where an earlier one was.\n")
 	}
-	if ca != "" {
-		writeTrust(&b, ca)
+	if dir != "" {
+		writeTrust(&b, dir)
 	}
-	_, err = io.WriteString(p.stdout, b.String())
-	return err
+	return b.String()
 }
 
 // writeRows aligns labels and values.
@@ -76,30 +103,4 @@ func writeRows(b *strings.Builder, rows [][2]string) {
 	for _, row := range rows {
 		fmt.Fprintf(b, "  %-17s  %s\n", row[0], row[1])
 	}
-}
-
-// writeTrust tells for each runtime how to trust the CA.
-func writeTrust(b *strings.Builder, ca string) {
-	ca = shellQuoted(ca)
-	b.WriteString("\nTrust the CA (one line for your runtime):\n")
-	writeRows(b, [][2]string{
-		{"Node.js", "export NODE_EXTRA_CA_CERTS=" + ca},
-		{"Python", "export REQUESTS_CA_BUNDLE=" + ca + " SSL_CERT_FILE=" + ca},
-		{"Java", "keytool -importcert -noprompt -alias chatd -file " + ca +
-			" -keystore truststore.p12 -storetype PKCS12 -storepass changeit" +
-			"   then -Djavax.net.ssl.trustStore=truststore.p12 -Djavax.net.ssl.trustStorePassword=changeit"},
-		{".NET (Linux), Go", "export SSL_CERT_FILE=" + ca},
-		{"Azure CLI", "export REQUESTS_CA_BUNDLE=" + ca},
-		{"Chromium (Linux)", "certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n chatd -i " + ca},
-	})
-}
-
-var plainWord = regexp.MustCompile(`^[a-zA-Z0-9_@%+=:,./-]+$`)
-
-// shellQuoted makes one word of a path for a shell; the config folder of macOS has a space in it.
-func shellQuoted(path string) string {
-	if plainWord.MatchString(path) {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -174,7 +174,7 @@ func TestServe(t *testing.T) {
 	}
 
 	// A token that is made beside the server, by the keys in its store, is good for it, over http too.
-	_, out, _ := once(t, noEnv, "token", "--config-dir", dir, "--store", "sqlite:"+filepath.Join(dir, "chatd.db"), "--resource-id", resource)
+	_, out, _ := once(t, noEnv, "token", "--listen", "off", "--config-dir", dir, "--store", "sqlite:"+filepath.Join(dir, "chatd.db"), "--resource-id", resource)
 	token := strings.Fields(out)[3]
 	i.client, i.labels = clientTrusting(t, filepath.Join(dir, "ca.pem")), map[string]string{}
 	for _, i.labels["Endpoint"] = range []string{line.Endpoint, line.HTTP} {

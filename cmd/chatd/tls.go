@@ -3,7 +3,9 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -72,6 +74,9 @@ func openCertificate(cfg *config, log *slog.Logger) (*certificate, *authority, e
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := update(filepath.Join(dir, bundleFile), bundle(ca.pem), 0o644); err != nil {
+		return nil, nil, err
+	}
 	c.every = time.Hour
 	c.load = func(now time.Time) (*tls.Certificate, error) { return ca.leaf(cfg.certNames, now) }
 	return c, ca, c.start()
@@ -97,6 +102,9 @@ func (c *config) clientTLS() (*tls.Config, error) {
 		path, name = filepath.Join(dir, caFile), "localhost"
 	}
 	data, err := os.ReadFile(path)
+	if c.tlsCert == "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no CA in %s: no server was started with it as its --config-dir", filepath.Dir(path))
+	}
 	if err != nil {
 		return nil, err
 	}

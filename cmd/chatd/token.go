@@ -26,6 +26,7 @@ func tokenFlags(f *flag.FlagSet, c *config) {
 	f.StringVar(&c.user, "user", "", "id of the user; without it a user is made")
 	f.StringVar(&c.scopes, "scope", "chat", "scopes, comma-separated: chat, chat.join, chat.join.limited, voip, voip.join")
 	f.IntVar(&c.minutes, "minutes", 1440, "how long the token lives, 60 to 1440")
+	jsonFlag(f, c)
 	f.StringVar(&c.endpoint, "endpoint", "", "https://host[:port] of a running server to ask; without it the keys of this configuration are used")
 }
 
@@ -45,6 +46,9 @@ func token(ctx context.Context, p *program, cfg *config) error {
 	if err != nil {
 		return usagef("--minutes is %d: want 60 to 1440", cfg.minutes)
 	}
+	if user := chat.Identity(cfg.user); cfg.endpoint == "" && user != "" && !user.BelongsTo(cfg.resourceID) {
+		return usagef("--user is %q: want a user of the resource, 8:acs:%s_…", user, cfg.resourceID)
+	}
 	if setURL(&cfg.endpoint, cfg.endpoint) != nil {
 		return usagef("--endpoint is %q: want https://host[:port]", cfg.endpoint)
 	}
@@ -57,32 +61,35 @@ func token(ctx context.Context, p *program, cfg *config) error {
 	if err != nil {
 		return err
 	}
+	if cfg.json {
+		return writeJSON(p.stdout, map[string]string{"user": out.user, "token": out.token, "expiresOn": out.expires.Format(time.RFC3339)})
+	}
 	var b strings.Builder
 	writeRows(&b, [][2]string{{"User", out.user}, {"Token", out.token}, {"Expires", out.expires.Format(time.RFC3339)}})
 	_, err = io.WriteString(p.stdout, b.String())
 	return err
 }
 
-// mintToken signs with the keys of the configuration; no server need run. A named user whom the store does not know
+// mintToken signs with the keys of the configuration, which a server has made; none need run. A named user whom the store does not know
 // is added, as a server does with the bearer of a genuine token.
 func (c *config) mintToken(ctx context.Context, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
-	core, err := openCore(ctx, c, store.Options{})
+	core, err := openCore(ctx, c, store.Options{AsIs: true})
 	if err != nil {
 		return issued{}, err
 	}
-	out, err := core.mint(ctx, c, scopes, lifetime)
+	var out issued
+	if err = c.sameKeys(ctx, core.keys); err == nil {
+		out, err = core.mint(ctx, c, scopes, lifetime)
+	}
 	return out, errors.Join(err, core.db.Close())
 }
 
 func (s *core) mint(ctx context.Context, c *config, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
 	user := chat.Identity(c.user)
 	var err error
-	switch {
-	case user == "":
+	if user == "" {
 		user, err = s.identities.Create(ctx)
-	case !user.BelongsTo(c.resourceID):
-		err = usagef("--user is %q: want a user of the resource, 8:acs:%s_…", user, c.resourceID)
-	default:
+	} else {
 		err = s.db.AddUser(ctx, auth.User{Identity: user, CreatedOn: now()})
 	}
 	if err != nil {

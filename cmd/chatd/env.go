@@ -1,0 +1,108 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/chatd/chatd/internal/auth"
+)
+
+// shells are how a variable is set in each, by the name of the program.
+var shells = map[string]func(name, value string) string{
+	"sh": func(name, value string) string { return "export " + name + "=" + shellQuoted(value) },
+	"fish": func(name, value string) string {
+		return "set -gx " + name + " '" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
+	},
+	"powershell": func(name, value string) string {
+		// PowerShell takes typographic apostrophes for what ends a text too.
+		return "$env:" + name + " = '" + strings.NewReplacer("'", "''", "‘", "‘‘", "’", "’’", "‚", "‚‚", "‛", "‛‛").Replace(value) + "'"
+	},
+}
+
+func envFlags(f *flag.FlagSet, c *config) {
+	f.StringVar(&c.shell, "shell", "", "for which shell: "+shellNames()+"; without it that of SHELL, or of the system")
+}
+
+func shellNames() string { return strings.Join(slices.Sorted(maps.Keys(shells)), ", ") }
+
+// printEnv prints lines that set what SDKs and runtimes need for the server of this configuration.
+func printEnv(ctx context.Context, p *program, cfg *config) error {
+	set := shells[cmp.Or(cfg.shell, shellOf(p.getenv("SHELL"), runtime.GOOS))]
+	if set == nil {
+		return usagef("--shell is %q: want one of %s", cfg.shell, shellNames())
+	}
+	endpoint, err := cfg.endpointHere()
+	if err != nil {
+		return err
+	}
+	connection := auth.ConnectionString{Endpoint: endpoint, AccessKey: cfg.accessKey}.String()
+	variables := [][2]string{
+		{"ENDPOINT", endpoint},
+		{"CONNECTION", connection},
+		{"AZURE_COMMUNICATION_CONNECTION_STRING", connection}, // which the Azure CLI reads
+	}
+	if cfg.ownCA() {
+		_, dir, shownBy, err := cfg.currentCA(ctx)
+		if err != nil {
+			return err
+		}
+		if shownBy != "" {
+			return elsewhere(shownBy, dir)
+		}
+		both := filepath.Join(dir, bundleFile)
+		variables = append(variables, [][2]string{
+			{"NODE_EXTRA_CA_CERTS", filepath.Join(dir, caFile)}, {"REQUESTS_CA_BUNDLE", both}, {"SSL_CERT_FILE", both},
+		}...)
+	}
+	var b strings.Builder
+	for _, v := range variables {
+		b.WriteString(set(v[0], v[1]) + "\n")
+	}
+	_, err = io.WriteString(p.stdout, b.String())
+	return err
+}
+
+// shellOf is the kind of a shell by its path, or by the system where none is named.
+func shellOf(path, system string) string {
+	switch {
+	case filepath.Base(path) == "fish":
+		return "fish"
+	case strings.Contains(filepath.Base(path), "pwsh"), path == "" && system == "windows":
+		return "powershell"
+	default:
+		return "sh"
+	}
+}
+
+// ownCA reports whether the server's certificate is of the development CA.
+func (c *config) ownCA() bool { return c.tlsCert == "" && c.listen != "" }
+
+// endpointHere is the URL by which clients on this machine know the server of this configuration.
+func (c *config) endpointHere() (string, error) {
+	if c.publicURL != "" {
+		return c.publicURL, nil
+	}
+	scheme, address := "https", c.listen
+	if address == "" {
+		scheme, address = "http", c.httpListen
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil || port == "0" {
+		return "", usagef("--listen (or CHATD_LISTEN) is %q: name the port of the server", address)
+	}
+	return scheme + "://" + net.JoinHostPort(hostOf(address), port), nil
+}
+
+// elsewhere refuses a CA that a server shows and that is not in the folder.
+func elsewhere(url, dir string) error {
+	return fmt.Errorf("the CA of the server at %s is not in %s: name its --config-dir (or CHATD_CONFIG_DIR); if that was removed, restart the server, which makes a new CA; chatd cert --print prints what the server shows", url, dir)
+}

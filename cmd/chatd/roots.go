@@ -1,0 +1,18 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+)
+
+// bundleFile is what runtimes get that trust one file and nothing else: it has the CA and the system's roots.
+const bundleFile = "ca-bundle.pem"
+
+// bundle adds the CA to the roots that this system trusts, as far as they can be found.
+func bundle(ca []byte) []byte {
+	roots := systemRoots()
+	if len(roots) > 0 {
+		roots = append(bytes.TrimSpace(roots), '\n')
+	}
+	return slices.Concat(roots, ca)
+}

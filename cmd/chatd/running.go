@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/chatd/chatd/internal/auth"
+)
+
+// running is what the server says that listens where this configuration has its server. Nobody vouches for it: a command can
+// only refuse because of it, or print it as what it is.
+type running struct {
+	url    string // empty: nobody answers
+	status int
+	body   []byte
+}
+
+const (
+	askTime  = 2 * time.Second
+	askBytes = 1 << 20 // of an answer
+)
+
+// askServer gets a path of that server.
+func (c *config) askServer(ctx context.Context, path string) running {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	for _, at := range [][2]string{{"https", c.listen}, {"http", c.httpListen}} {
+		if at[1] == "" {
+			continue
+		}
+		if r, err := getUnverified(ctx, at[0]+"://"+reachable(at[1]), path); err == nil {
+			return r
+		}
+	}
+	return running{}
+}
+
+func getUnverified(ctx context.Context, url, path string) (running, error) {
+	client := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see running
+	transport := &http.Transport{TLSClientConfig: client, DisableKeepAlives: true}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+path, nil)
+	if err != nil {
+		return running{}, err
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return running{}, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, askBytes))
+	return running{url, response.StatusCode, body}, err
+}
+
+// currentCA returns the CA of the server of this configuration, which is in its folder. It makes none, and refuses one that a
+// running server does not use. Where the folder has none but a server shows one, that is returned with the server's URL.
+func (c *config) currentCA(ctx context.Context) (ca []byte, dir, shownBy string, err error) {
+	if dir, err = c.folder(); err != nil {
+		return nil, "", "", err
+	}
+	ca, err = os.ReadFile(filepath.Join(dir, caFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, "", "", err
+	}
+	server := c.askServer(ctx, "/"+caFile)
+	switch shown := pemBlocks(server.body, certificateBlock); {
+	case server.url == "" && ca == nil:
+		err = fmt.Errorf("there is no CA in %s, and no server answers at the --listen address: a server makes the CA when it starts", dir)
+	case server.url == "":
+	case server.status != http.StatusOK || len(shown) != 1:
+		err = fmt.Errorf("the server at %s has no CA of its own: its certificate was given to it", server.url)
+	case ca == nil:
+		return server.body, dir, server.url, nil
+	case !bytes.Equal(shown[0], bytes.Join(pemBlocks(ca, certificateBlock), nil)):
+		err = fmt.Errorf("the server at %s uses another CA than that in %s: name its --config-dir (or CHATD_CONFIG_DIR), or its --listen if you mean another server", server.url, dir)
+	}
+	return ca, dir, "", err
+}
+
+// sameKeys refuses signing keys of which the server that listens where this configuration has its server knows none: its store or
+// its folder is another one, and it would not take a token of them.
+func (c *config) sameKeys(ctx context.Context, keys *auth.KeySet) error {
+	server := c.askServer(ctx, "/.well-known/jwks.json")
+	if server.status != http.StatusOK { // nobody is there, or somebody else
+		return nil
+	}
+	ours, err := keys.JWKS(now())
+	if err != nil {
+		return err
+	}
+	known := moduli(server.body)
+	for modulus := range moduli(ours) {
+		if known[modulus] {
+			return nil
+		}
+	}
+	return fmt.Errorf("the server at %s has other signing keys: name its --store and --config-dir (or CHATD_STORE, CHATD_CONFIG_DIR), or its --listen if you mean another server", server.url)
+}
+
+// moduli are what tells keys of a set apart: their IDs are numbers, the same in every installation.
+func moduli(jwks []byte) map[string]bool {
+	var set struct{ Keys []struct{ N string } }
+	found := map[string]bool{}
+	if json.Unmarshal(jwks, &set) == nil {
+		for _, key := range set.Keys {
+			found[key.N] = true
+		}
+	}
+	return found
+}
+
+// asStranger says of an error of TLS what it means: that the server's CA is another one.
+func asStranger(err error, address, dir string) error {
+	if errors.As(err, new(x509.UnknownAuthorityError)) {
+		return fmt.Errorf("the server at %s shows a certificate that is not of the CA in %s: name its --config-dir (or CHATD_CONFIG_DIR)", address, dir)
+	}
+	return err
+}
