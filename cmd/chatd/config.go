@@ -133,8 +133,8 @@ var settings = []setting{
 	},
 	{
 		name: "entra-token", commands: servers, secret: true,
-		help: "bearer token that the Identity API accepts in place of a Microsoft Entra one; empty: none",
-		set:  func(c *config, v string) error { c.entraToken = v; return nil },
+		help: "bearer token that the Identity API accepts in place of a Microsoft Entra one, in chatd serve at least 16 characters; empty: none",
+		set:  setEntraToken,
 	},
 	{
 		name: "config-dir", commands: local,

@@ -76,7 +76,7 @@ func TestEveryVariable(t *testing.T) {
 		"CHATD_ACCESS_KEY":           ownKey,
 		"CHATD_ACCESS_KEY_SECONDARY": "c2Vjb25kIGtleSBvZiBhIHRlc3Q=",
 		"CHATD_RESOURCE_ID":          strings.ToUpper(resource),
-		"CHATD_ENTRA_TOKEN":          "entra",
+		"CHATD_ENTRA_TOKEN":          "sixteen-letters!",
 		"CHATD_CONFIG_DIR":           "/etc/chatd",
 		"CHATD_CERT_NAMES":           "chat.example.com, 10.0.0.1,*.example.org",
 		"CHATD_TLS_CERT":             "c.pem",
@@ -89,7 +89,7 @@ func TestEveryVariable(t *testing.T) {
 		"CHATD_STOP_DELAY":           "1m30s",
 	}))
 	if c.listen != ":443" || c.httpListen != "[::1]:80" || c.store != "sqlite:/x/y" || c.configDir != "/etc/chatd" ||
-		c.resourceID != resource || c.entraToken != "entra" || c.tlsCert != "c.pem" || c.tlsKey != "k.pem" ||
+		c.resourceID != resource || c.entraToken != "sixteen-letters!" || c.tlsCert != "c.pem" || c.tlsKey != "k.pem" ||
 		c.publicURL != "https://chat.example.com:8443" || c.logLevel.String() != "WARN" || c.logFormat != "json" ||
 		c.stopDelay.String() != "1m30s" {
 		t.Errorf("%+v", c)

@@ -248,6 +248,7 @@ func TestMistakes(t *testing.T) {
 		{"serve with the known key in a file", serve(), map[string]string{"CHATD_ACCESS_KEY_FILE": key}, 2, "not the well-known development key"},
 		{"serve with the known second key", serve("--access-key", ownKey, "--access-key-secondary", wellKnownKey), nil, 2, "not the well-known"},
 		{"serve with the known resource", []string{"serve", "--store", "sqlite:x", "--access-key", ownKey, "--resource-id", strings.ToUpper(wellKnownResource)}, nil, 2, "not the well-known one of chatd dev"},
+		{"serve with a short Entra token", serve("--access-key", ownKey, "--entra-token", "fifteen-letters"), nil, 2, "--entra-token (or CHATD_ENTRA_TOKEN): want at least 16 characters"},
 		{"serve plain http to all", serve("--access-key", ownKey, "--http-listen", ":80"), nil, 2, `--http-listen is ":80", where other machines connect without TLS: name the proxy`},
 		{"serve plain http to a network", serve("--access-key", ownKey, "--listen", "off", "--http-listen", "10.0.0.1:80"), nil, 2, "--trusted-proxies"},
 		{"stop delay", []string{"--stop-delay", "6m"}, nil, 2, "want a time such as 5s, at most 5m"},

@@ -29,7 +29,7 @@ func TestRotation(t *testing.T) {
 	store := "sqlite:" + filepath.Join(dir, "chatd.db")
 	shared := []string{"--config-dir", dir, "--resource-id", resource}
 	serve := func(keys ...string) *instance {
-		args := append([]string{"serve", "--listen", "localhost:0", "--store", store, "--log-format", "json", "--entra-token", "entra"}, shared...)
+		args := append([]string{"serve", "--listen", "localhost:0", "--store", store, "--log-format", "json", "--entra-token", "entra-token-of-the-rotation"}, shared...)
 		for i, key := range keys {
 			args = append(args, []string{"--access-key", "--access-key-secondary"}[i], key)
 		}
@@ -100,7 +100,7 @@ func TestRotation(t *testing.T) {
 		}
 		if step == 0 {
 			var answer struct{ AccessToken struct{ Token string } }
-			bodiless(t, i, http.MethodPost, "/access/entra/:exchangeAccessToken?api-version=2025-03-02-preview", "Authorization", "Bearer entra", &answer)
+			bodiless(t, i, http.MethodPost, "/access/entra/:exchangeAccessToken?api-version=2025-03-02-preview", "Authorization", "Bearer entra-token-of-the-rotation", &answer)
 			tokens["Entra"] = answer.AccessToken.Token
 		}
 		for name, token := range tokens {

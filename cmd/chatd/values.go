@@ -85,6 +85,15 @@ func setKey(c *config, to *string, v string) error {
 	return nil
 }
 
+// setEntraToken takes what is a password for all that an access key can do, hence as long as one.
+func setEntraToken(c *config, v string) error {
+	if c.command == "serve" && v != "" && len(v) < 16 {
+		return errors.New("at least 16 characters; openssl rand -hex 32 makes some")
+	}
+	c.entraToken = v
+	return nil
+}
+
 var guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 func setResource(c *config, v string) error {
