@@ -67,6 +67,7 @@ func openPostgres(ctx context.Context, url string, o Options, wake func()) (*pos
 		if c.RuntimeParams["application_name"] == "" {
 			c.RuntimeParams["application_name"] = "chatd"
 		}
+		c.RuntimeParams["client_encoding"] = "UTF8" // whatever the database or the role has; the driver knows no other
 	}
 	if o.Async {
 		config.ConnConfig.RuntimeParams["synchronous_commit"] = "off"
@@ -118,7 +119,8 @@ func check(ctx context.Context, config *pgx.ConnConfig) (pooled bool, err error)
 	case version < oldestPostgres*10_000:
 		return false, fmt.Errorf("open store: it is Postgres %d, want %d or newer", version/10_000, oldestPostgres)
 	case encoding != "UTF8":
-		return false, fmt.Errorf("open store: the encoding of the database is %s, want UTF8", encoding)
+		return false, fmt.Errorf("open store: the encoding of the database is %s, want UTF8: "+
+			"make one by createdb --encoding UTF8 --template template0 NAME", encoding)
 	}
 	return process != c.PgConn().PID(), nil
 }
