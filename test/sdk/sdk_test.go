@@ -32,21 +32,37 @@ func TestSDKs(t *testing.T) {
 }
 
 func testJavaScript(t *testing.T, start func(*testing.T) chatdtest.Endpoint) {
+	installJavaScript(t)
+	chatdtest.Run(t, "js", start(t).Env("NODE_EXTRA_CA_CERTS"), "npm", "test", "--silent")
+}
+
+func installJavaScript(t *testing.T) {
+	t.Helper()
 	chatdtest.RequireTools(t, "node", "npm")
 	chatdtest.Install(t, "js/node_modules", func() {
 		chatdtest.Run(t, "js", nil, "npm", "ci", "--no-audit", "--no-fund")
 	}, "js/package.json", "js/package-lock.json")
-	chatdtest.Run(t, "js", start(t).Env("NODE_EXTRA_CA_CERTS"), "npm", "test", "--silent")
 }
 
 func testPython(t *testing.T, start func(*testing.T) chatdtest.Endpoint) {
+	interpreter := installPython(t)
+	env := append(start(t).Env("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), "PYTHONDONTWRITEBYTECODE=1")
+	chatdtest.Run(t, "python", env, interpreter, "-m", "pytest", "-p", "no:cacheprovider")
+}
+
+// installPython returns the interpreter that has the SDKs.
+func installPython(t *testing.T) string {
+	t.Helper()
 	chatdtest.RequireTools(t, "python3")
 	chatdtest.Install(t, "python/.venv", func() {
 		chatdtest.Run(t, "python", nil, "python3", "-m", "venv", ".venv")
 		chatdtest.Run(t, "python", nil, ".venv/bin/python", "-m", "pip", "install", "--quiet", "--requirement", "requirements.txt")
 	}, "python/requirements.txt")
-	env := append(start(t).Env("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), "PYTHONDONTWRITEBYTECODE=1")
-	chatdtest.Run(t, "python", env, ".venv/bin/python", "-m", "pytest", "-p", "no:cacheprovider")
+	interpreter, err := filepath.Abs("python/.venv/bin/python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return interpreter
 }
 
 func testJava(t *testing.T, start func(*testing.T) chatdtest.Endpoint) {
