@@ -56,7 +56,7 @@ func TestPostgresMigrateRefuses(t *testing.T) {
 	}{
 		{"a file that was changed", "UPDATE schema_migrations SET checksum = 'other'", []string{"0001_init", "changed"}},
 		{"a store of a newer chatd", "INSERT INTO schema_migrations (version, name, checksum, applied_on) VALUES (99, '0099_later', '', 0)", []string{"schema 99", "newer chatd"}},
-		{"a newer store with other files", "UPDATE schema_migrations SET version = 99", []string{"schema 99"}},
+		{"a newer store with other files", "UPDATE schema_migrations SET version = 99 WHERE version = (SELECT max(version) FROM schema_migrations)", []string{"schema 99"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

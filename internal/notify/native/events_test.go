@@ -290,11 +290,15 @@ func TestAudience(t *testing.T) {
 	w.must(err)
 	text := "edited"
 	w.must(w.chat.UpdateMessage(ctx, alice, id, old.ID, chat.MessageUpdate{Content: &text})) // hidden from bob
+	w.send(alice, id, "since bob is back")
 	w.must(w.chat.RemoveParticipant(ctx, bob, id, bob))
 	_, err = w.chat.AddParticipants(ctx, alice, id, []chat.NewParticipant{{Identity: bob}})
 	w.must(err)
 	w.send(alice, id, "welcome back")
-	want := []string{client.ParticipantsRemoved, client.ParticipantsAdded, client.ParticipantsRemoved, client.ParticipantsAdded, client.MessageReceived}
+	want := []string{
+		client.ParticipantsRemoved, client.ParticipantsAdded, client.MessageReceived, client.ParticipantsRemoved, client.ParticipantsAdded,
+		client.MessageReceived,
+	}
 	for _, l := range []*listener{live, w.listen(bob, client.Options{After: start})} {
 		for i, kind := range want {
 			if e := l.next(); e.Kind != kind {
