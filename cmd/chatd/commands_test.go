@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/store"
 	"github.com/chatd/chatd/internal/store/pgtest"
 	"github.com/chatd/chatd/migrations"
 )
@@ -31,10 +32,22 @@ func mint(t *testing.T, args ...string) (user, token string) {
 	return parts[1], parts[2]
 }
 
+// installed makes store and signing key as a server does at its first start.
+func installed(t *testing.T, args ...string) {
+	t.Helper()
+	core, err := openCore(t.Context(), configured(t, "token", noEnv, args...), store.Options{})
+	if err == nil {
+		err = core.db.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestTokenOffline(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	dev(t, dir).stop() // which made the keys; nobody runs
+	installed(t, "--config-dir", dir)
 	user, first := mint(t, "--config-dir", dir)
 	again, second := mint(t, "--config-dir", dir, "--user", user, "--minutes", "60", "--scope", "chat.join,voip")
 	if again != user {

@@ -9,6 +9,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -215,7 +217,7 @@ func TestVerifiersOfOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: patience}
+		s := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: patience, ErrorLog: log.New(io.Discard, "", 0)}
 		go s.Serve(l) //nolint:errcheck // it is closed below
 		t.Cleanup(func() { s.Close() })
 		port[name] = portOf(l)

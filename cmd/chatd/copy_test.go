@@ -13,6 +13,7 @@ func TestCopy(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	from, to := "sqlite:"+filepath.Join(dir, "from.db"), "sqlite:"+filepath.Join(dir, "to.db")
+	installed(t, "--store", from)
 	mint(t, "--store", from)
 	code, stdout, stderr := once(t, noEnv, "copy", "--from", from, "--to", to)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")

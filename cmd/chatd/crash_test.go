@@ -155,6 +155,7 @@ func TestAcknowledgedMessagesSurviveKill(t *testing.T) {
 	dir := t.TempDir()
 	shared := []string{"--config-dir", dir, "--store", "sqlite:" + filepath.Join(dir, "chatd.db"), "--resource-id", resource}
 	args := append([]string{"serve", "--listen", "localhost:0", "--http-listen", "127.0.0.1:0", "--access-key", ownKey, "--log-level", "info"}, shared...)
+	installed(t, shared...)
 	_, token := mint(t, shared...)
 
 	thread := ""

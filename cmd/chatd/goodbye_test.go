@@ -29,6 +29,7 @@ func TestGoodbye(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			shared := []string{"--config-dir", dir, "--store", "sqlite:" + filepath.Join(dir, "chatd.db"), "--resource-id", resource}
+			installed(t, shared...)
 			_, token := mint(t, shared...)
 			p := spawn(t, append([]string{"serve", "--listen", "off", "--http-listen", "127.0.0.1:0", "--access-key", ownKey}, shared...)...)
 			t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // should it not have stopped

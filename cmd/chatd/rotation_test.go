@@ -81,6 +81,7 @@ func TestRotation(t *testing.T) {
 		return rest
 	}
 
+	installed(t, append([]string{"--store", store}, shared...)...)
 	tokens := map[string]string{"no key": offline(), "A offline": offline("--access-key", keyA)}
 	for step, s := range []struct {
 		keys    []string
