@@ -11,7 +11,8 @@ import (
 )
 
 // privateFolder returns the config folder, made if need be. One that is new or empty is made private; one that holds
-// other things keeps its mode, which may be there for a reason, and the keys in it are private files.
+// other things keeps its mode, which may be there for a reason, and so does one of another user, as those that are mounted
+// into a container are at times. The keys in it are private files.
 func (c *config) privateFolder() (string, error) {
 	dir, err := c.folder()
 	if err != nil {
@@ -25,13 +26,24 @@ func (c *config) privateFolder() (string, error) {
 
 func makePrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+		return writable(err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) > 0 {
 		return err
 	}
-	return os.Chmod(dir, 0o700)
+	if err := os.Chmod(dir, 0o700); !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
+// writable says what to do when a folder cannot be written to.
+func writable(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w: the folder has to be writable for user %d, by which chatd runs", err, os.Getuid())
+	}
+	return err
 }
 
 // keep returns the content of a file; one that is not there yet is created. Of several processes that do so at
@@ -68,7 +80,7 @@ func update(path string, data []byte, perm fs.FileMode) error {
 func place(path string, data []byte, perm fs.FileMode, put func(from, to string) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
-		return err
+		return writable(err)
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(data)

@@ -134,7 +134,7 @@ func (d keyFolder) AddSigningKey(_ context.Context, key auth.SigningKey) error {
 		return err
 	}
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
-		return err
+		return writable(err)
 	}
 	err = place(d.path(key.ID), data, 0o600, os.Link)
 	if errors.Is(err, fs.ErrExist) {

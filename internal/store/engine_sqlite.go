@@ -93,6 +93,8 @@ func prepareFile(path string) error {
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return nil
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("store file %s: %w: its folder has to be writable for user %d, by which chatd runs", path, reason(err), os.Getuid())
 	case err != nil:
 		return fmt.Errorf("store file %s: %w", path, reason(err))
 	}
