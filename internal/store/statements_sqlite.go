@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// preparer is what *sql.DB and *sql.Conn have in common.
+type preparer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+// statements is a conn that prepares each text once. Contexts are passed over: whoever begins looks at them, a transaction
+// that has begun is finished, and a single statement is short, while the driver would watch each context that can end
+// with a goroutine for each call.
+type statements struct {
+	on   preparer
+	mu   sync.RWMutex
+	kept map[string]*sql.Stmt
+}
+
+func newStatements(on preparer) *statements {
+	return &statements{on: on, kept: map[string]*sql.Stmt{}}
+}
+
+func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	s.mu.RLock()
+	stmt := s.kept[text]
+	s.mu.RUnlock()
+	if stmt != nil {
+		return stmt, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stmt := s.kept[text]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := s.on.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", text, err)
+	}
+	s.kept[text] = stmt
+	return stmt, nil
+}
+
+func (s *statements) exec(_ context.Context, text string, args ...any) (int64, error) {
+	ctx := context.Background()
+	stmt, err := s.prepare(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (s *statements) words() *words { return sqliteWords }
+
+func (s *statements) later(ctx context.Context, text string, args ...any) error {
+	_, err := s.exec(ctx, text, args...)
+	return err
+}
+
+func (s *statements) one(ctx context.Context, dest []any, text string, args ...any) error {
+	found := false
+	err := s.each(ctx, func(r row) error {
+		found = true
+		return r.Scan(dest...)
+	}, text, args...)
+	if err == nil && !found {
+		return errNoRow
+	}
+	return err
+}
+
+func (s *statements) each(_ context.Context, scan func(row) error, text string, args ...any) error {
+	ctx := context.Background()
+	stmt, err := s.prepare(ctx, text)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err below reports what matters
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (s *statements) close() error {
+	var err error
+	for _, stmt := range s.kept {
+		err = errors.Join(err, stmt.Close())
+	}
+	if c, ok := s.on.(*sql.Conn); ok {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
