@@ -245,7 +245,7 @@ func (s *Service) UploadImage(ctx context.Context, actor Identity, id ThreadID, 
 	return image, s.store.AddImage(ctx, a.Thread.Key, image)
 }
 
-// GetImage returns an image to whoever takes part in the thread, or took part when it was uploaded.
+// GetImage returns an image to those who take part in the thread, or took part when it was uploaded.
 func (s *Service) GetImage(ctx context.Context, actor Identity, id ThreadID, image string) (*Image, error) {
 	a, err := s.reader(ctx, id, actor)
 	if err != nil {

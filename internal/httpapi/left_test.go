@@ -81,7 +81,7 @@ func TestLeftAsItWas(t *testing.T) {
 		carol.at(chatImages).get(th.path("/images/" + image + "/views/original")).is(http.StatusOK)
 	}
 
-	// Whoever is back sees what it has become, and after another removal what it was at that.
+	// Back in the thread, bob sees what it has become, and after another removal what it was at that.
 	alice.post(th.path("/participants/:add"), encoded(map[string]any{"participants": participants(bob.id)})).is(http.StatusCreated)
 	bob.get(th.path("")).holds("topic", "dinner")
 	bob.get(th.path("/messages/"+edited)).holds("content.message", "hey you")

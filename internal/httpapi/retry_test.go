@@ -35,7 +35,7 @@ const (
 	twice               // two things are there
 )
 
-// retries has a row for each operation. A row whose second answer is another says why that stays; docs/fidelity.md does too.
+// retries has a row for each operation. A row whose second answer differs says why; docs/fidelity.md does too.
 var retries = []retried{
 	{operation: "CreateThread", name: "with a token, as all SDKs send it", header: "repeatability-request-id: 1"},
 	{
@@ -109,7 +109,7 @@ func TestRetryAfterALostAnswer(t *testing.T) {
 				t.Error("nothing was tried")
 			}
 			if other := r.second != 0 || r.another; other != (r.why != "") {
-				t.Error("a second answer that is another wants a reason, and no other does")
+				t.Error("a row has a reason if and only if its second answer differs")
 			}
 		})
 	}

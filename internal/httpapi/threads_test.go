@@ -279,7 +279,7 @@ func TestDeletedThread(t *testing.T) {
 		}
 		s.by(w, w.alice).refused(http.StatusNotFound, "NotFound", message)
 	}
-	// Deleting it again is answered as the first time to whoever could do so (recordings of the Python suite,
+	// Deleting it again is answered as the first time to those who could do so (recordings of the Python suite,
 	// 2020-11-01-preview3 and 2021-09-07); others do not learn that it was there.
 	deleted := b.clock.stamp()
 	b.clock.advance(time.Minute)
