@@ -70,8 +70,12 @@ func TestQuotes(t *testing.T) {
 		}
 	}
 	for _, tt := range [][3]string{
-		{"/usr/bin/fish", "linux", "fish"}, {"/bin/zsh", "darwin", "sh"}, {"/usr/bin/pwsh", "linux", "powershell"},
-		{"", "linux", "sh"}, {"", "windows", "powershell"}, {"/usr/bin/bash", "windows", "sh"},
+		{"/usr/bin/fish", "linux", "fish"},
+		{"/bin/zsh", "darwin", "sh"},
+		{"/usr/bin/pwsh", "linux", "powershell"},
+		{"", "linux", "sh"},
+		{"", "windows", "powershell"},
+		{"/usr/bin/bash", "windows", "sh"},
 	} {
 		if got := shellOf(tt[0], tt[1]); got != tt[2] {
 			t.Errorf("%q on %s: %s, want %s", tt[0], tt[1], got, tt[2])

@@ -110,7 +110,8 @@ func (p *process) listenPolling(token string) (hear func()) {
 // await reads until the client is connected.
 func (p *process) await(read func() string) {
 	p.t.Helper()
-	for !strings.Contains(read(), "trouter.connected") {
+	for told := ""; !strings.Contains(told, "trouter.connected"); {
+		told = read()
 	}
 }
 

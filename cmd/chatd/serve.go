@@ -252,8 +252,10 @@ func (s *server) begin(ctx context.Context, p *program, secure, plain []net.List
 	}
 	r.endpoint = cmp.Or(s.cfg.publicURL, r.endpoint)
 	if s.cfg.command == "serve" {
-		about := []any{"endpoint", r.endpoint, "http", r.plain, "version", buildInfo().Version,
-			"connection_string", auth.ConnectionString{Endpoint: r.endpoint, AccessKey: "<CHATD_ACCESS_KEY>"}.String()}
+		about := []any{
+			"endpoint", r.endpoint, "http", r.plain, "version", buildInfo().Version,
+			"connection_string", auth.ConnectionString{Endpoint: r.endpoint, AccessKey: "<CHATD_ACCESS_KEY>"}.String(),
+		}
 		if r.newCA {
 			about = append(about, "ca", s.ca.path()+" is new: clients have to trust it, also where an earlier one was trusted")
 		}

@@ -253,10 +253,26 @@ func TestEachFieldHasANullRow(t *testing.T) {
 		have[row.field] = true
 	}
 	for _, body := range []any{
-		createThreadRequest{}, createWithMembers{}, flatCreateRequest{}, updateThreadRequest{}, sendMessageRequest{}, sendWithPriority{},
-		updateMessageRequest{}, updateWithPriority{}, addParticipantsRequest{}, flatAddRequest{}, addMembersRequest{}, identifierModel{},
-		updateParticipantRequest{}, sendReceiptRequest{}, typingRequest{}, createIdentityRequest{}, issueTokenRequest{}, oldTokenRequest{},
-		revokeBeforeRequest{}, exchangeTeamsRequest{},
+		createThreadRequest{},
+		createWithMembers{},
+		flatCreateRequest{},
+		updateThreadRequest{},
+		sendMessageRequest{},
+		sendWithPriority{},
+		updateMessageRequest{},
+		updateWithPriority{},
+		addParticipantsRequest{},
+		flatAddRequest{},
+		addMembersRequest{},
+		identifierModel{},
+		updateParticipantRequest{},
+		sendReceiptRequest{},
+		typingRequest{},
+		createIdentityRequest{},
+		issueTokenRequest{},
+		oldTokenRequest{},
+		revokeBeforeRequest{},
+		exchangeTeamsRequest{},
 	} {
 		fieldsBelow(reflect.TypeOf(body), want)
 	}

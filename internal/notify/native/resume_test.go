@@ -310,7 +310,8 @@ func TestLifeDuringAReplay(t *testing.T) {
 				t.Errorf("told %s, want %s", got, want)
 			}
 		}
-		for !strings.Contains(r.hear(), `"event"`) {
+		for told := ""; !strings.Contains(told, `"event"`); {
+			told = r.hear()
 		}
 		if took := time.Since(begun); took < 3*w.server.Ping {
 			t.Errorf("the test took %s only", took)
