@@ -153,19 +153,23 @@ func (s *Identities) Issue(
 
 // Revoke makes all tokens of the identity invalid that were issued so far; errors are those of Issue.
 func (s *Identities) Revoke(ctx context.Context, id chat.Identity) error {
-	return s.RevokeBefore(ctx, id, s.now())
-}
-
-// RevokeBefore makes the tokens invalid that say they were issued before a time, and all from now on; errors are those of
-// Issue. An earlier revocation stays.
-func (s *Identities) RevokeBefore(ctx context.Context, id chat.Identity, validFrom chat.Time) error {
 	if _, err := s.owned(ctx, id); err != nil {
 		return err
 	}
 	defer s.Forget(id) // after an error too: the store may have done it
-	if now := s.now(); validFrom >= now {
-		return notOwned(s.store.RevokeUser(ctx, id, now))
+	return notOwned(s.store.RevokeUser(ctx, id, s.now()))
+}
+
+// RevokeBefore makes the tokens invalid that say they were issued before a time, all for a time that has not passed; errors are
+// those of Issue. An earlier revocation stays.
+func (s *Identities) RevokeBefore(ctx context.Context, id chat.Identity, validFrom chat.Time) error {
+	if validFrom >= s.now() {
+		return s.Revoke(ctx, id)
 	}
+	if _, err := s.owned(ctx, id); err != nil {
+		return err
+	}
+	defer s.Forget(id) // after an error too: the store may have done it
 	return notOwned(s.store.RevokeUserBefore(ctx, id, validFrom))
 }
 

@@ -23,11 +23,10 @@ type revokeBeforeRequest struct {
 
 // revokeBefore revokes the tokens issued before a given time; without one, all.
 func (s *server) revokeBefore(c *call, in revokeBeforeRequest) (reply, error) {
-	from := s.Now()
-	if in.ValidFrom != nil {
-		from = min(from, chat.Time(*in.ValidFrom))
+	if in.ValidFrom == nil {
+		return done(http.StatusNoContent, s.Identities.Revoke(c, c.identity()))
 	}
-	return done(http.StatusNoContent, s.Identities.RevokeBefore(c, c.identity(), from))
+	return done(http.StatusNoContent, s.Identities.RevokeBefore(c, c.identity(), chat.Time(*in.ValidFrom)))
 }
 
 type oldTokenRequest struct {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/chat"
 )
 
 // identityDialect is what one version of Identity after that of 2020 knows (specifications of the versions; recordings of
@@ -249,6 +250,23 @@ func TestTokensValidFrom(t *testing.T) {
 			}
 			b.holder(holder.id).get("/chat/threads").is(http.StatusOK) // a new one works at once
 		})
+	}
+}
+
+// A revocation without a time ends all tokens, those too that were issued after another revocation in the same second and
+// have the next one as their iat; the clock moves on while the request is under way.
+func TestRevokeAllOfTheOldestVersion(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(s *setup) {
+		later := s.clock.now
+		s.Now = func() chat.Time { return later() - 1 }
+	})
+	holder, owner := b.user(), b.owner().at(identityOldest)
+	for _, body := range []string{`{}`, `{"tokensValidFrom":"2100-01-01T00:00:00Z"}`} {
+		owner.patch("/identities/"+holder.id, body).empty(http.StatusNoContent)
+		holder.get("/chat/threads").empty(http.StatusUnauthorized)
+		holder = b.holder(holder.id)
+		holder.get("/chat/threads").is(http.StatusOK)
 	}
 }
 
