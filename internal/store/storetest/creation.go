@@ -50,7 +50,7 @@ var creation = []test{
 		var mu sync.Mutex
 		var answers []chat.Creation
 		together(20, func(i int) {
-			c := newThread(lunch, noon+chat.Time(i), user(i), bob)
+			c := newThread(lunch, noon+chat.Time(i), user(10+i), bob) // whom nobody else is
 			got, err := b.db.Create(b.Context(), c, chat.Creation{Thread: c.Thread})
 			if err != nil {
 				b.Error(err)
