@@ -32,6 +32,8 @@ type config struct {
 	logLevel           slog.Level
 	logFormat          string
 	stopDelay          time.Duration
+	imagesPerDay       int
+	endpointsPerUser   int
 
 	// Arguments of single commands.
 	from, to    string
@@ -185,6 +187,16 @@ var settings = []setting{
 		name: "stop-delay", commands: servers, initial: "0s",
 		help: "how long a server that shall stop goes on while /readyz says so, for proxies to turn to others; at most 5m",
 		set:  setStopDelay,
+	},
+	{
+		name: "images-per-day", commands: servers, initial: "1000",
+		help: "how many images a user may upload in 24 hours, of 10 MiB at most; 0: any number",
+		set:  func(c *config, v string) error { return setCount(&c.imagesPerDay, v, 1) },
+	},
+	{
+		name: "endpoints-per-user", commands: servers, initial: "1000",
+		help: "how many clients of a user the server remembers for them to go on where they were, at least 100; 0: any number",
+		set:  func(c *config, v string) error { return setCount(&c.endpointsPerUser, v, 100) },
 	},
 }
 

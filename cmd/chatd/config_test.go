@@ -62,7 +62,8 @@ func TestDefaultsOfDev(t *testing.T) {
 	t.Parallel()
 	c := configured(t, "dev", noEnv)
 	if c.listen != "localhost:8443" || c.httpListen != "" || c.store != "memory:" || c.accessKey != wellKnownKey ||
-		c.resourceID != wellKnownResource || c.entraToken != "" || !c.corsOrigins.local || c.corsOrigins.all {
+		c.resourceID != wellKnownResource || c.entraToken != "" || !c.corsOrigins.local || c.corsOrigins.all ||
+		c.imagesPerDay != 1000 || c.endpointsPerUser != 1000 {
 		t.Errorf("%+v", c)
 	}
 }
@@ -87,11 +88,13 @@ func TestEveryVariable(t *testing.T) {
 		"CHATD_LOG_LEVEL":            "warn",
 		"CHATD_LOG_FORMAT":           "json",
 		"CHATD_STOP_DELAY":           "1m30s",
+		"CHATD_IMAGES_PER_DAY":       "7",
+		"CHATD_ENDPOINTS_PER_USER":   "0",
 	}))
 	if c.listen != ":443" || c.httpListen != "[::1]:80" || c.store != "sqlite:/x/y" || c.configDir != "/etc/chatd" ||
 		c.resourceID != resource || c.entraToken != "sixteen-letters!" || c.tlsCert != "c.pem" || c.tlsKey != "k.pem" ||
 		c.publicURL != "https://chat.example.com:8443" || c.logLevel.String() != "WARN" || c.logFormat != "json" ||
-		c.stopDelay.String() != "1m30s" {
+		c.stopDelay.String() != "1m30s" || c.imagesPerDay != 7 || c.endpointsPerUser != 0 {
 		t.Errorf("%+v", c)
 	}
 	if got := c.keys(); len(got) != 2 || got[0] != ownKey {

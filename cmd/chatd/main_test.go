@@ -252,6 +252,8 @@ func TestMistakes(t *testing.T) {
 		{"serve plain http to all", serve("--access-key", ownKey, "--http-listen", ":80"), nil, 2, `--http-listen is ":80", where other machines connect without TLS: name the proxy`},
 		{"serve plain http to a network", serve("--access-key", ownKey, "--listen", "off", "--http-listen", "10.0.0.1:80"), nil, 2, "--trusted-proxies"},
 		{"stop delay", []string{"--stop-delay", "6m"}, nil, 2, "want a time such as 5s, at most 5m"},
+		{"quota of images", []string{"--images-per-day", "-1"}, nil, 2, `--images-per-day (or CHATD_IMAGES_PER_DAY) is "-1": want 0 or a number from 1 on`},
+		{"quota of endpoints", []string{"--endpoints-per-user", "99"}, nil, 2, "want 0 or a number from 100 on"},
 		{"nothing to listen on", []string{"--listen", "off"}, nil, 2, "nobody could connect"},
 		{"nothing to ask", []string{"health", "--listen="}, nil, 2, "nobody could connect"},
 		{"scope", []string{"token", "--scope", "chat,fly"}, nil, 2, `--scope is "chat,fly"`},

@@ -122,7 +122,7 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 
 // openCore opens the store and the keys that belong to it.
 func openCore(ctx context.Context, cfg *config, o store.Options) (*core, error) {
-	o.Listen, o.Async = cfg.storeListen, cfg.durability == "async"
+	o.Listen, o.Async, o.Endpoints = cfg.storeListen, cfg.durability == "async", cfg.endpointsPerUser
 	db, err := store.Open(ctx, cfg.store, o)
 	if err != nil {
 		return nil, err
@@ -140,7 +140,9 @@ func openCore(ctx context.Context, cfg *config, o store.Options) (*core, error) 
 		generations = append(generations, g)
 	}
 	identities := auth.NewIdentities(cfg.resourceID, keys, db, now, generations...)
-	return &core{db: db, keys: keys, identities: identities, chat: chat.NewService(db, now)}, nil
+	service := chat.NewService(db, now)
+	service.ImagesPerDay = cfg.imagesPerDay
+	return &core{db: db, keys: keys, identities: identities, chat: service}, nil
 }
 
 func newAPI(ctx context.Context, cfg *config, core *core, front front, log *slog.Logger, metrics prometheus.Registerer) (http.Handler, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -177,6 +178,16 @@ func setStopDelay(c *config, v string) error {
 		return errors.New("a time such as 5s, at most 5m")
 	}
 	c.stopDelay = d
+	return nil
+}
+
+// setCount takes a quota that is off when it is 0.
+func setCount(to *int, v string, least int) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n != 0 && n < least {
+		return fmt.Errorf("0 or a number from %d on", least)
+	}
+	*to = n
 	return nil
 }
 

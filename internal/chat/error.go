@@ -17,6 +17,7 @@ const (
 	NotFound                      // the thing does not exist, or must look so
 	TooLarge                      // a body or message beyond its limit
 	Unavailable                   // the store cannot be reached now; trying again helps
+	TooMany                       // more than a quota allows
 )
 
 // Error is the only error type that crosses package borders with a meaning for the client.

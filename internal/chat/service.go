@@ -13,6 +13,9 @@ import (
 type Service struct {
 	store Store
 	now   func() Time
+
+	// ImagesPerDay is how many images of the last 24 hours a user may have, those that were deleted not counted; 0: any number.
+	ImagesPerDay int
 }
 
 // NewService returns a Service on the store. now is the time that threads and messages see.
@@ -242,7 +245,7 @@ func (s *Service) UploadImage(ctx context.Context, actor Identity, id ThreadID, 
 		return nil, err
 	}
 	image.Roster = a.Thread.Roster
-	return image, s.store.AddImage(ctx, a.Thread.Key, image)
+	return image, s.store.AddImage(ctx, a.Thread.Key, image, s.ImagesPerDay)
 }
 
 // GetImage returns an image to those who take part in the thread, or took part when it was uploaded.
@@ -325,6 +328,10 @@ func (s *Service) SendTyping(ctx context.Context, actor Identity, id ThreadID, n
 	return s.store.Note(ctx, typingEvent(&a.Thread, actor, name, s.now()))
 }
 
+// keepTyping is how long typing stays in the journal. It is told for some seconds only, but the clock of the node that sweeps
+// may be an hour ahead of that of another one.
+const keepTyping = 2 * time.Hour
+
 // Sweep deletes the threads whose retention has ended and purges what was deleted longer ago than keep.
 func (s *Service) Sweep(ctx context.Context, keep time.Duration) error {
 	const batch = 100
@@ -346,9 +353,13 @@ func (s *Service) Sweep(ctx context.Context, keep time.Duration) error {
 			}
 		}
 		if len(ids) < batch {
-			return s.store.Purge(ctx, s.now()-Time(keep.Milliseconds()))
+			break
 		}
 	}
+	if err := s.store.PurgeTyping(ctx, s.now()-Time(keepTyping.Milliseconds())); err != nil {
+		return err
+	}
+	return s.store.Purge(ctx, s.now()-Time(keep.Milliseconds()))
 }
 
 // access loads the thread and the actor's stay. A malformed id and a deleted thread are not found; the recordings of

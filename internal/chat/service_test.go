@@ -457,6 +457,36 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// That somebody was typing leaves the journal after hours, by a node whose clock is an hour ahead no sooner than after one.
+func TestSweepTyping(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	alice := b.user(1)
+	thread := b.thread(alice)
+	typing := func() (n int) {
+		events, err := b.store.After(t.Context(), 0, 100)
+		b.must(err)
+		for _, e := range events {
+			if e.Kind == chat.TypingReceived {
+				n++
+			}
+		}
+		return n
+	}
+	b.must(b.SendTyping(t.Context(), alice, thread, ""))
+	b.say(alice, thread, "hello")
+	for _, step := range []struct {
+		after time.Duration
+		want  int
+	}{{time.Hour, 1}, {30 * time.Minute, 1}, {time.Hour, 0}} {
+		b.now += chat.Time(step.after.Milliseconds())
+		b.must(b.Sweep(t.Context(), 30*24*time.Hour))
+		if got := typing(); got != step.want {
+			t.Errorf("after %s more, the journal has typing %d times, want %d", step.after, got, step.want)
+		}
+	}
+}
+
 // staleStore lets posts fail as stale a number of times.
 type staleStore struct {
 	chat.Store // nil: only what is below may be called

@@ -48,8 +48,9 @@ type Store interface {
 	// Known returns those of the users that exist and are not deleted.
 	Known(ctx context.Context, users []Identity) (map[Identity]bool, error)
 
-	// AddImage keeps an image.
-	AddImage(ctx context.Context, thread int64, i *Image) error
+	// AddImage keeps an image, if its owner has fewer than perDay of the 24 hours before it, or perDay is 0: else it is an
+	// *Error of kind TooMany.
+	AddImage(ctx context.Context, thread int64, i *Image, perDay int) error
 
 	// Image returns an image, or an *Error of kind NotFound.
 	Image(ctx context.Context, thread int64, id string) (*Image, error)
@@ -64,6 +65,10 @@ type Store interface {
 	// Purge removes what nobody can read any more: all rows of threads deleted before the given time, and events
 	// journaled before it.
 	Purge(ctx context.Context, before Time) error
+
+	// PurgeTyping removes from the journal that somebody was typing before the given time. The oldest and the newest event
+	// stay, as the marks of where the journal begins and ends.
+	PurgeTyping(ctx context.Context, before Time) error
 }
 
 // Creation is what a create answered, kept so that its repetition answers the same.

@@ -20,7 +20,7 @@ type outcome struct {
 	message string // where the error brings none
 }
 
-// outcomes maps kinds to answers. Texts of 500 and 503: recordings of the CLI suite and examples of the specification.
+// outcomes maps kinds to answers. Texts of 429, 500 and 503: recordings of the CLI suite and examples of the specification.
 var outcomes = map[chat.ErrorKind]outcome{
 	chat.Internal:     {http.StatusInternalServerError, "InternalServerError", "The server could not fulfill the request due to some unexpected failure."},
 	chat.Invalid:      {http.StatusBadRequest, "BadRequest", ""},
@@ -29,6 +29,7 @@ var outcomes = map[chat.ErrorKind]outcome{
 	chat.NotFound:     {http.StatusNotFound, "NotFound", ""},
 	chat.TooLarge:     {http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", ""},
 	chat.Unavailable:  {http.StatusServiceUnavailable, "ServiceUnavailable", "The server is currently unable to handle the request."},
+	chat.TooMany:      {http.StatusTooManyRequests, "TooManyRequests", "Rate limit exceeded."},
 }
 
 // bindingError is found before the operation itself is reached; such answers do not list the supported versions

@@ -44,6 +44,27 @@ func TestImages(t *testing.T) {
 	alice.get(w.at("/images/" + id + "/views/original")).is(http.StatusNotFound)
 }
 
+// A quota of images is a 429, which SDKs try again some times; a Retry-After of hours would make them wait for that long.
+func TestImagesQuota(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.chat.ImagesPerDay = 1
+	w := newWorld(b)
+	alice := w.alice.at(chatImages)
+	id := alice.upload(w.thread)
+	a := alice.post(w.at("/images"), picture, "Content-Type: application/octet-stream")
+	a.denied(http.StatusTooManyRequests, "TooManyRequests", "Rate limit exceeded.", "")
+	if got := a.header.Get("Retry-After"); got != "" {
+		t.Errorf("Retry-After is %s", got)
+	}
+	if line := b.log.of(t, a); !strings.Contains(line["reason"].(string), "quota of images") {
+		t.Errorf("the log tells of %v", line)
+	}
+	w.bob.at(chatImages).upload(w.thread) // has a quota of his own
+	alice.delete(w.at("/images/" + id)).empty(http.StatusNoContent)
+	alice.upload(w.thread)
+}
+
 func TestImagesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(newBench(t))

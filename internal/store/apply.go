@@ -274,6 +274,13 @@ func (db *DB) removeEvents(ctx context.Context, before chat.Time) error {
 	return db.inSlices(ctx, "DELETE FROM journal WHERE pos < $1 AND pos < (SELECT min(pos) FROM journal) + $2", bound, purgeSlice)
 }
 
+// PurgeTyping removes that somebody was typing. See chat.Store.
+func (db *DB) PurgeTyping(ctx context.Context, before chat.Time) error {
+	// The kind stands in the text for the index on just these rows to be used.
+	return db.inSlices(ctx, "DELETE FROM journal WHERE pos IN (SELECT pos FROM journal WHERE kind = '"+string(chat.TypingReceived)+`' AND at < $1
+		AND pos > (SELECT min(pos) FROM journal) AND pos < (SELECT max(pos) FROM journal) ORDER BY at LIMIT $2 + 0)`, int64(before), purgeSlice)
+}
+
 // inSlices runs a statement until it changes nothing any more.
 func (db *DB) inSlices(ctx context.Context, sql string, args ...any) error {
 	for {

@@ -10,6 +10,9 @@ import (
 
 const endpointColumns = "arrivals, teller, position, ended, dialect"
 
+// forgetAtOnce bounds how many endpoints an arrival removes.
+const forgetAtOnce = 1000
+
 func endpointRow(e *chat.Endpoint) []any {
 	return []any{&e.Arrivals, &e.Teller, &e.Position, &e.Ended, &e.Dialect}
 }
@@ -26,11 +29,19 @@ func (db *DB) Endpoint(ctx context.Context, user chat.Identity, id string) (chat
 
 // Arrive notes a connection of an endpoint, which must have the number after that of the last: else it is NotFound, so that
 // a number is used once. The connection is the teller when none is, or when it takes over from the one before of its own
-// server. Else it waits, which the servers are told.
+// server. Else it waits, which the servers are told. Where the user has more endpoints than the quota, those that have no
+// connection go, and of them those first that were not seen for longest.
 func (db *DB) Arrive(ctx context.Context, a chat.Arrival) (chat.Endpoint, error) {
 	e := chat.Endpoint{User: a.User, ID: a.Endpoint}
 	waits := false
 	err := db.write(ctx, "arrive", func(tx conn) error {
+		if db.quota > 0 {
+			err := tx.later(ctx, `DELETE FROM endpoints WHERE user_id = $1 AND id IN (SELECT id FROM endpoints WHERE user_id = $1 AND id <> $2
+				ORDER BY CASE teller WHEN 0 THEN 1 ELSE 0 END, seen_on DESC LIMIT $3 + 0 OFFSET $4)`, string(a.User), a.Endpoint, forgetAtOnce, db.quota-1)
+			if err != nil {
+				return err
+			}
+		}
 		err := tx.one(ctx, endpointRow(&e), `INSERT INTO endpoints (user_id, id, arrivals, teller, position, seen_on) VALUES ($1, $2, $3, $3, $4, $5)
 			ON CONFLICT (user_id, id) DO UPDATE SET arrivals = excluded.arrivals, seen_on = excluded.seen_on,
 			teller = CASE WHEN endpoints.teller IN (0, $6) THEN excluded.arrivals ELSE endpoints.teller END,

@@ -16,7 +16,7 @@ func TestErrorsNameTheOperation(t *testing.T) {
 		t.Fatal(err)
 	}
 	for operation, do := range map[string]func() error{
-		"add_image":    func() error { return db.AddImage(t.Context(), 1, &chat.Image{ID: "a"}) },
+		"add_image":    func() error { return db.AddImage(t.Context(), 1, &chat.Image{ID: "a"}, 0) },
 		"image":        func() error { _, err := db.Image(t.Context(), 1, "a"); return err },
 		"delete_image": func() error { return db.DeleteImage(t.Context(), 1, "a") },
 	} {

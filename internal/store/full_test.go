@@ -50,7 +50,7 @@ func full(t *testing.T, path string, give func(db *DB, room bool)) {
 	}()
 	thread := halls(t, db, 1)[0]
 	image := func(id string) error {
-		return db.AddImage(ctx, thread.Key, &chat.Image{ID: id, Bytes: bytes.Repeat([]byte{1}, 100_000)})
+		return db.AddImage(ctx, thread.Key, &chat.Image{ID: id, Bytes: bytes.Repeat([]byte{1}, 100_000)}, 0)
 	}
 	if err := errors.Join(image("before"), db.Ready(ctx)); err != nil {
 		t.Fatal(err)

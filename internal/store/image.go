@@ -7,11 +7,34 @@ import (
 )
 
 // AddImage keeps an image. See chat.Store.
-func (db *DB) AddImage(ctx context.Context, thread int64, i *chat.Image) error {
+func (db *DB) AddImage(ctx context.Context, thread int64, i *chat.Image, perDay int) error {
 	return db.write(ctx, "add_image", func(tx conn) error {
+		if perDay > 0 {
+			if err := underQuota(ctx, tx, i, perDay); err != nil {
+				return err
+			}
+		}
 		return tx.later(ctx, "INSERT INTO images (tk, id, name, type, owner, created_on, roster, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 			thread, i.ID, i.Name, i.Type, string(i.Owner), int64(i.On), i.Roster, i.Bytes)
 	})
+}
+
+// underQuota holds the owner, so that images that come at once are counted one after the other. Of one that was deleted the
+// bytes are gone.
+func underQuota(ctx context.Context, tx conn, i *chat.Image, perDay int) error {
+	var held string
+	err := tx.one(ctx, []any{&held}, "SELECT id FROM users WHERE id = $1"+tx.words().hold, string(i.Owner))
+	if err != nil && err != errNoRow { //nolint:errorlint // conn returns it bare
+		return err
+	}
+	var n int
+	const day = 24 * 60 * 60 * 1000
+	err = tx.one(ctx, []any{&n}, "SELECT count(*) FROM (SELECT 1 FROM images WHERE owner = $1 AND created_on > $2 AND length(bytes) > 0 LIMIT $3 + 0) AS lately",
+		string(i.Owner), int64(i.On)-day, perDay)
+	if err == nil && n >= perDay {
+		err = &chat.Error{Kind: chat.TooMany, Reason: "quota of images for a day"}
+	}
+	return err
 }
 
 // Image returns an image. See chat.Store.

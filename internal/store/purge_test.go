@@ -48,7 +48,7 @@ func TestPurgeForgetsNoTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.AddImage(t.Context(), 1, &chat.Image{ID: "a", Bytes: []byte("a")}); err != nil {
+	if err := db.AddImage(t.Context(), 1, &chat.Image{ID: "a", Bytes: []byte("a")}, 0); err != nil {
 		t.Fatal(err)
 	}
 	var keyed []string

@@ -31,6 +31,8 @@ type Options struct {
 	// Server tells that this process serves clients, as only one may from a file at a time: another one is refused. Others
 	// may read and write the file beside it.
 	Server bool
+	// Endpoints is how many endpoints a user may have: of more, those that were not seen for longest are forgotten. 0: any number.
+	Endpoints int
 }
 
 // NoListen as Options.Listen says that other nodes are not heard of; who reads the journal then finds what they wrote when it
@@ -46,6 +48,7 @@ type DB struct {
 	pages   pages
 	seen    atomic.Int64 // newest position of the journal that was read
 	log     *slog.Logger
+	quota   int         // Options.Endpoints
 	failing atomic.Bool // a write failed, and none was tried since to see whether the next one would
 }
 
@@ -61,7 +64,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.Observe == nil {
 		o.Observe = func(string, time.Duration) {}
 	}
-	db := &DB{observe: o.Observe, log: o.Log, changed: make(chan struct{}, 1)}
+	db := &DB{observe: o.Observe, log: o.Log, quota: o.Endpoints, changed: make(chan struct{}, 1)}
 	e, err := openEngine(ctx, url, o, db.wake)
 	if err != nil {
 		return nil, err

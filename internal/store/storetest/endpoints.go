@@ -1,6 +1,9 @@
 package storetest
 
-import "github.com/chatd/chatd/internal/chat"
+import (
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store"
+)
 
 // epid is an endpoint of alice.
 const epid = "a"
@@ -193,5 +196,43 @@ var endpoints = []test{
 		for id, want := range map[string]int64{"old": 0, "new": 1, "seen again": 1, "back": 2} {
 			b.equal(id, want, b.endpoint(alice, id).Arrivals)
 		}
+	}},
+	{"beyond the quota of a user are forgotten, those without a connection first", func(b *bundle) {
+		b.must(b.db.Close())
+		b.openWith(store.Options{Endpoints: 3})
+		arrive := func(who chat.Identity, id string, number int64, at chat.Time, left bool) {
+			b.Helper()
+			_, err := b.db.Arrive(b.Context(), chat.Arrival{User: who, Endpoint: id, Number: number, At: at})
+			b.must(err)
+			if left {
+				b.must(b.db.SaveEndpoints(b.Context(), []chat.EndpointPosition{{User: who, Endpoint: id, Teller: number, Position: 5, Left: true}}, at))
+			}
+		}
+		kept := func(want string) {
+			b.Helper()
+			got := ""
+			for _, id := range []string{"a", "b", "c", "d", "e", "f"} {
+				if b.endpoint(alice, id).Arrivals > 0 {
+					got += id
+				}
+			}
+			b.equal("kept", want, got)
+		}
+		arrive(bob, "a", 1, noon, true) // who has a quota of his own
+		arrive(alice, "a", 1, noon, false)
+		arrive(alice, "b", 1, noon+1, true)
+		arrive(alice, "c", 1, noon+2, true)
+		kept("abc")
+		arrive(alice, "b", 2, noon+3, true) // is there already
+		kept("abc")
+		arrive(alice, "d", 1, noon+4, false)
+		kept("abd") // c was not seen for longest; a is connected
+		arrive(alice, "e", 1, noon+5, false)
+		kept("ade")
+		arrive(alice, "f", 1, noon+6, false)
+		kept("def") // all have connections
+		b.equal("that of another user", int64(1), b.endpoint(bob, "a").Arrivals)
+		arrive(alice, "c", 2, noon+7, true) // comes back as a new one
+		b.equal("position", int64(5), b.endpoint(alice, "c").Position)
 	}},
 }

@@ -35,6 +35,7 @@ var operations = []operation{
 		return db.Note(ctx, chat.Event{Kind: chat.TypingReceived, ThreadID: t.ID, Key: t.Key})
 	}},
 	{"purge", func(ctx context.Context, db *store.DB, _ chat.Thread) error { return db.Purge(ctx, noon) }},
+	{"purge typing", func(ctx context.Context, db *store.DB, _ chat.Thread) error { return db.PurgeTyping(ctx, noon) }},
 	{"add user", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
 		return db.AddUser(ctx, auth.User{Identity: carol, CreatedOn: noon, CustomID: "carol"})
 	}},
@@ -58,7 +59,7 @@ var operations = []operation{
 		return err
 	}},
 	{"add image", func(ctx context.Context, db *store.DB, t chat.Thread) error {
-		return db.AddImage(ctx, t.Key, &chat.Image{ID: "a", Bytes: []byte("a")})
+		return db.AddImage(ctx, t.Key, &chat.Image{ID: "a", Bytes: []byte("a")}, 0)
 	}},
 	{"image", func(ctx context.Context, db *store.DB, t chat.Thread) error {
 		_, err := db.Image(ctx, t.Key, "a")
@@ -197,7 +198,7 @@ var lifecycle = []test{
 		b.users(alice, bob)
 		thread := b.create(lunch, alice, bob)
 		b.must(b.db.Close())
-		other := map[string]string{"recent": "access", "threads of a user": "threads"}
+		other := map[string]string{"recent": "access", "purge typing": "purge", "threads of a user": "threads"}
 		for _, op := range operations {
 			err := op.do(b.Context(), b.db, thread)
 			b.kind(op.name, err, chat.Unavailable)
@@ -257,7 +258,7 @@ var lifecycle = []test{
 		thread := b.create(lunch, alice, bob)
 		b.post(textPost(thread, alice, "hello", noon+100))
 		image := &chat.Image{ID: "a", Bytes: []byte("a")}
-		b.must(b.db.AddImage(b.Context(), thread.Key, image))
+		b.must(b.db.AddImage(b.Context(), thread.Key, image, 0))
 		b.remove(lunch, bob)
 		secret, err := b.db.Secret(b.Context(), "a")
 		b.must(err)

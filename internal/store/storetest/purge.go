@@ -14,7 +14,7 @@ var purge = []test{
 		for i := range n {
 			thread := b.create(threadID(i), alice, bob)
 			b.post(textPost(thread, alice, "hello", noon+100))
-			b.must(b.db.AddImage(b.Context(), thread.Key, &chat.Image{ID: "a", Owner: alice, Bytes: []byte("a")}))
+			b.must(b.db.AddImage(b.Context(), thread.Key, &chat.Image{ID: "a", Owner: alice, Bytes: []byte("a")}, 0))
 			b.update(threadID(i), func(c *chat.Change) { c.Receipt = &chat.ReadReceipt{Reader: bob, MessageID: 1, ReadOn: noon} })
 			if i > 0 {
 				b.update(threadID(i), func(c *chat.Change) { c.Thread.DeletedOn = noon + chat.Time(i) })
@@ -74,6 +74,51 @@ var purge = []test{
 		b.equal("events of that moment and later", all[4:], b.journal())
 		b.must(b.db.Purge(b.Context(), noon+3))
 		b.equal("purged again", all[4:], b.journal())
+	}},
+	{"removes typing from before and nothing else", func(b *bundle) {
+		thread := b.create(lunch, alice)
+		typing := func(at chat.Time) {
+			b.must(b.db.Note(b.Context(), chat.Event{Kind: chat.TypingReceived, ThreadID: lunch, Key: thread.Key, At: at}))
+		}
+		for i := range chat.Time(4) {
+			typing(noon + i)
+			b.post(textPost(thread, alice, "hello", noon+i))
+		}
+		typing(noon)
+		all := b.journal()
+		var want []chat.Event
+		for i, e := range all {
+			if e.Kind != chat.TypingReceived || e.At >= noon+2 || i == len(all)-1 { // the newest stays, old as it is
+				want = append(want, e)
+			}
+		}
+		for range 2 {
+			b.must(b.db.PurgeTyping(b.Context(), noon+2))
+			b.equal("events", want, b.journal())
+		}
+		oldest, err := b.db.Oldest(b.Context())
+		b.must(err)
+		head, err := b.db.Head(b.Context())
+		b.must(err)
+		b.equal("oldest and head", []int64{all[0].Position, all[len(all)-1].Position}, []int64{oldest, head})
+		typing(noon + 9)
+		after := b.journal()
+		if last := after[len(after)-1]; last.Position <= head {
+			b.Errorf("position %d follows on %d", last.Position, head)
+		}
+		b.must(b.db.PurgeTyping(b.Context(), noon+2)) // the one that was the newest goes now
+		b.equal("events", append(want[:len(want)-1:len(want)-1], after[len(after)-1]), b.journal())
+	}},
+	{"keeps typing that is the oldest event", func(b *bundle) {
+		// Else clients whose position is before it would be said to have missed something.
+		thread := b.create(lunch, alice)
+		for range 3 {
+			b.must(b.db.Note(b.Context(), chat.Event{Kind: chat.TypingReceived, ThreadID: lunch, Key: thread.Key, At: noon + 1}))
+		}
+		b.must(b.db.Purge(b.Context(), noon+1)) // the creation
+		all := b.journal()
+		b.must(b.db.PurgeTyping(b.Context(), noon+2))
+		b.equal("events", []chat.Event{all[0], all[len(all)-1]}, b.journal())
 	}},
 	{"lets positions go on", func(b *bundle) {
 		thread := b.create(lunch, alice)

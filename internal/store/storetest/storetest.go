@@ -83,7 +83,12 @@ func setup(t *testing.T, e Engine) *bundle {
 
 func (b *bundle) open() {
 	b.Helper()
-	db, err := store.Open(b.Context(), b.url, store.Options{})
+	b.openWith(store.Options{})
+}
+
+func (b *bundle) openWith(o store.Options) {
+	b.Helper()
+	db, err := store.Open(b.Context(), b.url, o)
 	b.must(err)
 	b.db = db
 }
