@@ -41,7 +41,8 @@ func (s *Service) CreateThread(ctx context.Context, actor Identity, in NewThread
 }
 
 // ListThreads returns the threads that the actor takes or took part in, latest message first, deleted ones too.
-func (s *Service) ListThreads(ctx context.Context, actor Identity, q ThreadQuery) ([]ThreadItem, error) {
+func (s *Service) ListThreads(ctx context.Context, actor Identity, q ThreadQuery) ([]ThreadItem, Mark, error) {
+	q.Now = s.now()
 	return s.store.ThreadsOf(ctx, actor, q)
 }
 
@@ -201,12 +202,12 @@ func (s *Service) AddParticipants(ctx context.Context, actor Identity, id Thread
 }
 
 // ListParticipants returns those present, the creator first, then in the order of joining.
-func (s *Service) ListParticipants(ctx context.Context, actor Identity, id ThreadID, skip, limit int) ([]Participant, error) {
+func (s *Service) ListParticipants(ctx context.Context, actor Identity, id ThreadID, q PageQuery) ([]Participant, Mark, error) {
 	a, err := s.member(ctx, id, actor)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return s.store.Participants(ctx, a.Thread.Key, skip, limit)
+	return s.store.Participants(ctx, a.Thread.Key, q)
 }
 
 // RemoveParticipant ends somebody's stay in the thread.
@@ -301,15 +302,12 @@ func (s *Service) SendReadReceipt(ctx context.Context, actor Identity, id Thread
 
 // ListReadReceipts returns the latest receipt of each reader, newest first: the UI library (1.34.0) reads until one is older
 // than the oldest message that it has. In a thread of many participants there are none.
-func (s *Service) ListReadReceipts(ctx context.Context, actor Identity, id ThreadID, skip, limit int) ([]ReadReceipt, error) {
+func (s *Service) ListReadReceipts(ctx context.Context, actor Identity, id ThreadID, q PageQuery) ([]ReadReceipt, Mark, error) {
 	a, err := s.member(ctx, id, actor)
-	if err != nil {
-		return nil, err
+	if err != nil || a.Thread.Present > MaxReceiptParticipants {
+		return nil, nil, err
 	}
-	if a.Thread.Present > MaxReceiptParticipants {
-		return nil, nil
-	}
-	return s.store.Receipts(ctx, a.Thread.Key, skip, limit)
+	return s.store.Receipts(ctx, a.Thread.Key, q)
 }
 
 // SendTyping tells the listeners of the thread that the actor is typing. Nothing is kept; in a thread of many

@@ -134,7 +134,7 @@ var operations = []struct {
 		return err
 	}},
 	{"list participants", false, func(c call) error {
-		_, err := c.ListParticipants(c.ctx, c.actor, c.thread, 0, 10)
+		_, _, err := c.ListParticipants(c.ctx, c.actor, c.thread, chat.PageQuery{Limit: 10})
 		return err
 	}},
 	{"remove participant", false, func(c call) error { return c.RemoveParticipant(c.ctx, c.actor, c.thread, c.other) }},
@@ -152,7 +152,7 @@ var operations = []struct {
 	{"delete image", false, func(c call) error { return c.DeleteImage(c.ctx, c.actor, c.thread, c.image) }},
 	{"send receipt", false, func(c call) error { return c.SendReadReceipt(c.ctx, c.actor, c.thread, c.own) }},
 	{"list receipts", false, func(c call) error {
-		_, err := c.ListReadReceipts(c.ctx, c.actor, c.thread, 0, 10)
+		_, _, err := c.ListReadReceipts(c.ctx, c.actor, c.thread, chat.PageQuery{Limit: 10})
 		return err
 	}},
 	{"type", false, func(c call) error { return c.SendTyping(c.ctx, c.actor, c.thread, "") }},
@@ -384,7 +384,7 @@ func TestCrowd(t *testing.T) {
 		return events[len(events)-1].Position
 	}
 	receipts := func() int {
-		got, err := b.ListReadReceipts(ctx, alice, thread, 0, 100)
+		got, _, err := b.ListReadReceipts(ctx, alice, thread, chat.PageQuery{Limit: 100})
 		b.must(err)
 		return len(got)
 	}
@@ -417,7 +417,7 @@ func TestSweep(t *testing.T) {
 		return c.Thread.ID
 	}
 	threads := func() map[chat.ThreadID]bool {
-		got, err := b.ListThreads(ctx, alice, chat.ThreadQuery{Limit: 1000})
+		got, _, err := b.ListThreads(ctx, alice, chat.ThreadQuery{Limit: 1000})
 		b.must(err)
 		deleted := map[chat.ThreadID]bool{}
 		for _, item := range got {

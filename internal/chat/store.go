@@ -35,15 +35,16 @@ type Store interface {
 	// Messages returns messages newest first, which may be remembered for others too: they are not to be changed.
 	Messages(ctx context.Context, thread int64, q MessageQuery) ([]Message, error)
 
-	// Participants returns those present, in the order of joining, after the first skip of them.
-	Participants(ctx context.Context, thread int64, skip, limit int) ([]Participant, error)
+	// Participants returns those present, in the order of joining, and the mark of the next page, nil when there is none.
+	// All lists by marks hold what was in them from the first page on, at most once, whatever moves meanwhile.
+	Participants(ctx context.Context, thread int64, q PageQuery) ([]Participant, Mark, error)
 
-	// Receipts returns the latest receipt of each reader, newest first, after the first skip of them.
-	Receipts(ctx context.Context, thread int64, skip, limit int) ([]ReadReceipt, error)
+	// Receipts returns the latest receipt of each reader, newest first, likewise.
+	Receipts(ctx context.Context, thread int64, q PageQuery) ([]ReadReceipt, Mark, error)
 
-	// ThreadsOf returns the threads in which the user has or had a stay, latest message first; those they left as they left
-	// them, but for DeletedOn.
-	ThreadsOf(ctx context.Context, user Identity, q ThreadQuery) ([]ThreadItem, error)
+	// ThreadsOf returns the threads in which the user has or had a stay, latest message first as of the first page,
+	// likewise; those they left as they left them, but for DeletedOn.
+	ThreadsOf(ctx context.Context, user Identity, q ThreadQuery) ([]ThreadItem, Mark, error)
 
 	// Known returns those of the users that exist and are not deleted.
 	Known(ctx context.Context, users []Identity) (map[Identity]bool, error)
@@ -106,9 +107,21 @@ type MessageQuery struct {
 	Left int64
 }
 
+// Mark is where a page of a list ended and what the store has to know to go on there. Only the store reads it; a mark of
+// another list is an *Error of kind Invalid.
+type Mark []int64
+
+// PageQuery selects a part of a list.
+type PageQuery struct {
+	Skip  int  // how many of the first are left out; counts on the first page only
+	After Mark // where the page before ended; nil: begin
+	Limit int
+}
+
 // ThreadQuery selects threads of a user.
 type ThreadQuery struct {
-	Since  Time        // only those with activity at or after
-	Before *ThreadItem // where the page before ended: its LastOn and Key; nil: begin with the latest
-	Limit  int
+	Since Time // only those with activity at or after
+	Now   Time // set by the Service
+	After Mark // where the page before ended; nil: begin with the latest
+	Limit int
 }

@@ -39,8 +39,8 @@ func (c *call) next(path string, size int, name, value string) string {
 }
 
 // A cursor says where a page ended. It is signed together with the list and the user that it belongs to, so that it can
-// not be made up or carried elsewhere. The first byte is its version.
-const cursorVersion = 1
+// not be made up or carried elsewhere. The first byte is its version. Those of the store have some 200 numbers at most.
+const cursorVersion = 2
 
 func (s *server) cursorAt(c *call, list string, at ...int64) string {
 	raw := []byte{cursorVersion}
@@ -50,14 +50,15 @@ func (s *server) cursorAt(c *call, list string, at ...int64) string {
 	return base64.RawURLEncoding.EncodeToString(append(raw, s.sign(c, list, raw)...))
 }
 
-// cursor reads the continuation of a request: n numbers, nil when there is none.
-func (s *server) cursor(c *call, list string, n int) ([]int64, error) {
+// cursor reads the continuation of a request: one number or more, nil when there is none.
+func (s *server) cursor(c *call, list string) ([]int64, error) {
 	text := c.query.Get("syncState")
 	if text == "" {
 		return nil, nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(raw) != 1+8*n+cursorMAC || raw[0] != cursorVersion {
+	n := (len(raw) - 1 - cursorMAC) / 8
+	if err != nil || n < 1 || len(raw) != 1+8*n+cursorMAC || raw[0] != cursorVersion {
 		return nil, invalid("The query parameter syncState is malformed.")
 	}
 	raw, mac := raw[:1+8*n], raw[1+8*n:]

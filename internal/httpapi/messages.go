@@ -53,7 +53,7 @@ func (s *server) listMessagesAs(c *call, render func(thread chat.ThreadID, messa
 	if err != nil {
 		return reply{}, err
 	}
-	at, err := s.cursor(c, "messages", 1)
+	at, err := s.cursor(c, "messages")
 	if err != nil {
 		return reply{}, err
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 
@@ -9,16 +10,7 @@ import (
 
 // listParticipants gives a page a nextLink only when there is more (9 of 9 recorded lists).
 func (s *server) listParticipants(c *call) (reply, error) {
-	limit, skip, err := c.window(chat.ParticipantPage)
-	if err != nil {
-		return reply{}, err
-	}
-	thread := c.thread()
-	present, err := s.Chat.ListParticipants(c, c.user(), thread, skip, limit+1)
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(window(c, "/chat/threads/"+string(thread)+"/participants", models(present, toParticipant), limit, skip))
+	return listWindow(s, c, "participants", chat.ParticipantPage, s.Chat.ListParticipants, toParticipant)
 }
 
 type addParticipantsRequest struct {
@@ -56,19 +48,31 @@ func (s *server) updateParticipant(c *call, in updateParticipantRequest) (reply,
 	return done(http.StatusNoContent, s.Chat.UpdateParticipant(c, c.user(), c.thread(), update))
 }
 
-// window reads maxPageSize and skip.
-func (c *call) window(limit chat.PageLimit) (size, skip int, err error) {
-	if size, err = c.page(limit); err == nil {
-		skip, err = c.number("skip", 0, 0)
+// listWindow answers with a page of a list of the thread. Its nextLink counts by skip as the service does, and says in
+// syncState where it goes on: who leaves meanwhile would make it skip somebody else. A skip without syncState is the client's
+// own.
+func listWindow[T, W any](s *server, c *call, name string, sizes chat.PageLimit,
+	read func(context.Context, chat.Identity, chat.ThreadID, chat.PageQuery) ([]T, chat.Mark, error), render func(*T) W) (reply, error) {
+	limit, err := c.page(sizes)
+	if err != nil {
+		return reply{}, err
 	}
-	return size, skip, err
-}
-
-// window cuts a list that was read one further than the page, to know whether there is more.
-func window[T any](c *call, path string, all []T, limit, skip int) list[T] {
-	out := list[T]{Value: all[:min(limit, len(all))]}
-	if len(all) > limit {
-		out.NextLink = c.next(path, limit, "skip", strconv.Itoa(skip+limit))
+	skip, err := c.number("skip", 0, 0)
+	if err != nil {
+		return reply{}, err
 	}
-	return out
+	after, err := s.cursor(c, name)
+	if err != nil {
+		return reply{}, err
+	}
+	items, next, err := read(c, c.user(), c.thread(), chat.PageQuery{Skip: skip, After: after, Limit: limit})
+	if err != nil {
+		return reply{}, err
+	}
+	out := list[W]{Value: models(items, render)}
+	if next != nil {
+		out.NextLink = c.next("/chat/threads/"+string(c.thread())+"/"+name, limit, "skip", strconv.Itoa(skip+len(items))) +
+			"&syncState=" + s.cursorAt(c, name, next...)
+	}
+	return ok(out)
 }

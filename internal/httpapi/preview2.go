@@ -86,7 +86,7 @@ func (s *server) listMembers(c *call) (reply, error) {
 }
 
 func (s *server) members(c *call) ([]flatParticipant, error) {
-	present, err := s.Chat.ListParticipants(c, c.user(), c.thread(), 0, chat.MaxParticipants)
+	present, _, err := s.Chat.ListParticipants(c, c.user(), c.thread(), chat.PageQuery{Limit: chat.MaxParticipants})
 	return models(present, func(p *chat.Participant) flatParticipant { return toParticipant(p).flat() }), err
 }
 

@@ -19,16 +19,7 @@ func (s *server) sendReadReceipt(c *call, in sendReceiptRequest) (reply, error) 
 }
 
 func (s *server) listReadReceipts(c *call) (reply, error) {
-	limit, skip, err := c.window(chat.ReceiptPage)
-	if err != nil {
-		return reply{}, err
-	}
-	thread := c.thread()
-	receipts, err := s.Chat.ListReadReceipts(c, c.user(), thread, skip, limit+1)
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(window(c, "/chat/threads/"+string(thread)+"/readReceipts", models(receipts, toReceipt), limit, skip))
+	return listWindow(s, c, "readReceipts", chat.ReceiptPage, s.Chat.ListReadReceipts, toReceipt)
 }
 
 type typingRequest struct {

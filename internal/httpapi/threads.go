@@ -59,27 +59,19 @@ func (s *server) listThreads(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	before, err := s.threadCursor(c)
+	after, err := s.cursor(c, "threads")
 	if err != nil {
 		return reply{}, err
 	}
-	items, err := s.Chat.ListThreads(c, c.user(), chat.ThreadQuery{Since: since, Before: before, Limit: limit + 1})
+	items, next, err := s.Chat.ListThreads(c, c.user(), chat.ThreadQuery{Since: since, After: after, Limit: limit})
 	if err != nil {
 		return reply{}, err
 	}
-	out := list[threadItemModel]{Value: models(items[:min(limit, len(items))], toThreadItem)}
-	if len(items) > limit {
-		out.NextLink = c.next("/chat/threads", limit, "syncState", s.cursorAt(c, "threads", int64(items[limit-1].LastOn), items[limit-1].Key))
+	out := list[threadItemModel]{Value: models(items, toThreadItem)}
+	if next != nil {
+		out.NextLink = c.next("/chat/threads", limit, "syncState", s.cursorAt(c, "threads", next...))
 	}
 	return ok(out)
-}
-
-func (s *server) threadCursor(c *call) (*chat.ThreadItem, error) {
-	at, err := s.cursor(c, "threads", 2)
-	if err != nil || at == nil {
-		return nil, err
-	}
-	return &chat.ThreadItem{LastOn: chat.Time(at[0]), Key: at[1]}, nil
 }
 
 func (s *server) getThread(c *call) (reply, error) {

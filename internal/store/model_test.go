@@ -449,6 +449,24 @@ func (m *machine) getMessage(rt *rapid.T) {
 	}
 }
 
+// marked reads all pages of a list by its marks and checks that each but the last is full.
+func marked[T any](rt *rapid.T, size int, next func(after chat.Mark) ([]T, chat.Mark, error)) (all []T, err error) {
+	var after chat.Mark
+	for {
+		page, mark, err := next(after)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) > size || len(page) < size && mark != nil {
+			rt.Fatalf("a page of %d has %d and the mark %v", size, len(page), mark)
+		}
+		if after = mark; mark == nil {
+			return all, nil
+		}
+	}
+}
+
 // pages reads all pages of a list and checks that each but the last is full.
 func pages[T any](rt *rapid.T, size int, next func(read []T) ([]T, error)) ([]T, error) {
 	var all []T
@@ -486,12 +504,8 @@ func (m *machine) listMessages(rt *rapid.T) {
 func (m *machine) listThreads(rt *rapid.T) {
 	actor, since := m.user(rt), m.since(rt)
 	size := rapid.IntRange(1, 4).Draw(rt, "page size")
-	got, err := pages(rt, size, func(read []chat.ThreadItem) ([]chat.ThreadItem, error) {
-		q := chat.ThreadQuery{Since: since, Limit: size}
-		if len(read) > 0 {
-			q.Before = &read[len(read)-1]
-		}
-		return m.ListThreads(m.ctx, actor, q)
+	got, err := marked(rt, size, func(after chat.Mark) ([]chat.ThreadItem, chat.Mark, error) {
+		return m.ListThreads(m.ctx, actor, chat.ThreadQuery{Since: since, After: after, Limit: size})
 	})
 	agree(rt, err, accepted)
 	for i := range got {
@@ -503,8 +517,8 @@ func (m *machine) listThreads(rt *rapid.T) {
 func (m *machine) listParticipants(rt *rapid.T) {
 	actor, id := m.visit(rt)
 	size := rapid.IntRange(1, 4).Draw(rt, "page size")
-	got, err := pages(rt, size, func(read []chat.Participant) ([]chat.Participant, error) {
-		return m.ListParticipants(m.ctx, actor, id, len(read), size)
+	got, err := marked(rt, size, func(after chat.Mark) ([]chat.Participant, chat.Mark, error) {
+		return m.ListParticipants(m.ctx, actor, id, chat.PageQuery{After: after, Limit: size})
 	})
 	r, no := m.room(id, actor, true)
 	agree(rt, err, no)
@@ -516,8 +530,8 @@ func (m *machine) listParticipants(rt *rapid.T) {
 func (m *machine) listReceipts(rt *rapid.T) {
 	actor, id := m.visit(rt)
 	size := rapid.IntRange(1, 4).Draw(rt, "page size")
-	got, err := pages(rt, size, func(read []chat.ReadReceipt) ([]chat.ReadReceipt, error) {
-		return m.ListReadReceipts(m.ctx, actor, id, len(read), size)
+	got, err := marked(rt, size, func(after chat.Mark) ([]chat.ReadReceipt, chat.Mark, error) {
+		return m.ListReadReceipts(m.ctx, actor, id, chat.PageQuery{After: after, Limit: size})
 	})
 	r, no := m.room(id, actor, true)
 	agree(rt, err, no)

@@ -57,10 +57,11 @@ func (db *DB) Access(ctx context.Context, id chat.ThreadID, user chat.Identity) 
 
 const participantColumns = "user_id, name, share_from, metadata, roles, joined, gone, until"
 
-func scanParticipant(r row) (chat.Participant, error) {
+// scanParticipant reads the columns of a participant and those that the query has behind them.
+func scanParticipant(r row, more ...any) (chat.Participant, error) {
 	var p chat.Participant
 	var metadata, roles string
-	err := r.Scan(&p.Identity, &p.DisplayName, &p.ShareFrom, &metadata, &roles, &p.Joined, &p.Left, &p.Until)
+	err := r.Scan(append([]any{&p.Identity, &p.DisplayName, &p.ShareFrom, &metadata, &roles, &p.Joined, &p.Left, &p.Until}, more...)...)
 	if err == nil {
 		p.Metadata, err = parseMap(metadata)
 	}
@@ -68,26 +69,6 @@ func scanParticipant(r row) (chat.Participant, error) {
 		p.Roles, err = parseList[string](roles)
 	}
 	return p, err
-}
-
-func present(ctx context.Context, c conn, thread int64, skip, limit int) ([]chat.Participant, error) {
-	var out []chat.Participant
-	err := c.each(ctx, func(r row) error {
-		p, err := scanParticipant(r)
-		out = append(out, p)
-		return err
-	}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND gone = 0 ORDER BY joined, place LIMIT $2 + 0 OFFSET $3", thread, limit, skip)
-	return out, err
-}
-
-// Participants returns those present. See chat.Store.
-func (db *DB) Participants(ctx context.Context, thread int64, skip, limit int) ([]chat.Participant, error) {
-	var out []chat.Participant
-	err := db.read("participants", func(c conn) (err error) {
-		out, err = present(ctx, c, thread, skip, limit)
-		return err
-	})
-	return out, err
 }
 
 const messageColumns = "id, seq, version, type, sender, name, content, metadata, high, attachments, edited_on, deleted_on"
@@ -204,44 +185,6 @@ func scanReceipt(r row) (chat.ReadReceipt, error) {
 	return out, err
 }
 
-// Receipts returns the latest receipt of each reader, newest first. See chat.Store.
-func (db *DB) Receipts(ctx context.Context, thread int64, skip, limit int) ([]chat.ReadReceipt, error) {
-	var out []chat.ReadReceipt
-	err := db.read("receipts", func(c conn) error {
-		return c.each(ctx, func(r row) error {
-			receipt, err := scanReceipt(r)
-			out = append(out, receipt)
-			return err
-		}, "SELECT user_id, message_id, read_on FROM receipts WHERE tk = $1 ORDER BY read_on DESC, user_id DESC LIMIT $2 + 0 OFFSET $3", thread, limit, skip)
-	})
-	return out, err
-}
-
-// ThreadsOf returns the threads of a user. See chat.Store.
-func (db *DB) ThreadsOf(ctx context.Context, user chat.Identity, q chat.ThreadQuery) ([]chat.ThreadItem, error) {
-	last := chat.ThreadItem{LastOn: endOfTime, Key: endOfTime}
-	if q.Before != nil {
-		last = *q.Before
-	}
-	var out []chat.ThreadItem
-	err := db.read("threads", func(c conn) error {
-		return c.each(ctx, func(r row) error {
-			var t chat.ThreadItem
-			err := r.Scan(&t.Key, &t.ID, &t.Topic, &t.DeletedOn, &t.LastOn)
-			out = append(out, t)
-			return err
-		}, `SELECT tk, id, topic, deleted_on, last_on FROM (
-				SELECT t.tk, t.id, t.deleted_on, CASE WHEN p.gone > 0 THEN p.left_topic ELSE t.topic END AS topic,
-					CASE WHEN p.gone > 0 THEN p.until ELSE t.last_on END AS last_on
-				FROM participants p JOIN threads t ON t.tk = p.tk WHERE p.user_id = $1
-				AND p.joined = (SELECT max(joined) FROM participants WHERE tk = t.tk AND user_id = $1)
-			) AS seen WHERE last_on >= $2 AND (last_on, tk) < ($3, $4)
-			ORDER BY last_on DESC, tk DESC LIMIT $5 + 0`,
-			string(user), int64(q.Since), int64(last.LastOn), last.Key, q.Limit)
-	})
-	return out, err
-}
-
 // Expired returns threads whose retention ended. See chat.Store.
 func (db *DB) Expired(ctx context.Context, now chat.Time, limit int) ([]chat.ThreadID, error) {
 	var out []chat.ThreadID
@@ -275,7 +218,13 @@ func (v *view) Access(user chat.Identity) (*chat.Access, error) {
 }
 
 func (v *view) Present() ([]chat.Participant, error) {
-	return present(v.ctx, v.tx, v.key, 0, chat.MaxParticipants)
+	var out []chat.Participant
+	err := v.tx.each(v.ctx, func(r row) error {
+		p, err := scanParticipant(r)
+		out = append(out, p)
+		return err
+	}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND gone = 0 ORDER BY joined, place", v.key)
+	return out, err
 }
 
 func (v *view) Message(id chat.MessageID) (*chat.Message, error) {

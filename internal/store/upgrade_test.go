@@ -90,7 +90,7 @@ func (i *installation) remembers(l *life) {
 		}
 	}
 	ann, ben, cid := l.users[0], l.users[1], l.users[2]
-	if list, err := i.chat.ListThreads(ctx, ann, chat.ThreadQuery{Limit: 10}); err != nil || len(list) != 3 {
+	if list, _, err := i.chat.ListThreads(ctx, ann, chat.ThreadQuery{Limit: 10}); err != nil || len(list) != 3 {
 		i.t.Errorf("%d threads are listed, %v", len(list), err)
 	}
 	for _, n := range []int{0, 2} { // 1 was deleted
@@ -103,7 +103,7 @@ func (i *installation) remembers(l *life) {
 		if err != nil || texts["edited"] != 1 || texts["after cid"] != 1 || texts["0 é😀'\"\n\u0001 "] != 1 {
 			i.t.Errorf("thread %d has messages %v, %v", n, texts, err)
 		}
-		if receipts, err := i.chat.ListReadReceipts(ctx, ben, id, 0, 10); err != nil || len(receipts) == 0 {
+		if receipts, _, err := i.chat.ListReadReceipts(ctx, ben, id, chat.PageQuery{Limit: 10}); err != nil || len(receipts) == 0 {
 			i.t.Errorf("thread %d has receipts %v, %v", n, receipts, err)
 		}
 		// cid was removed; the thread as it was then is not known, so it is that of the upgrade.

@@ -82,10 +82,10 @@ func mark(ctx context.Context, tx conn, sql string, id chat.Identity, t chat.Tim
 	return err
 }
 
-// knownAtOnce is the size of the one list of users that the statement has room for; shorter lists are filled up.
-const knownAtOnce = 25
+// atOnce is the size of the one list that a statement has room for; shorter lists are filled up.
+const atOnce = 25
 
-var knownSQL = "SELECT id FROM users WHERE deleted_on = 0 AND id IN ($1" + positions(2, knownAtOnce) + ")"
+var knownSQL = "SELECT id FROM users WHERE deleted_on = 0 AND id IN ($1" + positions(2, atOnce) + ")"
 
 func positions(from, to int) string {
 	var b strings.Builder
@@ -100,8 +100,8 @@ func (db *DB) Known(ctx context.Context, users []chat.Identity) (map[chat.Identi
 	out := make(map[chat.Identity]bool, len(users))
 	err := db.read("known", func(c conn) error {
 		for len(users) > 0 {
-			n := min(len(users), knownAtOnce)
-			args := make([]any, knownAtOnce)
+			n := min(len(users), atOnce)
+			args := make([]any, atOnce)
 			for i := range args {
 				args[i] = ""
 				if i < n {

@@ -63,7 +63,7 @@ func story(w *world) []client.Event {
 	w.must(w.chat.SendTyping(ctx, bob, id, "Bob B."))
 	want = append(want, client.Event{Kind: client.TypingReceived, By: &client.User{ID: string(bob), DisplayName: "Bob B."}})
 	w.must(w.chat.SendReadReceipt(ctx, bob, id, m.ID))
-	receipts, err := w.chat.ListReadReceipts(ctx, bob, id, 0, 1)
+	receipts, _, err := w.chat.ListReadReceipts(ctx, bob, id, chat.PageQuery{Limit: 1})
 	w.must(err)
 	want = append(want, client.Event{
 		Kind: client.ReadReceiptReceived, By: &client.User{ID: string(bob), DisplayName: "Bob & <Bob>"},

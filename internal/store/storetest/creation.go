@@ -77,7 +77,7 @@ var creation = []test{
 				b.Error(err)
 			}
 		})
-		got, err := b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Limit: 100})
+		got, _, err := b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Limit: 100})
 		b.must(err)
 		if len(got) != 20 {
 			b.Errorf("%d threads, want 20", len(got))

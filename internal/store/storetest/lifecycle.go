@@ -83,15 +83,15 @@ var operations = []operation{
 		return err
 	}},
 	{"participants", func(ctx context.Context, db *store.DB, t chat.Thread) error {
-		_, err := db.Participants(ctx, t.Key, 0, 10)
+		_, _, err := db.Participants(ctx, t.Key, chat.PageQuery{Limit: 10})
 		return err
 	}},
 	{"receipts", func(ctx context.Context, db *store.DB, t chat.Thread) error {
-		_, err := db.Receipts(ctx, t.Key, 0, 10)
+		_, _, err := db.Receipts(ctx, t.Key, chat.PageQuery{Limit: 10})
 		return err
 	}},
 	{"threads of a user", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
-		_, err := db.ThreadsOf(ctx, alice, chat.ThreadQuery{Limit: 10})
+		_, _, err := db.ThreadsOf(ctx, alice, chat.ThreadQuery{Limit: 10})
 		return err
 	}},
 	{"known", func(ctx context.Context, db *store.DB, _ chat.Thread) error {

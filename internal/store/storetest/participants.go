@@ -16,7 +16,7 @@ var participants = []test{
 		c := newThread(lunch, noon, alice)
 		c.Join, c.Thread.Present = want, 2
 		b.store(c)
-		got, err := b.db.Participants(b.Context(), b.thread(lunch).Key, 0, 10)
+		got, _, err := b.db.Participants(b.Context(), b.thread(lunch).Key, chat.PageQuery{Limit: 10})
 		b.must(err)
 		b.equal("participants", want, got)
 		b.equal("stay of bob", &want[1], b.access(lunch, bob).Stay)
@@ -30,7 +30,7 @@ var participants = []test{
 			})
 		}
 		b.store(c)
-		got, err := b.db.Participants(b.Context(), b.thread(lunch).Key, 0, 100)
+		got, _, err := b.db.Participants(b.Context(), b.thread(lunch).Key, chat.PageQuery{Limit: 100})
 		b.must(err)
 		b.equal("participants", c.Join, got)
 	}},
@@ -43,18 +43,21 @@ var participants = []test{
 		for size := 1; size <= len(all)+1; size++ {
 			var got []chat.Identity
 			for skip := 0; skip <= len(all); skip += size {
-				page, err := b.db.Participants(b.Context(), thread.Key, skip, size)
+				page, _, err := b.db.Participants(b.Context(), thread.Key, chat.PageQuery{Skip: skip, Limit: size})
 				b.must(err)
 				got = append(got, identities(page)...)
 			}
-			b.equal(fmt.Sprintf("pages of %d", size), all, got)
+			b.equal(fmt.Sprintf("pages of %d by skip", size), all, got)
+			b.equal(fmt.Sprintf("pages of %d", size), all[1:], identities(pages(b, size, func(after chat.Mark) ([]chat.Participant, chat.Mark, error) {
+				return b.db.Participants(b.Context(), thread.Key, chat.PageQuery{Skip: 1, After: after, Limit: size})
+			})))
 		}
 	}},
 	{"leave and come back", func(b *bundle) {
 		thread := b.create(lunch, alice, bob, carol)
 		expect := func(when string, want ...chat.Identity) {
 			b.Helper()
-			got, err := b.db.Participants(b.Context(), thread.Key, 0, 10)
+			got, _, err := b.db.Participants(b.Context(), thread.Key, chat.PageQuery{Limit: 10})
 			b.must(err)
 			b.equal(when, want, identities(got))
 			b.must(b.db.Update(b.Context(), lunch, func(v chat.View) (*chat.Change, error) {
@@ -100,7 +103,7 @@ var participants = []test{
 		b.create(threadID(1), alice, bob)
 		other := b.create(threadID(2), alice)
 		b.remove(threadID(1), alice)
-		got, err := b.db.Participants(b.Context(), other.Key, 0, 10)
+		got, _, err := b.db.Participants(b.Context(), other.Key, chat.PageQuery{Limit: 10})
 		b.must(err)
 		b.equal("participants of the other thread", []chat.Participant{stay(alice, 1)}, got)
 	}},
@@ -113,7 +116,7 @@ var participants = []test{
 		b.join(lunch, who[chat.MaxParticipantsPerCall+1:]...)
 		var got []chat.Identity
 		for skip := 0; skip < len(who); skip += 100 {
-			page, err := b.db.Participants(b.Context(), thread.Key, skip, 100)
+			page, _, err := b.db.Participants(b.Context(), thread.Key, chat.PageQuery{Skip: skip, Limit: 100})
 			b.must(err)
 			got = append(got, identities(page)...)
 		}

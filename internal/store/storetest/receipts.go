@@ -24,11 +24,14 @@ var receipts = []test{
 			for size := 1; size <= 4; size++ {
 				var got []chat.ReadReceipt
 				for skip := 0; skip < 4; skip += size {
-					page, err := b.db.Receipts(b.Context(), thread.Key, skip, size)
+					page, _, err := b.db.Receipts(b.Context(), thread.Key, chat.PageQuery{Skip: skip, Limit: size})
 					b.must(err)
 					got = append(got, page...)
 				}
-				b.equal(fmt.Sprintf("%s, pages of %d", when, size), want, got)
+				b.equal(fmt.Sprintf("%s, pages of %d by skip", when, size), want, got)
+				b.equal(fmt.Sprintf("%s, pages of %d", when, size), want[1:], pages(b, size, func(after chat.Mark) ([]chat.ReadReceipt, chat.Mark, error) {
+					return b.db.Receipts(b.Context(), thread.Key, chat.PageQuery{Skip: 1, After: after, Limit: size})
+				}))
 			}
 		}
 		expect("each once", of[bob], of[alice], of[carol])
@@ -57,7 +60,7 @@ var receipts = []test{
 		first, second := b.create(threadID(1), alice), b.create(threadID(2), alice)
 		b.update(threadID(1), func(c *chat.Change) { c.Receipt = &chat.ReadReceipt{Reader: alice, MessageID: 1, ReadOn: noon} })
 		for thread, want := range map[int64]int{first.Key: 1, second.Key: 0} {
-			got, err := b.db.Receipts(b.Context(), thread, 0, 10)
+			got, _, err := b.db.Receipts(b.Context(), thread, chat.PageQuery{Limit: 10})
 			b.must(err)
 			if len(got) != want {
 				b.Errorf("thread %d has %d receipts, want %d", thread, len(got), want)

@@ -39,6 +39,7 @@ func Run(t *testing.T, e Engine) {
 		{"messages", messages},
 		{"receipts", receipts},
 		{"leaving", leaving},
+		{"lists", lists},
 		{"images", images},
 		{"creation", creation},
 		{"changes", changes},
@@ -287,11 +288,28 @@ func (b *bundle) snapshot(id chat.ThreadID) snapshot {
 	s := snapshot{Thread: b.thread(id), Journal: b.journal()}
 	s.Messages = b.all(s.Thread)
 	var err error
-	s.Participants, err = b.db.Participants(b.Context(), s.Thread.Key, 0, 1000)
+	s.Participants, _, err = b.db.Participants(b.Context(), s.Thread.Key, chat.PageQuery{Limit: 1000})
 	b.must(err)
-	s.Receipts, err = b.db.Receipts(b.Context(), s.Thread.Key, 0, 1000)
+	s.Receipts, _, err = b.db.Receipts(b.Context(), s.Thread.Key, chat.PageQuery{Limit: 1000})
 	b.must(err)
 	return s
+}
+
+// pages reads a list by its marks: each page but the last is full, and only the last has no mark.
+func pages[T any](b *bundle, size int, read func(after chat.Mark) ([]T, chat.Mark, error)) (all []T) {
+	b.Helper()
+	var after chat.Mark
+	for {
+		page, next, err := read(after)
+		b.must(err)
+		all = append(all, page...)
+		if len(page) > size || len(page) < size && next != nil {
+			b.Errorf("a page of %d has %d and the mark %v", size, len(page), next)
+		}
+		if after = next; next == nil {
+			return all
+		}
+	}
 }
 
 func identities(in []chat.Participant) []chat.Identity {

@@ -69,7 +69,7 @@ var threads = []test{
 		b.update(lunch, func(c *chat.Change) { c.Thread.DeletedOn = noon + 5 })
 		want.DeletedOn = noon + 5
 		b.equal("thread", want, b.thread(lunch))
-		got, err := b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Limit: 10})
+		got, _, err := b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Limit: 10})
 		b.must(err)
 		b.equal("listed", []chat.ThreadItem{{Key: want.Key, ID: lunch, Topic: "lunch", DeletedOn: noon + 5, LastOn: noon + 1}}, got)
 	}},
@@ -82,7 +82,7 @@ var threads = []test{
 		b.remove(threadID(3), alice)
 		b.join(threadID(3), alice)
 		for who, want := range map[chat.Identity]int{alice: 2, bob: 3, carol: 0} {
-			got, err := b.db.ThreadsOf(b.Context(), who, chat.ThreadQuery{Limit: 10})
+			got, _, err := b.db.ThreadsOf(b.Context(), who, chat.ThreadQuery{Limit: 10})
 			b.must(err)
 			if len(got) != want {
 				b.Errorf("%s has %d threads, want %d: %v", who, len(got), want, got)
@@ -136,30 +136,23 @@ func listThreads(b *bundle) {
 	}
 	all := order(4, 0, 5, 2, 6, 3, 1)
 	for size := 1; size <= len(all)+1; size++ {
-		var got []chat.ThreadItem
-		var before *chat.ThreadItem
-		for {
-			page, err := b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Before: before, Limit: size})
-			b.must(err)
-			got = append(got, page...)
-			if len(page) < size {
-				break
-			}
-			// What a client hands back is no more than this.
-			before = &chat.ThreadItem{LastOn: page[size-1].LastOn, Key: page[size-1].Key}
+		for _, now := range []chat.Time{noon, noon + 60_011, noon + 60_021, noon + 100_000} { // all, some and none of them are of the last minute
+			got := pages(b, size, func(after chat.Mark) ([]chat.ThreadItem, chat.Mark, error) {
+				return b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Now: now, After: after, Limit: size})
+			})
+			b.equal(fmt.Sprintf("pages of %d at %d", size, now), all, got)
 		}
-		b.equal(fmt.Sprintf("pages of %d", size), all, got)
 	}
-	since, err := b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Since: noon + 21, Limit: 10})
+	since, _, err := b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Since: noon + 21, Limit: 10})
 	b.must(err)
 	b.equal("since a moment, which counts", order(4, 0, 5, 2), since)
-	since, err = b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Since: noon + 22, Limit: 10})
+	since, _, err = b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Since: noon + 22, Limit: 10})
 	b.must(err)
 	b.equal("since the moment after", order(4, 0), since)
 
 	m := b.post(textPost(b.thread(threadID(1)), bob, "hello", noon+50))
 	want[1].LastOn = m.CreatedOn()
-	after, err := b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Limit: 3})
+	after, _, err := b.db.ThreadsOf(b.Context(), alice, chat.ThreadQuery{Limit: 3})
 	b.must(err)
 	b.equal("after a message", order(1, 4, 0), after)
 }
