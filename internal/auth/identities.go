@@ -173,18 +173,13 @@ func (s *Identities) RevokeBefore(ctx context.Context, id chat.Identity, validFr
 	return notOwned(s.store.RevokeUserBefore(ctx, id, validFrom))
 }
 
-// Delete ends the identity and all its tokens; errors are those of Issue. Deleting it again changes nothing: an SDK that lost
-// the first answer asks again by itself.
+// Delete ends the identity and all its tokens; errors are those of Issue.
 func (s *Identities) Delete(ctx context.Context, id chat.Identity) error {
-	user, err := s.stored(ctx, id)
-	if err != nil || user.DeletedOn != 0 {
+	if _, err := s.owned(ctx, id); err != nil {
 		return err
 	}
-	defer s.Forget(id) // after an error too: the store may have done it
-	if err = s.store.DeleteUser(ctx, id, s.now()); chat.KindOf(err) == chat.NotFound {
-		return nil // it was deleted just now
-	}
-	return err
+	defer s.Forget(id) // after an error too: it may have come after the change
+	return notOwned(s.store.DeleteUser(ctx, id, s.now()))
 }
 
 // Forget says that the identity was revoked or deleted, by another server too: the next Authenticate asks the store.
@@ -192,19 +187,13 @@ func (s *Identities) Forget(id chat.Identity) { s.users.drop(id) }
 
 // owned returns a living user of the resource.
 func (s *Identities) owned(ctx context.Context, id chat.Identity) (User, error) {
-	user, err := s.stored(ctx, id)
-	if err == nil && user.DeletedOn != 0 {
-		err = errNotOwned("identity is deleted")
-	}
-	return user, err
-}
-
-// stored returns a user of the resource, deleted ones too.
-func (s *Identities) stored(ctx context.Context, id chat.Identity) (User, error) {
 	if !id.BelongsTo(s.resource) {
 		return User{}, errNotOwned("identity is malformed or of another resource")
 	}
 	user, err := s.store.User(ctx, id)
+	if err == nil && user.DeletedOn != 0 {
+		err = errNotOwned("identity is deleted")
+	}
 	return user, notOwned(err)
 }
 

@@ -208,7 +208,7 @@ func TestDeleteIdentity(t *testing.T) {
 	b.owner().delete("/identities/" + w.bob.id).empty(http.StatusNoContent)
 	w.bob.get("/chat/threads").empty(http.StatusUnauthorized)
 
-	b.owner().delete("/identities/" + w.bob.id).empty(http.StatusNoContent)
+	b.owner().delete("/identities/" + w.bob.id).notOwned()
 	b.owner().post("/identities/"+w.bob.id+"/:issueAccessToken", `{"scopes":["chat"]}`).notOwned()
 	b.owner().post("/identities/"+w.bob.id+"/:revokeAccessTokens", "").notOwned()
 	w.alice.get(w.at("")).is(http.StatusOK)
