@@ -115,7 +115,7 @@ func TestMissingFields(t *testing.T) {
 		"RemoveParticipant":  {400, "Identifier format is invalid ()."},
 		"SendReadReceipt":    {400, "Value for MessageId () is not valid."},
 		"IssueToken":         {400, "Scopes: The Scopes field is required."},
-		"ExchangeTeamsToken": {401, ""},
+		"ExchangeTeamsToken": {400, "AppId: The AppId field is required."},
 		"UpdateThread":       {204, ""},
 		"UpdateMessage":      {204, ""},
 		"SendTyping":         {200, ""},

@@ -108,17 +108,17 @@ type exchangeTeamsRequest struct {
 	tokenOnly bool // before 2022-06-01 the body held nothing else
 }
 
-// exchangeTeamsToken refuses every token: no issuer of Teams tokens is known to this server. The service refuses one that it
-// cannot read before it looks at the other fields, and checks those first of one that it can (recordings of the Python suite:
-// 401 for an empty userId with the tokens "" and "invalid", 400 with a genuine one; appId alike, which is not known).
+// exchangeTeamsToken refuses every token: no issuer of Teams tokens is known to this server. The service refuses an empty appId
+// first, and a token that it cannot read before an empty userId (recordings of the Python suite, 2022-10-01: 401 for an empty
+// userId with the tokens "" and "invalid", 400 with a genuine one).
 func (s *server) exchangeTeamsToken(_ *call, in exchangeTeamsRequest) (reply, error) {
-	if !auth.ReadableToken(in.Token) {
+	switch {
+	case in.AppID == "" && !in.tokenOnly:
+		return reply{}, errRequired("AppId")
+	case !auth.ReadableToken(in.Token):
 		return reply{}, errExchange("token cannot be read")
-	}
-	for _, field := range []struct{ name, value string }{{"AppId", in.AppID}, {"UserId", in.UserID}} {
-		if field.value == "" && !in.tokenOnly {
-			return reply{}, errRequired(field.name)
-		}
+	case in.UserID == "" && !in.tokenOnly:
+		return reply{}, errRequired("UserId")
 	}
 	return reply{}, errExchange("no issuer of Teams tokens is configured")
 }

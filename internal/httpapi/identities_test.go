@@ -261,8 +261,8 @@ func TestWithoutAnEntraTokenNoneIsAccepted(t *testing.T) {
 	}
 }
 
-// The server knows no issuer of Teams tokens. One that cannot be read is refused before the fields are looked at (recordings of
-// the Python suite with 2022-10-01, which send an empty userId with it); the fields of one that can be are checked first.
+// The server knows no issuer of Teams tokens. An appId is required first; a token that cannot be read is refused before an empty
+// userId (recordings of the Python suite with 2022-10-01).
 func TestExchangeTeamsToken(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -284,12 +284,15 @@ func TestExchangeTeamsToken(t *testing.T) {
 				a.denied(http.StatusUnauthorized, "InvalidAccessToken", "Provided access token is not valid.", "")
 			}
 			for _, token := range []string{"", "invalid", "a.b.c", ".."} {
-				owner.post(target, `{"token":"`+token+`"`+test.rest+`}`).
-					denied(http.StatusUnauthorized, "InvalidAccessToken", "Provided access token is not valid.", "")
+				if a := owner.post(target, `{"token":"`+token+`"`+test.rest+`}`); test.field == "AppId" {
+					a.denied(http.StatusBadRequest, "ValidationError", required(test.field), test.field)
+				} else {
+					a.denied(http.StatusUnauthorized, "InvalidAccessToken", "Provided access token is not valid.", "")
+				}
 			}
 		}
 	}
-	b.owner().post(target, `{}`).denied(http.StatusUnauthorized, "InvalidAccessToken", "Provided access token is not valid.", "")
+	b.owner().post(target, `{}`).denied(http.StatusBadRequest, "ValidationError", required("AppId"), "AppId")
 	// Before 2022-06-01 the body held the token alone.
 	b.owner().at("2021-10-31-preview").post(target, `{"token":"t"}`).
 		denied(http.StatusUnauthorized, "InvalidAccessToken", "Provided access token is not valid.", "")

@@ -75,7 +75,10 @@ var retries = []retried{
 		why: "the API has no token for identities; a customId is one, see TestCustomIdentity",
 	},
 	{operation: "GetIdentity"},
-	{operation: "DeleteIdentity"},
+	{
+		operation: "DeleteIdentity", second: http.StatusUnauthorized, another: true,
+		why: "what is deleted is not owned, as the service says of all identities that are not there",
+	},
 	{operation: "RevokeTokens", effect: again},
 	{operation: "IssueToken", effect: again, another: true, why: "both tokens are good"},
 	{operation: "ExchangeTeamsToken"},
