@@ -263,7 +263,8 @@ func (s *setting) apply(cfg *config, flags map[string]string, getenv func(string
 	return nil
 }
 
-// lookup finds what was set. An empty variable counts as none, as compose files pass those on; an empty flag is a value.
+// lookup finds what was set. An empty variable or file counts as none, as deployments name those too that an installation has
+// not; an empty flag is a value.
 func (s *setting) lookup(flags map[string]string, getenv func(string) string) (value string, ok bool, err error) {
 	if v, ok := flags[s.name]; ok {
 		return v, true, nil
@@ -282,5 +283,6 @@ func (s *setting) lookup(flags map[string]string, getenv func(string) string) (v
 	if err != nil {
 		return "", false, usagef("%s_FILE: %w", s.env(), err)
 	}
-	return strings.TrimSpace(string(raw)), true, nil
+	value = strings.TrimSpace(string(raw))
+	return value, value != "", nil
 }

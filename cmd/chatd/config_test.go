@@ -50,6 +50,18 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
+func TestEmptyFileCountsAsNone(t *testing.T) {
+	t.Parallel()
+	empty := write(t, filepath.Join(t.TempDir(), "empty"), "\n")
+	all := map[string]string{"CHATD_ACCESS_KEY_FILE": empty, "CHATD_ACCESS_KEY_SECONDARY_FILE": empty}
+	if got := configured(t, "dev", env(all)).keys(); !slices.Equal(got, []string{wellKnownKey}) {
+		t.Errorf("keys are %v", got)
+	}
+	if code, _, stderr := once(t, env(with(all, map[string]string{"CHATD_STORE": "sqlite:x"})), "serve"); code != exitUsage || !strings.Contains(stderr, "needs --access-key") {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+}
+
 func TestOnlySecretsComeFromFiles(t *testing.T) {
 	t.Parallel()
 	file := write(t, filepath.Join(t.TempDir(), "value"), "localhost:1")
