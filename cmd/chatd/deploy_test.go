@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
 	"maps"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,212 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/oasdiff/yaml3"
 )
-
-// What is in deploy/ is read as those read it who run it. Whether the files are what Kubernetes and Docker take is for
-// test/deploy, which has their own types.
-const deploy = "../../deploy/"
-
-// installation is what deploy/make-env.sh prints.
-func installation(t *testing.T) map[string]string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "sh", deploy+"make-env.sh").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	values := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		values[name] = value
-	}
-	return values
-}
-
-// with returns the later values over the earlier ones.
-func with(layers ...map[string]string) map[string]string {
-	all := map[string]string{}
-	for _, values := range layers {
-		maps.Copy(all, values)
-	}
-	return all
-}
-
-// dockerfile is what the last stage of deploy/Dockerfile says.
-type dockerfile struct {
-	env                       map[string]string
-	user, volume              string
-	entrypoint, cmd, health   []string
-	copied                    []string // paths in the image
-	platforms, buildsPlatform bool
-}
-
-func readDockerfile(t *testing.T) dockerfile {
-	t.Helper()
-	text := string(read(t, deploy+"Dockerfile"))
-	d := dockerfile{env: map[string]string{}, buildsPlatform: strings.Contains(text, "--platform=$BUILDPLATFORM")}
-	d.platforms = strings.Contains(text, "GOARCH=$TARGETARCH")
-	words := func(list string) (out []string) {
-		if err := json.Unmarshal([]byte(list), &out); err != nil {
-			t.Fatalf("%s: %v; want the form that needs no shell", list, err)
-		}
-		return out
-	}
-	for line := range strings.Lines(text[strings.LastIndex(text, "\nFROM scratch\n"):]) {
-		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		switch name {
-		case "ENV":
-			for pair := range strings.FieldsSeq(rest) {
-				key, value, _ := strings.Cut(pair, "=")
-				d.env[key] = value
-			}
-		case "USER":
-			d.user = rest
-		case "VOLUME":
-			d.volume = rest
-		case "ENTRYPOINT":
-			d.entrypoint = words(rest)
-		case "CMD":
-			d.cmd = words(rest)
-		case "HEALTHCHECK":
-			_, list, _ := strings.Cut(rest, " CMD ")
-			d.health = words(list)
-		case "COPY":
-			fields := strings.Fields(rest)
-			d.copied = append(d.copied, fields[len(fields)-1])
-		}
-	}
-	return d
-}
-
-type compose struct {
-	Services map[string]struct {
-		Image       string
-		Build       map[string]string
-		Environment map[string]string
-		Healthcheck struct{ Test []string }
-		DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
-		Profiles    []string
-		Volumes     []string
-		Grace       string `yaml:"stop_grace_period"`
-	}
-	Volumes map[string]any
-}
-
-var interpolation = regexp.MustCompile(`\$\{(\w+)(?::([-?])([^}]*))?\}`)
-
-func readCompose(t *testing.T, values map[string]string) compose {
-	t.Helper()
-	text := interpolation.ReplaceAllStringFunc(string(read(t, "../../docker-compose.yml")), func(ref string) string {
-		m := interpolation.FindStringSubmatch(ref)
-		switch value := values[m[1]]; {
-		case value != "":
-			return value
-		case m[2] == "-":
-			return m[3]
-		default:
-			t.Errorf("%s has no value after deploy/make-env.sh > .env", m[1])
-			return ""
-		}
-	})
-	var c compose
-	if err := yaml.Unmarshal([]byte(text), &c); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-type manifest struct {
-	Kind       string
-	StringData map[string]string `yaml:"stringData"`
-	Spec       struct {
-		Strategy struct {
-			RollingUpdate struct {
-				MaxUnavailable int `yaml:"maxUnavailable"`
-			} `yaml:"rollingUpdate"`
-		}
-		Template struct {
-			Spec struct {
-				Grace      int `yaml:"terminationGracePeriodSeconds"`
-				Containers []struct {
-					Args  []string
-					Env   []struct{ Name, Value string }
-					Ports []struct {
-						Number int `yaml:"containerPort"`
-					}
-					Startup   probing `yaml:"startupProbe"`
-					Readiness probing `yaml:"readinessProbe"`
-					Liveness  probing `yaml:"livenessProbe"`
-				}
-			}
-		}
-	}
-}
-
-type probing struct {
-	HTTPGet struct{ Path, Port string } `yaml:"httpGet"`
-}
-
-func readManifests(t *testing.T, name string) map[string]manifest {
-	t.Helper()
-	documents := yaml.NewDecoder(bytes.NewReader(read(t, deploy+"kubernetes/"+name)))
-	found := map[string]manifest{}
-	for {
-		var m manifest
-		if err := documents.Decode(&m); errors.Is(err, io.EOF) {
-			return found
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		found[m.Kind] = m
-	}
-}
-
-// systemd is the values of deploy/chatd.service by their names.
-func systemd(t *testing.T) map[string]string {
-	t.Helper()
-	values := map[string]string{}
-	for line := range strings.Lines(string(read(t, deploy+"chatd.service"))) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(line, "#") {
-			values[name] = strings.ReplaceAll(value, "%S", "/var/lib")
-		}
-	}
-	return values
-}
-
-// deployments are the environments in which chatd serve is run by what is in deploy/.
-func deployments(t *testing.T) map[string]map[string]string {
-	t.Helper()
-	own := installation(t)
-	image := readDockerfile(t).env
-	all := map[string]map[string]string{"Dockerfile": with(image, own)}
-	for name, s := range readCompose(t, own).Services {
-		if s.Build != nil {
-			all["docker-compose.yml, "+name] = with(image, s.Environment)
-		}
-	}
-	secret := readManifests(t, "secret.yaml.example")["Secret"].StringData
-	for name := range secret {
-		if own[name] != "" {
-			secret[name] = own[name]
-		}
-	}
-	for _, c := range readManifests(t, "chatd.yaml")["Deployment"].Spec.Template.Spec.Containers {
-		env := with(image, secret)
-		for _, e := range c.Env {
-			env[e.Name] = e.Value
-		}
-		all["kubernetes"] = env
-	}
-	all["chatd.service"] = map[string]string{}
-	for pair := range strings.FieldsSeq(systemd(t)["Environment"]) {
-		name, value, _ := strings.Cut(pair, "=")
-		all["chatd.service"][name] = value
-	}
-	all["chatd.service"] = with(all["chatd.service"], own)
-	return all
-}
 
 func TestDeployedSettings(t *testing.T) {
 	t.Parallel()
@@ -258,7 +48,10 @@ func TestDeployedSettings(t *testing.T) {
 
 func TestExampleOfSecretIsRefused(t *testing.T) {
 	t.Parallel()
-	values := readManifests(t, "secret.yaml.example")["Secret"].StringData
+	example := readManifests(t, "secret.yaml.example")["Secret"].StringData
+	values := map[string]string{
+		"CHATD_STORE": example["store"], "CHATD_ACCESS_KEY": example["access-key"], "CHATD_RESOURCE_ID": example["resource-id"],
+	}
 	if _, err := configure(&command{name: "serve"}, nil, env(values)); err == nil {
 		t.Error("chatd serve takes the example of a secret")
 	}
@@ -266,11 +59,12 @@ func TestExampleOfSecretIsRefused(t *testing.T) {
 
 func TestComposeStartsInOrder(t *testing.T) {
 	t.Parallel()
-	c := readCompose(t, installation(t))
+	c := readCompose(t)
 	for name, s := range c.Services {
 		for other, on := range s.DependsOn {
 			it, known := c.Services[other]
-			if !known || on.Condition != "service_healthy" || len(it.Healthcheck.Test) < 2 || it.Healthcheck.Test[0] != "CMD" {
+			own := len(it.Healthcheck.Test) > 1 && it.Healthcheck.Test[0] == "CMD"
+			if ofImage := it.Build != nil; !known || on.Condition != "service_healthy" || own == ofImage {
 				t.Errorf("%s waits for %s to be %q, which is checked by %v", name, other, on.Condition, it.Healthcheck.Test)
 			}
 			for _, profile := range it.Profiles {
@@ -279,7 +73,7 @@ func TestComposeStartsInOrder(t *testing.T) {
 				}
 			}
 		}
-		if s.Build != nil && (s.DependsOn["postgres"].Condition == "" || !slices.Equal(s.Healthcheck.Test[1:], readDockerfile(t).health)) {
+		if s.Build != nil && s.DependsOn["postgres"].Condition == "" {
 			t.Errorf("%s: %+v", name, s)
 		}
 		for _, v := range s.Volumes {
@@ -333,7 +127,7 @@ func TestTimeToStop(t *testing.T) {
 		"kubernetes":    time.Duration(readManifests(t, "chatd.yaml")["Deployment"].Spec.Template.Spec.Grace) * time.Second,
 		"chatd.service": seconds(t, systemd(t)["TimeoutStopSec"]+"s"),
 	}
-	for name, s := range readCompose(t, installation(t)).Services {
+	for name, s := range readCompose(t).Services {
 		if s.Build != nil {
 			given["docker-compose.yml, "+name] = seconds(t, s.Grace)
 		}

@@ -69,7 +69,7 @@ func TestImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var environment []string
-	for name, value := range with(d.env, installation(t), map[string]string{"CHATD_LISTEN": ":" + portOf(free)}) {
+	for name, value := range with(d.env, variables(t, installation(t)), map[string]string{"CHATD_LISTEN": ":" + portOf(free)}) {
 		environment = append(environment, name+"="+value)
 	}
 	free.Close()

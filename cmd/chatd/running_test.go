@@ -105,7 +105,7 @@ func TestCommandsOnTheHostOfTheUnit(t *testing.T) {
 	_, rest, found := strings.Cut(docs, "sudo sh -c 'set -a; ")
 	line, _, _ := strings.Cut(rest, ";")
 	for variable := range strings.FieldsSeq(line) {
-		if unit := strings.ReplaceAll(string(read(t, deploy+"chatd.service")), "%S", "/var/lib"); !strings.Contains(unit, variable) {
+		if unit := strings.NewReplacer("%S", "/var/lib", "%d", "/etc/chatd").Replace(string(read(t, deploy+"chatd.service"))); !strings.Contains(unit, variable) {
 			t.Errorf("the line sets %s, the unit does not", variable)
 		}
 	}
