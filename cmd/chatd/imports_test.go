@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"test/browser":             {},
 	"test/chatdtest":           {},
 	"test/cluster":             {"internal/store/pgtest", "test/chatdtest"},
+	"test/compose":             {},
 	"test/sdk":                 {},
 	"test/sdk/matrix":          {},
 }
