@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -40,14 +41,35 @@ func done(status int, err error) (reply, error) { return reply{status: status}, 
 
 func (c *call) user() chat.Identity { return c.principal.Identity }
 
-// param returns a path parameter. It is decoded here and nowhere else: chi routes on, and returns, the escaped path.
+// What a client sends reaches handlers by decode, param, header and query alone, as UTF-8 without NUL: PostgreSQL cannot
+// keep anything else in text, and engines shall not differ.
+
+// param returns a path parameter. It is decoded here and nowhere else: chi routes on, and returns, the escaped path. What is
+// no text has U+FFFD in it, so that it is an id of nothing.
 func (c *call) param(name string) string {
 	raw := chi.URLParam(c.r, name)
 	if decoded, err := url.PathUnescape(raw); err == nil {
-		return decoded
+		raw = decoded
 	}
-	return raw
+	return escapedText(raw)
 }
+
+// header returns a header field of the request.
+func (c *call) header(name string) string { return chat.ToText(c.r.Header.Get(name)) }
+
+// queryOf returns the query of a request.
+func queryOf(r *http.Request) url.Values {
+	query := r.URL.Query()
+	for _, values := range query {
+		for i, v := range values {
+			values[i] = escapedText(v)
+		}
+	}
+	return query
+}
+
+// escapedText makes text of what was percent-encoded, which is UTF-8 (RFC 3986, 2.5).
+func escapedText(raw string) string { return chat.ToText(strings.ToValidUTF8(raw, "\ufffd")) }
 
 func (c *call) thread() chat.ThreadID   { return chat.ThreadID(c.param("thread")) }
 func (c *call) identity() chat.Identity { return chat.Identity(c.param("identity")) }

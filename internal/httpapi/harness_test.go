@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,9 +25,15 @@ import (
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/store"
+	"github.com/chatd/chatd/internal/store/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		pgtest.Stop()
+		os.Exit(code)
+	}))
+}
 
 const (
 	resource      = "46849534-eb08-4ab7-bde7-c36928cd1547"
@@ -125,12 +132,18 @@ func (c *countingUsers) AddUser(ctx context.Context, u auth.User) error {
 	return c.UserStore.AddUser(ctx, u)
 }
 
-// newBench starts a server, which ends with the test.
+// newBench starts a server on a store in memory, which ends with the test.
 func newBench(tb testing.TB, options ...option) *bench {
+	tb.Helper()
+	return newBenchOn(tb, "memory:", options...)
+}
+
+// newBenchOn starts a server on the store of the URL.
+func newBenchOn(tb testing.TB, url string, options ...option) *bench {
 	tb.Helper()
 	b := &bench{TB: tb, clock: &clock{}, metrics: prometheus.NewRegistry(), log: &logbook{}, secrets: &secrets{}}
 	b.clock.set(moment)
-	b.db = must(store.Open(tb.Context(), "memory:", store.Options{}))(tb)
+	b.db = must(store.Open(tb.Context(), url, store.Options{}))(tb)
 	tb.Cleanup(func() {
 		if err := b.db.Close(); err != nil {
 			tb.Error(err)

@@ -20,7 +20,7 @@ func (s *server) uploadImage(c *call) (reply, error) {
 	if len(c.body) == 0 {
 		return reply{}, invalid("The image is missing.")
 	}
-	image, err := s.Chat.UploadImage(c, c.user(), c.thread(), c.r.Header.Get("image-filename"), c.body)
+	image, err := s.Chat.UploadImage(c, c.user(), c.thread(), c.header("image-filename"), c.body)
 	if err != nil {
 		return reply{}, err
 	}

@@ -121,7 +121,7 @@ func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, s
 			return reply{}, err
 		}
 	}
-	c.query = r.URL.Query()
+	c.query = queryOf(r)
 	row, version, err := choose(rows, &c)
 	if err != nil {
 		return reply{}, err

@@ -44,10 +44,10 @@ func (s *server) createThread(c *call, in createThreadRequest) (reply, error) {
 // idempotencyToken is the caller's word for "the same create again". The header has had both names
 // (azure-communication-chat for Python 1.0.0b5 and 1.0.0).
 func (c *call) idempotencyToken() string {
-	if token := c.r.Header.Get("repeatability-request-id"); token != "" {
+	if token := c.header("repeatability-request-id"); token != "" {
 		return token
 	}
-	return c.r.Header.Get("idempotency-token")
+	return c.header("idempotency-token")
 }
 
 func (s *server) listThreads(c *call) (reply, error) {
