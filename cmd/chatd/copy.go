@@ -23,15 +23,22 @@ func copyStore(ctx context.Context, p *program, cfg *config) error {
 			return usagef("--%s: want %w", url.flag, err)
 		}
 	}
-	var rows int64
+	var rows, mended int64
 	tables := 0
 	err := store.Copy(ctx, cfg.from, cfg.to, func(c store.Copied) {
 		tables++
-		rows += c.Rows
-		fmt.Fprintf(p.stdout, "%-13s %10d rows  checksum %.6x\n", c.Table, c.Rows, c.Checksum)
+		rows, mended = rows+c.Rows, mended+c.Mended
+		fmt.Fprintf(p.stdout, "%-13s %10d rows  checksum %.6x", c.Table, c.Rows, c.Checksum)
+		if c.Mended > 0 {
+			fmt.Fprintf(p.stdout, "  %d mended", c.Mended)
+		}
+		fmt.Fprintln(p.stdout)
 	})
 	if err != nil {
 		return fmt.Errorf("copy: %w", err)
+	}
+	if mended > 0 {
+		fmt.Fprintf(p.stdout, "mended: %d, which were no UTF-8 or held a NUL, and are now as ISO-8859-1 reads them, with U+FFFD for NUL\n", mended)
 	}
 	_, err = fmt.Fprintf(p.stdout, "copied: %d tables, %d rows; counts and checksums are equal\n", tables, rows)
 	return err

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+
+	"github.com/chatd/chatd/internal/chat"
 )
 
 // copied are the tables that a copy takes over, all but two: schema_migrations is the target's own, and leases run out by
@@ -24,6 +26,7 @@ var counted = map[string]string{"threads": "tk", "journal": "pos"}
 type Copied struct {
 	Table    string
 	Rows     int64
+	Mended   int64  // texts of the source that were none: see chat.ToText
 	Checksum []byte // the same in every engine
 }
 
@@ -44,7 +47,7 @@ type loader interface {
 
 // Copy copies all that a store holds to another one, which has to be empty, and reports each table that it has filled and read
 // back. An error leaves the target empty. The source is read as it is at one moment; what is written to it meanwhile is
-// not copied.
+// not copied. Text that is none is mended on the way, and counted.
 func Copy(ctx context.Context, from, to string, report func(Copied)) (err error) {
 	source, err := openSource(ctx, from)
 	if err != nil {
@@ -145,12 +148,12 @@ func copyTable(ctx context.Context, from conn, to loader, table string) (Copied,
 	if names(out) != names(in) {
 		return Copied{}, fmt.Errorf("the source has columns %s, the target %s", names(out), names(in))
 	}
-	var sent tally
-	if err := to.fill(ctx, table, in, rowsFor(in, readRows(ctx, from, table, out, &sent))); err != nil {
+	var sent, kept tally
+	var mended int64
+	if err := to.fill(ctx, table, in, rowsFor(in, count(&sent, mend(out, &mended, readRows(ctx, from, table, out))))); err != nil {
 		return Copied{}, err
 	}
-	var kept tally
-	for _, err := range readRows(ctx, to, table, in, &kept) {
+	for _, err := range count(&kept, readRows(ctx, to, table, in)) {
 		if err != nil {
 			return Copied{}, fmt.Errorf("read back: %w", err)
 		}
@@ -163,11 +166,11 @@ func copyTable(ctx context.Context, from conn, to loader, table string) (Copied,
 			return Copied{}, err
 		}
 	}
-	return Copied{table, kept.rows, kept.sum[:]}, nil
+	return Copied{table, kept.rows, mended, kept.sum[:]}, nil
 }
 
-// readRows reads a table as plain values and counts what it reads.
-func readRows(ctx context.Context, c conn, table string, columns []field, count *tally) iter.Seq2[[]any, error] {
+// readRows reads a table as plain values.
+func readRows(ctx context.Context, c conn, table string, columns []field) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		err := c.each(ctx, func(r row) error {
 			if err := ctx.Err(); err != nil {
@@ -177,7 +180,6 @@ func readRows(ctx context.Context, c conn, table string, columns []field, count 
 			if err != nil {
 				return err
 			}
-			count.add(values)
 			if !yield(values, nil) {
 				return errEnough
 			}
@@ -190,6 +192,41 @@ func readRows(ctx context.Context, c conn, table string, columns []field, count 
 }
 
 var errEnough = errors.New("no more rows are wanted")
+
+// count passes rows on and counts them.
+func count(sum *tally, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		for values, err := range rows {
+			if err == nil {
+				sum.add(values)
+			}
+			if !yield(values, err) {
+				return
+			}
+		}
+	}
+}
+
+// mend makes text of what a column of text has that is none, as SQLite keeps it and Postgres does not, and counts that.
+func mend(columns []field, mended *int64, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		for values, err := range rows {
+			for i, v := range values {
+				raw, ok := v.(string)
+				if !ok || columns[i].kind != "text" {
+					continue
+				}
+				if text := chat.ToText(raw); text != raw {
+					values[i] = text
+					*mended++
+				}
+			}
+			if !yield(values, err) {
+				return
+			}
+		}
+	}
+}
 
 // rowsFor makes plain values what the columns take.
 func rowsFor(columns []field, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {

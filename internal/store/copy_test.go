@@ -210,7 +210,7 @@ func (i *installation) look(l *life) map[string]any {
 		columns, err := fieldsOf(ctx, i.db.engine.read(), table)
 		i.must(err)
 		var all tally
-		for _, err := range readRows(ctx, i.db.engine.read(), table, columns, &all) {
+		for _, err := range count(&all, readRows(ctx, i.db.engine.read(), table, columns)) {
 			i.must(err)
 		}
 		see(all.String(), nil, "rows of ", table)

@@ -216,7 +216,7 @@ func freezeSchema(t *testing.T) {
 		columns, err := fieldsOf(t.Context(), from, name)
 		i.must(err)
 		table := frozenTable{Name: name, Columns: names(columns)}
-		for values, err := range readRows(t.Context(), from, name, columns, &tally{}) {
+		for values, err := range readRows(t.Context(), from, name, columns) {
 			i.must(err)
 			for n, v := range values {
 				if text, ok := v.(string); ok && columns[n].isBytes() {
