@@ -373,3 +373,20 @@ func TestServes(t *testing.T) {
 		}
 	}
 }
+
+// Only ids that every store keeps as they are become those of endpoints.
+func TestEndpointIDs(t *testing.T) {
+	t.Parallel()
+	for epid, good := range map[string]bool{
+		"2f1d4a0e-8c5b-4b0e-9d5a-0f6f2c3b1a77": true, "!~": true, strings.Repeat("x", maxEndpointID): true,
+		"": false, "\xff": false, "a\x00": false, "\x00": false, "caf\xe9": false, "café": false, "a b": false, "a\n": false, strings.Repeat("x", maxEndpointID+1): false,
+	} {
+		want := "allocation"
+		if good {
+			want = epid
+		}
+		if got := endpointID(epid, "allocation"); got != want {
+			t.Errorf("%q gives %q, want %q", epid, got, want)
+		}
+	}
+}
