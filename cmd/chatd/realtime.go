@@ -23,7 +23,7 @@ type realtime struct {
 	native  *native.Server
 }
 
-func newRealtime(ctx context.Context, cfg *config, core *core, front front, log *slog.Logger, registry prometheus.Registerer) (*realtime, error) {
+func newRealtime(ctx context.Context, core *core, front front, log *slog.Logger, registry prometheus.Registerer) (*realtime, error) {
 	metrics, err := notify.NewMetrics(registry)
 	if err != nil {
 		return nil, err

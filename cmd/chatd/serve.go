@@ -96,7 +96,7 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 		return nil, errors.Join(err, core.db.Close())
 	}
 	s := &server{cfg: cfg, log: log, core: core, ca: ca}
-	if s.realtime, err = newRealtime(ctx, cfg, core, front, log, registry); err != nil {
+	if s.realtime, err = newRealtime(ctx, core, front, log, registry); err != nil {
 		return nil, errors.Join(err, core.db.Close())
 	}
 	s.ops = &ops{registry: registry, store: core.db.Ready, keys: core.keys}

@@ -35,7 +35,7 @@ func TestPagesOfWhatMoves(t *testing.T) {
 				alice.newThread()
 			}}
 		}},
-		{"threads of the last minute", func(b *bench, alice caller) list {
+		{"threads of the last minute", func(_ *bench, alice caller) list {
 			var threads []thread
 			for range 7 {
 				threads = append(threads, alice.newThread())

@@ -52,7 +52,8 @@ func (s *server) updateParticipant(c *call, in updateParticipantRequest) (reply,
 // syncState where it goes on: who leaves meanwhile would make it skip somebody else. A skip without syncState is the client's
 // own.
 func listWindow[T, W any](s *server, c *call, name string, sizes chat.PageLimit,
-	read func(context.Context, chat.Identity, chat.ThreadID, chat.PageQuery) ([]T, chat.Mark, error), render func(*T) W) (reply, error) {
+	read func(context.Context, chat.Identity, chat.ThreadID, chat.PageQuery) ([]T, chat.Mark, error), render func(*T) W,
+) (reply, error) {
 	limit, err := c.page(sizes)
 	if err != nil {
 		return reply{}, err
