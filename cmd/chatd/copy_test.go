@@ -63,7 +63,7 @@ func TestCopySaysWhatItMended(t *testing.T) {
 	if code != exitOK || stderr != "" {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
-	for _, want := range []string{`(?m)^images +1 rows  checksum [0-9a-f]{12}  1 mended$`, `(?m)^mended: 1, which were no UTF-8`, `(?m)^copied: 11 tables, 1 rows`} {
+	for _, want := range []string{`(?m)^images +1 rows  checksum [0-9a-f]{12}  1 mended$`, `(?m)^mended: 1, which were no UTF-8`, `(?m)^copied: \d+ tables, 1 rows`} {
 		if !regexp.MustCompile(want).MatchString(stdout) {
 			t.Errorf("no line %s in\n%s", want, stdout)
 		}

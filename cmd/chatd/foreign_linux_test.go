@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,27 +40,39 @@ func TestFolderOfSomebodyElse(t *testing.T) {
 	}
 	open, closed := folder("open", 0o777), folder("closed", 0o755)
 	const remedy = "has to be writable for user 65532"
+	plain := []string{"--listen", "off", "--http-listen", "127.0.0.1:0"} // which needs no CA
 	for _, c := range []struct {
 		name string
 		args []string
 		want string // of stderr; empty: it works
 	}{
-		{"open", []string{"cert", "--config-dir", open}, ""},
-		{"open again", []string{"cert", "--config-dir", open}, ""},
-		{"closed", []string{"cert", "--config-dir", closed}, remedy},
-		{"below closed", []string{"cert", "--config-dir", filepath.Join(closed, "config")}, remedy},
-		{"signing keys", []string{"token", "--config-dir", closed}, remedy},
-		{"store", []string{"token", "--store", "sqlite:" + filepath.Join(closed, "chatd.db")}, remedy},
+		{"open", []string{"--listen", "127.0.0.1:0", "--config-dir", open}, ""},
+		{"open again", []string{"--listen", "127.0.0.1:0", "--config-dir", open}, ""},
+		{"closed", []string{"--listen", "127.0.0.1:0", "--config-dir", closed}, remedy},
+		{"below closed", []string{"--listen", "127.0.0.1:0", "--config-dir", filepath.Join(closed, "config")}, remedy},
+		{"signing keys", append([]string{"--config-dir", closed}, plain...), remedy},
+		{"store", append([]string{"--store", "sqlite:" + filepath.Join(closed, "chatd.db")}, plain...), remedy},
 	} {
-		cmd := exec.CommandContext(t.Context(), program, c.args...)
+		cmd := exec.CommandContext(t.Context(), program, append([]string{"dev", "--json"}, c.args...)...)
 		cmd.Env, cmd.Dir = []string{"CHATD_TEST_IS_CHATD=1"}, "/"
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
-		err := cmd.Run()
-		line := stderr.String()
-		if (err == nil) != (c.want == "") || !strings.Contains(line, c.want) || err != nil && strings.Count(line, "\n") != 1 {
-			t.Errorf("%s: %v, stderr %q; want %q", c.name, err, line, c.want)
+		stdout, err := cmd.StdoutPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line, _ := bufio.NewReader(stdout).ReadString('\n'); line != "" { // it is ready
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+		}
+		err = cmd.Wait()
+		if (err == nil) != (c.want == "") || !strings.Contains(stderr.String(), c.want) {
+			t.Errorf("%s: %v, stderr %q; want %q", c.name, err, stderr.String(), c.want)
 		}
 	}
 	info, err := os.Stat(filepath.Join(open, "ca-key.pem"))

@@ -50,6 +50,7 @@ func TestMemoryOfClientsThatDoNotRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			shared := []string{"--config-dir", dir, "--store", "sqlite:" + filepath.Join(dir, "chatd.db"), "--resource-id", resource}
+			installed(t, shared...)
 			user, token := mint(t, shared...)
 			p := spawn(t, append([]string{"serve", "--listen", "localhost:0", "--http-listen", "127.0.0.1:0", "--access-key", ownKey}, shared...)...)
 			defer p.kill()

@@ -150,7 +150,7 @@ func TestServe(t *testing.T) {
 	args := []string{
 		"serve", "--listen", "localhost:0", "--http-listen", "127.0.0.1:0", "--config-dir", dir,
 		"--store", "sqlite:" + filepath.Join(dir, "chatd.db"), "--access-key", ownKey,
-		"--resource-id", strings.ToUpper(resource), "--entra-token", "geheim", "--log-format", "json",
+		"--resource-id", strings.ToUpper(resource), "--entra-token", "geheim-geheim-geheim", "--log-format", "json",
 	}
 	i := launch(t, args...)
 	i.waitFor(i.stderr, `"msg":"ready"`)
