@@ -18,7 +18,7 @@ import (
 	"github.com/chatd/chatd/client"
 )
 
-// A client of each protocol that is alone at a server which is told to stop hears of it, and the server waits for no more than
+// At a server that is asked to stop, a client of each protocol alone hears of it, and the server waits for no more than
 // that.
 func TestGoodbye(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// Config is what the API is made of. Chat, Identities, AccessKeys, Base, CORS, CursorKey and Now are demanded.
+// Config is what the API is made of. Chat, Identities, AccessKeys, Base, CORS, CursorKey and Now are required.
 type Config struct {
 	Chat       *chat.Service
 	Identities *auth.Identities
@@ -41,7 +41,7 @@ type server struct {
 	flow    flow
 }
 
-// New returns the handler of both APIs. It refuses a configuration that lacks a demanded part.
+// New returns the handler of both APIs. It refuses a configuration that lacks a required part.
 func New(c Config) (http.Handler, error) {
 	if c.Chat == nil || c.Identities == nil || c.AccessKeys == nil || c.Base == nil || c.CORS == nil || len(c.CursorKey) == 0 || c.Now == nil {
 		return nil, errors.New("httpapi: incomplete configuration")

@@ -19,7 +19,7 @@ import (
 	"github.com/chatd/chatd/internal/notify"
 )
 
-// Config is what the server is made of. Hub, Metrics, Authenticate, CORS and Now are demanded.
+// Config is what the server is made of. Hub, Metrics, Authenticate, CORS and Now are required.
 type Config struct {
 	Hub     *notify.Hub
 	Metrics *notify.Metrics

@@ -15,7 +15,7 @@ import (
 	"github.com/chatd/chatd/internal/notify"
 )
 
-// Config is what the protocol is made of. All but Log are demanded.
+// Config is what the protocol is made of. All but Log are required.
 type Config struct {
 	Hub     *notify.Hub
 	Metrics *notify.Metrics
