@@ -90,8 +90,7 @@ func allocationPath(path string) (beginning string, ok bool) {
 }
 
 // noteBegun keeps the beginning of a user whose client cannot carry it. It is found when the allocation comes to this server.
-func (s *Server) noteBegun(user chat.Identity) {
-	beginning := s.beginning(user, s.Hub.Position(), beginTime)
+func (s *Server) noteBegun(user chat.Identity, beginning string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.begun) < maxBegun {

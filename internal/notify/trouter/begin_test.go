@@ -91,6 +91,23 @@ func TestBeginsAtSeveralServers(t *testing.T) {
 	})
 }
 
+// A server that is behind with the journal still begins at the present, for every SDK.
+func TestBeginsBehindTheJournal(t *testing.T) {
+	for name, sdk := range map[string]string{"browser": browserSDK, "phone": phoneSDK} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				w.view.hidden.Store(true)
+				w.say("before")
+				p := w.page(bob, "e")
+				p.configure(sdk)
+				w.say("configured")
+				w.view.hidden.Store(false)
+				w.equal("it hears", p.connect().hear(), []string{"configured"})
+			})
+		})
+	}
+}
+
 // Attempts that fail before the first connection do not move the beginning.
 func TestBeginningSurvivesFailures(t *testing.T) {
 	for name, failures := range map[string]func(p *page){

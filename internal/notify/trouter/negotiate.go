@@ -19,17 +19,17 @@ func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	base := s.Base(r)
+	head, err := s.Hub.Head(r.Context()) // not Position: this server may be behind what the client knows
+	if err != nil {
+		s.refuse(w, r, http.StatusServiceUnavailable, "journal", err)
+		return
+	}
+	base, beginning := s.Base(r), s.beginning(c.User, head, beginTime)
 	trouter := base
 	if keepsPath(r.Header) {
-		head, err := s.Hub.Head(r.Context())
-		if err != nil {
-			s.refuse(w, r, http.StatusServiceUnavailable, "journal", err)
-			return
-		}
-		trouter += configPath + "/" + s.beginning(c.User, head, beginTime)
+		trouter += configPath + "/" + beginning
 	} else {
-		s.noteBegun(c.User)
+		s.noteBegun(c.User, beginning)
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	sendJSON(w, struct {
