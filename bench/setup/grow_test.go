@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"crypto/rand"
 	"path/filepath"
 	"testing"
 	"time"
@@ -36,11 +37,11 @@ func testGrow(t *testing.T, url string, grow func() error) {
 	}
 	now := func() chat.Time { return chat.TimeOf(time.Now()) }
 	db := open()
-	made, err := chat.NewService(db, now).CreateThread(t.Context(), somebody, chat.NewThread{Topic: "growth"})
+	made, err := chat.NewService(db, now, rand.Reader).CreateThread(t.Context(), somebody, chat.NewThread{Topic: "growth"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := chat.NewService(db, now).SendMessage(t.Context(), somebody, made.Thread.ID, chat.NewMessage{Type: chat.Text, Content: "Hello"})
+	first, err := chat.NewService(db, now, rand.Reader).SendMessage(t.Context(), somebody, made.Thread.ID, chat.NewMessage{Type: chat.Text, Content: "Hello"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func testGrow(t *testing.T, url string, grow func() error) {
 	}
 	db = open()
 	defer db.Close() //nolint:errcheck // nothing is to be kept
-	service := chat.NewService(db, now)
+	service := chat.NewService(db, now, rand.Reader)
 	got, err := service.ListMessages(t.Context(), somebody, made.Thread.ID, 0, 0, 3*growStep)
 	if err != nil || len(got) < 2*growStep+1 {
 		t.Fatalf("%d messages, %v", len(got), err)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func openCore(ctx context.Context, cfg *config, o store.Options) (*core, error) 
 		generations = append(generations, g)
 	}
 	identities := auth.NewIdentities(cfg.resourceID, keys, db, now, generations...)
-	service := chat.NewService(db, now)
+	service := chat.NewService(db, now, rand.Reader)
 	service.ImagesPerDay = cfg.imagesPerDay
 	return &core{db: db, keys: keys, identities: identities, chat: service}, nil
 }

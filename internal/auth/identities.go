@@ -2,8 +2,10 @@ package auth
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -68,6 +70,9 @@ type Identities struct {
 
 	generations []Generation // of the access keys
 
+	// Random is what ids of users are made of; crypto/rand.Reader where nothing else is set before the first use.
+	Random io.Reader
+
 	tokens *cache[[sha256.Size]byte, Principal] // by the hash of the token
 	users  *cache[chat.Identity, User]
 }
@@ -79,6 +84,7 @@ func NewIdentities(resource string, keys *KeySet, users UserStore, now func() ch
 		keys:     keys,
 		store:    users,
 		now:      now,
+		Random:   rand.Reader,
 		parser:   newParser(now),
 
 		generations: generations,
@@ -105,7 +111,7 @@ func (s *Identities) CreateCustom(ctx context.Context, customID string) (User, e
 	}
 	for again := true; ; again = false {
 		now := s.now()
-		user := User{Identity: chat.NewIdentity(s.resource, now), CreatedOn: now, CustomID: customID}
+		user := User{Identity: chat.NewIdentity(s.resource, now, s.Random), CreatedOn: now, CustomID: customID}
 		if err := s.store.AddUser(ctx, user); err != nil || customID == "" {
 			return user, err
 		}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -197,7 +198,7 @@ func TestNotOwned(t *testing.T) {
 	ids := map[string]chat.Identity{
 		"deleted":   deleted,
 		"unknown":   user1,
-		"foreign":   chat.NewIdentity(otherResource, start),
+		"foreign":   chat.NewIdentity(otherResource, start, rand.Reader),
 		"malformed": "8:acs:" + resource + "_a b",
 		"phone":     "4:+15550100",
 		"empty":     "",

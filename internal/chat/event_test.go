@@ -83,18 +83,18 @@ func TestWhatFollows(t *testing.T) {
 		events   []string
 	}{
 		{
-			"create a thread", stranger, create(NewThread{Topic: "lunch", Participants: additions(bob, carol)}),
+			"create a thread", stranger, create(NewThread{ID: "19:new@thread.v2", Topic: "lunch", Participants: additions(bob, carol)}),
 			[]string{"#1 participantAdded: alice bob carol, by alice", "#2 topicUpdated: lunch, by alice"},
 			[]string{"chatThreadCreated to roster 1 by alice: lunch map[] { 0}, alice bob carol"},
 		},
 		{
 			"create a thread of one's own", stranger,
-			create(NewThread{Topic: "notes", Metadata: map[string]string{"k": "v"}, Retention: Retention{RetentionCreationDate, 30}}),
+			create(NewThread{ID: "19:new@thread.v2", Topic: "notes", Metadata: map[string]string{"k": "v"}, Retention: Retention{RetentionCreationDate, 30}}),
 			[]string{"#1 participantAdded: alice, by alice", "#2 topicUpdated: notes, by alice"},
 			[]string{"chatThreadCreated to roster 1 by alice: notes map[k:v] {threadCreationDate 30}, alice"},
 		},
 		{
-			"create a thread with somebody unknown", stranger, create(NewThread{Topic: "lunch", Participants: additions(dave, bob)}),
+			"create a thread with somebody unknown", stranger, create(NewThread{ID: "19:new@thread.v2", Topic: "lunch", Participants: additions(dave, bob)}),
 			[]string{"#1 participantAdded: alice bob, by alice", "#2 topicUpdated: lunch, by alice"},
 			[]string{"chatThreadCreated to roster 1 by alice: lunch map[] { 0}, alice bob"},
 		},

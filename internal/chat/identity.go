@@ -1,9 +1,8 @@
 package chat
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"time"
@@ -94,10 +93,9 @@ var identityEpoch = time.Date(2020, 1, 1, 8, 0, 0, 0, time.UTC)
 // NewIdentity mints a user of the resource the way the service does: <8 hex>-<4>-<4> hold the milliseconds since
 // 2020-01-01T08:00:00Z, the rest is random. There is one underscore only: with more, SDKs take the id for a
 // Teams extension user.
-func NewIdentity(resource string, now Time) Identity {
+func NewIdentity(resource string, now Time, random io.Reader) Identity {
 	ms := uint64(now.Std().Sub(identityEpoch).Milliseconds())
-	var tail [8]byte
-	rand.Read(tail[:]) // never fails, see crypto/rand
+	tail := randomHex(random, 8)
 	return Identity(fmt.Sprintf("8:acs:%s_%08x-%04x-%04x-%s-%s", resource,
-		uint32(ms>>32), uint16(ms>>16), uint16(ms), hex.EncodeToString(tail[:2]), hex.EncodeToString(tail[2:])))
+		uint32(ms>>32), uint16(ms>>16), uint16(ms), tail[:4], tail[4:]))
 }

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"crypto/rand"
 	"regexp"
 	"strings"
 	"testing"
@@ -114,7 +115,7 @@ func TestNewIdentityHoldsItsTime(t *testing.T) {
 	} {
 		at, err := time.Parse(time.RFC3339Nano, c.at)
 		accepted(t, err)
-		id := NewIdentity(resource, TimeOf(at))
+		id := NewIdentity(resource, TimeOf(at), rand.Reader)
 		if want := "8:acs:" + resource + "_" + c.user + "-"; !strings.HasPrefix(string(id), want) {
 			t.Errorf("user minted at %s is %s, want %s…", c.at, id, want)
 		}
@@ -126,7 +127,7 @@ func TestNewIdentityForm(t *testing.T) {
 	form := regexp.MustCompile(`^8:acs:` + resource + `_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 	seen := map[Identity]bool{}
 	for range 100 {
-		id := NewIdentity(resource, noon)
+		id := NewIdentity(resource, noon, rand.Reader)
 		if seen[id] {
 			t.Fatalf("%s was minted twice in one millisecond", id)
 		}

@@ -104,10 +104,13 @@ func TestLimits(t *testing.T) {
 		{"attachments, edited", 10, func(n int) error { return edit(MessageUpdate{Attachments: attached(n, "")}) }, Invalid, ""},
 		{"address of an attachment", 4096, func(n int) error { return send(NewMessage{Attachments: attached(1, filler(n-1))}) }, Invalid, ""},
 		{"bytes of an image", 10 << 20, func(n int) error {
-			_, err := newImage(alice, "", []byte("\x89PNG\x0d\x0a\x1a\x0a"+filler(n-8)), noon)
+			_, err := newImage(alice, "", NewImage{Type: "image/png", Bytes: make([]byte, n)}, noon)
 			return err
 		}, TooLarge, ""},
-		{"name of an image", 1024, func(n int) error { _, err := newImage(alice, filler(n), []byte(png), noon); return err }, Invalid, ""},
+		{"name of an image", 1024, func(n int) error {
+			_, err := newImage(alice, "", NewImage{Name: filler(n), Type: "image/png"}, noon)
+			return err
+		}, Invalid, ""},
 		{"days of retention", 90, func(n int) error { return create(NewThread{Retention: Retention{RetentionCreationDate, n}}) }, Invalid, ""},
 	} {
 		t.Run(c.what, func(t *testing.T) {

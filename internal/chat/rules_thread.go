@@ -4,6 +4,7 @@ import "maps"
 
 // NewThread is what a thread is created from.
 type NewThread struct {
+	ID           ThreadID // of a thread without a token; the Service gives one where it is empty
 	Topic        string
 	Participants []NewParticipant
 	Metadata     map[string]string
@@ -39,7 +40,7 @@ func createThread(creator Identity, in NewThread, known map[Identity]bool, now T
 		return nil, nil, err
 	}
 	t := Thread{
-		ID: newThreadID(), Topic: in.Topic, CreatedBy: creator, CreatedOn: now,
+		ID: in.ID, Topic: in.Topic, CreatedBy: creator, CreatedOn: now,
 		Metadata: keep(in.Metadata), Retention: in.Retention, TextOnly: in.TextOnly,
 	}
 	if in.Token != "" {

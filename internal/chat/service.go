@@ -4,23 +4,25 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math/rand/v2"
+	"io"
 	"time"
 )
 
 // Service does what clients ask for: it loads, lets the rules decide and has the store apply. Every method takes
 // the acting user and returns an *Error when the request is refused. The zero value is not usable; see NewService.
 type Service struct {
-	store Store
-	now   func() Time
+	store  Store
+	now    func() Time
+	random io.Reader
 
 	// ImagesPerDay is how many images of the last 24 hours a user may have, those that were deleted not counted; 0: any number.
 	ImagesPerDay int
 }
 
-// NewService returns a Service on the store. now is the time that threads and messages see.
-func NewService(store Store, now func() Time) *Service {
-	return &Service{store: store, now: now}
+// NewService returns a Service on the store. now is the time that threads and messages see; ids are made of random, which is
+// safe for concurrent use and does not fail, as crypto/rand.Reader is.
+func NewService(store Store, now func() Time, random io.Reader) *Service {
+	return &Service{store: store, now: now, random: random}
 }
 
 // CreateThread creates a thread with the actor as its first participant. With an idempotency token the same actor gets
@@ -32,6 +34,9 @@ func (s *Service) CreateThread(ctx context.Context, actor Identity, in NewThread
 	known, err := s.known(ctx, in.Participants)
 	if err != nil {
 		return Creation{}, err
+	}
+	if in.ID == "" {
+		in.ID = newThreadID(s.random)
 	}
 	c, invalid, err := createThread(actor, in, known, s.now())
 	if err != nil {
@@ -97,7 +102,7 @@ func (s *Service) SendMessage(ctx context.Context, actor Identity, id ThreadID, 
 		if !errors.Is(err, ErrStale) {
 			return m, err
 		}
-		if err := pause(ctx, rand.N(maxPause)); err != nil {
+		if err := s.pause(ctx); err != nil {
 			return Message{}, err
 		}
 	}
@@ -110,8 +115,12 @@ const (
 	maxPause     = 50 * time.Millisecond
 )
 
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
+func (s *Service) pause(ctx context.Context) error {
+	var part [1]byte
+	if _, err := io.ReadFull(s.random, part[:]); err != nil {
+		return err
+	}
+	timer := time.NewTimer(maxPause * time.Duration(part[0]) / 256)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -233,7 +242,7 @@ func (s *Service) UpdateParticipant(ctx context.Context, actor Identity, id Thre
 }
 
 // UploadImage keeps an image for messages of the thread.
-func (s *Service) UploadImage(ctx context.Context, actor Identity, id ThreadID, name string, bytes []byte) (*Image, error) {
+func (s *Service) UploadImage(ctx context.Context, actor Identity, id ThreadID, in NewImage) (*Image, error) {
 	a, err := s.member(ctx, id, actor)
 	if err != nil {
 		return nil, err
@@ -241,7 +250,7 @@ func (s *Service) UploadImage(ctx context.Context, actor Identity, id ThreadID, 
 	if a.Thread.TextOnly {
 		return nil, errTextOnly()
 	}
-	image, err := newImage(actor, name, bytes, s.now())
+	image, err := newImage(actor, newImageID(s.random), in, s.now())
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -37,7 +38,7 @@ func setup(t *testing.T) *bundle {
 		}
 	})
 	b := &bundle{t: t, store: db, now: 1_700_000_000_000}
-	b.Service = chat.NewService(db, b.tick)
+	b.Service = chat.NewService(db, b.tick, rand.Reader)
 	return b
 }
 
@@ -142,7 +143,7 @@ var operations = []struct {
 		return c.UpdateParticipant(c.ctx, c.actor, c.thread, chat.ParticipantUpdate{Identity: c.actor, Roles: []string{"a"}})
 	}},
 	{"upload image", false, func(c call) error {
-		_, err := c.UploadImage(c.ctx, c.actor, c.thread, "a.gif", []byte("GIF89a"))
+		_, err := c.UploadImage(c.ctx, c.actor, c.thread, chat.NewImage{Name: "a.gif", Type: "image/gif", Bytes: []byte("GIF89a")})
 		return err
 	}},
 	{"get image", true, func(c call) error {
@@ -171,7 +172,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			open, deleted := b.thread(alice, bob), b.thread(alice, bob)
 			own := b.say(alice, open, "hello")
 			bobs := b.say(bob, open, "hello")
-			image, err := b.UploadImage(ctx, alice, open, "a.gif", []byte("GIF89a"))
+			image, err := b.UploadImage(ctx, alice, open, chat.NewImage{Name: "a.gif", Type: "image/gif", Bytes: []byte("GIF89a")})
 			b.must(err)
 			b.must(b.RemoveParticipant(ctx, alice, open, bob))
 			inDeleted := b.say(alice, deleted, "hello")
@@ -245,7 +246,7 @@ func TestImages(t *testing.T) {
 	ctx := t.Context()
 	alice, bob := b.user(1), b.user(2)
 	thread, other := b.thread(alice, bob), b.thread(alice, bob)
-	put, err := b.UploadImage(ctx, alice, thread, "a.gif", []byte("GIF89a"))
+	put, err := b.UploadImage(ctx, alice, thread, chat.NewImage{Name: "a.gif", Type: "image/gif", Bytes: []byte("GIF89a")})
 	b.must(err)
 	got, err := b.GetImage(ctx, bob, thread, put.ID)
 	b.must(err)
@@ -255,7 +256,7 @@ func TestImages(t *testing.T) {
 	yes := true
 	b.must(b.UpdateThread(ctx, alice, other, chat.ThreadUpdate{TextOnly: &yes}))
 	_, elsewhere := b.GetImage(ctx, alice, other, put.ID)
-	_, textOnly := b.UploadImage(ctx, alice, other, "a.gif", []byte("GIF89a"))
+	_, textOnly := b.UploadImage(ctx, alice, other, chat.NewImage{Name: "a.gif", Type: "image/gif", Bytes: []byte("GIF89a")})
 	notOwn := b.DeleteImage(ctx, bob, thread, put.ID)
 	b.must(b.DeleteImage(ctx, alice, thread, put.ID))
 	b.must(b.DeleteImage(ctx, alice, thread, put.ID)) // as an SDK does that lost the first answer
@@ -346,7 +347,7 @@ func TestRemovedWhileReading(t *testing.T) {
 		if m := b.say(alice, thread, "not for bob"); m.ID != next {
 			t.Errorf("message %d, want %d", m.ID, next)
 		}
-	}}, b.tick)
+	}}, b.tick, rand.Reader)
 	if m, err := s.GetMessage(ctx, bob, thread, next); chat.KindOf(err) != chat.NotFound {
 		t.Errorf("a message after the removal is read: %+v, %v", m, err)
 	}
@@ -521,7 +522,7 @@ func (s *staleStore) Post(_ context.Context, p *chat.Post) (chat.Message, error)
 func TestSendDecidesAgainWhenStale(t *testing.T) {
 	t.Parallel()
 	fake := &staleStore{t: t, stale: 3, thread: chat.Thread{Roster: 1}, onStale: func() {}}
-	s := chat.NewService(fake, func() chat.Time { return 1 })
+	s := chat.NewService(fake, func() chat.Time { return 1 }, rand.Reader)
 	m, err := s.SendMessage(t.Context(), "8:acs:a", "19:a@thread.v2", chat.NewMessage{Content: "hello"})
 	if err != nil || m.Content.Text != "hello" || fake.stale != 0 {
 		t.Errorf("after three stale decisions: %+v, %v", m, err)
@@ -534,7 +535,7 @@ func TestSendGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const tries = 10
 		fake := &staleStore{t: t, stale: 1 << 30, thread: chat.Thread{Roster: 1}, onStale: func() {}}
-		s := chat.NewService(fake, func() chat.Time { return 1 })
+		s := chat.NewService(fake, func() chat.Time { return 1 }, rand.Reader)
 		start := time.Now()
 		_, err := s.SendMessage(t.Context(), "8:acs:a", "19:a@thread.v2", chat.NewMessage{Content: "hello"})
 		if chat.KindOf(err) != chat.Unavailable {
@@ -553,7 +554,7 @@ func TestSendGivesUpWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	fake := &staleStore{t: t, stale: 1 << 30, thread: chat.Thread{Roster: 1}, onStale: cancel}
-	s := chat.NewService(fake, func() chat.Time { return 1 })
+	s := chat.NewService(fake, func() chat.Time { return 1 }, rand.Reader)
 	_, err := s.SendMessage(ctx, "8:acs:a", "19:a@thread.v2", chat.NewMessage{Content: "hello"})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v, want the context's", err)

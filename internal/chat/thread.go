@@ -1,10 +1,10 @@
 package chat
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"io"
 	"regexp"
 )
 
@@ -23,10 +23,17 @@ func (id ThreadID) WellFormed() bool {
 
 // newThreadID makes an id for a thread created without an idempotency token: 32 hexadecimal digits
 // (recordings of the Java and Android suites).
-func newThreadID() ThreadID {
-	var b [16]byte
-	rand.Read(b[:])
-	return ThreadID("19:" + hex.EncodeToString(b[:]) + "@thread.v2")
+func newThreadID(random io.Reader) ThreadID {
+	return ThreadID("19:" + randomHex(random, 16) + "@thread.v2")
+}
+
+// randomHex returns n random bytes in hexadecimal digits. The source is one that does not fail, as crypto/rand.Reader is.
+func randomHex(random io.Reader, n int) string {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(random, b); err != nil {
+		panic(err)
+	}
+	return hex.EncodeToString(b)
 }
 
 // threadIDFor makes the id of the thread that the creator makes with an idempotency token. It is a hash of both,

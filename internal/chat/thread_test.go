@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"crypto/rand"
 	"regexp"
 	"strings"
 	"testing"
@@ -47,7 +48,7 @@ func TestThreadIDForms(t *testing.T) {
 func TestNewThreadIDForm(t *testing.T) {
 	t.Parallel()
 	form := regexp.MustCompile(`^19:[0-9a-f]{32}@thread\.v2$`)
-	a, b := newThreadID(), newThreadID()
+	a, b := newThreadID(rand.Reader), newThreadID(rand.Reader)
 	if a == b {
 		t.Errorf("two threads are named %s", a)
 	}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -164,7 +165,7 @@ func FuzzCleanPath(f *testing.F) {
 	log := &logbook{}
 	// Nobody is known, so that no request gets as far as the store.
 	handler, err := New(Config{
-		Chat: chat.NewService(nil, now), Identities: auth.NewIdentities(resource, nil, nil, now), AccessKeys: keys, CursorKey: []byte(cursorKey), Now: now,
+		Chat: chat.NewService(nil, now, rand.Reader), Identities: auth.NewIdentities(resource, nil, nil, now), AccessKeys: keys, CursorKey: []byte(cursorKey), Now: now,
 		Base: Base("", nil, slog.New(slog.DiscardHandler)),
 		CORS: pagesOf(page), Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelError})),
 	})

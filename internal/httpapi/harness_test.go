@@ -109,7 +109,7 @@ func withPublicURL(url string) option { return func(s *setup) { s.public = url }
 
 // withStore puts a layer between the service and its store.
 func withStore(layer func(chat.Store) chat.Store) option {
-	return func(s *setup) { s.Chat = chat.NewService(layer(s.db), s.clock.now) }
+	return func(s *setup) { s.Chat = chat.NewService(layer(s.db), s.clock.now, rand.Reader) }
 }
 
 // withUsers puts a layer between the identities and their store.
@@ -154,7 +154,7 @@ func newBenchOn(tb testing.TB, url string, options ...option) *bench {
 	}
 	b.keys = must(auth.LoadKeySet(tb.Context(), b.db, moment))(tb)
 	b.ids = auth.NewIdentities(resource, b.keys, b.db, b.clock.now, generations(tb)...)
-	b.chat = chat.NewService(b.db, b.clock.now)
+	b.chat = chat.NewService(b.db, b.clock.now, rand.Reader)
 	s := &setup{db: b.db, keys: b.keys, clock: b.clock, Config: Config{
 		Chat:       b.chat,
 		Identities: b.ids,

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/chatd/chatd/internal/chat"
 )
@@ -20,12 +21,21 @@ func (s *server) uploadImage(c *call) (reply, error) {
 	if len(c.body) == 0 {
 		return reply{}, invalid("The image is missing.")
 	}
-	image, err := s.Chat.UploadImage(c, c.user(), c.thread(), c.header("image-filename"), c.body)
+	image, err := s.Chat.UploadImage(c, c.user(), c.thread(), chat.NewImage{Name: c.header("image-filename"), Type: imageType(c.body), Bytes: c.body})
 	if err != nil {
 		return reply{}, err
 	}
 	location := "/chat/threads/" + string(c.thread()) + "/images/" + image.ID // relative, as specified
 	return reply{http.StatusCreated, location, imageModel{image.ID, chat.AttachedImage, image.Name}}, nil
+}
+
+// imageType tells the type of an image by its bytes. HEIC, which telephones make, is unknown to the standard library: it is
+// an ISO base media file of one of these brands (ISO/IEC 23008-12).
+func imageType(bytes []byte) string {
+	if len(bytes) >= 12 && slices.Contains([]string{"ftypheic", "ftypheix", "ftypmif1"}, string(bytes[4:12])) {
+		return "image/heic"
+	}
+	return http.DetectContentType(bytes)
 }
 
 // raw is a body that is not JSON.

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -376,7 +377,7 @@ func newStore(t *testing.T) (*store.DB, *chat.Service) {
 			t.Fatal(err)
 		}
 	}
-	return db, chat.NewService(db, func() chat.Time { return chat.TimeOf(time.Now()) })
+	return db, chat.NewService(db, func() chat.Time { return chat.TimeOf(time.Now()) }, crand.Reader)
 }
 
 // newThread makes a thread of alice and bob.

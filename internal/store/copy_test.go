@@ -44,7 +44,7 @@ func install(t *testing.T, url string, now *atomic.Int64) *installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &installation{t, url, db, chat.NewService(db, clock), auth.NewIdentities(copiedResource, keys, db, clock), now}
+	return &installation{t, url, db, chat.NewService(db, clock, rand.Reader), auth.NewIdentities(copiedResource, keys, db, clock), now}
 }
 
 func (i *installation) must(err error) {
@@ -133,7 +133,7 @@ func (i *installation) talk(l *life, id chat.ThreadID, ann, ben, cid chat.Identi
 	i.must(i.chat.SendReadReceipt(ctx, cid, id, sent[7].ID))
 	i.must(i.chat.SendTyping(ctx, cid, id, "C"))
 	if files {
-		image, err := i.chat.UploadImage(ctx, ann, id, "a.png", append(slices.Clone(png), make([]byte, 5_000)...))
+		image, err := i.chat.UploadImage(ctx, ann, id, chat.NewImage{Name: "a.png", Type: "image/png", Bytes: append(slices.Clone(png), make([]byte, 5_000)...)})
 		i.must(err)
 		l.images[id] = image.ID
 	}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bufio"
 	"context"
+	crand "crypto/rand"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -35,7 +36,7 @@ func victim(url string) error {
 	if err != nil {
 		return err
 	}
-	service := chat.NewService(db, func() chat.Time { return 1_700_000_000_000 })
+	service := chat.NewService(db, func() chat.Time { return 1_700_000_000_000 }, crand.Reader)
 	var threads []chat.Thread
 	for n := range victimThreads {
 		// One that is there stays; only the first process makes them.

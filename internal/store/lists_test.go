@@ -45,11 +45,11 @@ func listsOfWhatMove(t *testing.T, url string, most int) {
 		}
 		m := &mover{T: rt, ctx: context.Background(), now: 1_700_000_000_000}
 		m.nodes = []*chat.Service{
-			chat.NewService(db, func() chat.Time { return m.now }),
-			chat.NewService(db, func() chat.Time { return m.now - 3_000 }), // its clock is behind
+			chat.NewService(db, func() chat.Time { return m.now }, rand.Reader),
+			chat.NewService(db, func() chat.Time { return m.now - 3_000 }, rand.Reader), // its clock is behind
 		}
 		for range 6 {
-			who := chat.NewIdentity("46849534-eb08-4ab7-bde7-c36928cd1547", m.now)
+			who := chat.NewIdentity("46849534-eb08-4ab7-bde7-c36928cd1547", m.now, rand.Reader)
 			m.must(db.AddUser(m.ctx, auth.User{Identity: who, CreatedOn: m.now}))
 			m.users = append(m.users, who)
 		}

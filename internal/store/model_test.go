@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"testing"
@@ -62,7 +63,7 @@ func model(t *testing.T, most int, open func() (*store.DB, error)) {
 			}
 		}()
 		m := &machine{ctx: context.Background(), db: db, world: world{now: 1_700_000_000_000, tokens: map[token]chat.Creation{}}}
-		m.Service = chat.NewService(db, func() chat.Time { return m.now })
+		m.Service = chat.NewService(db, func() chat.Time { return m.now }, rand.Reader)
 		for i := range 5 {
 			who := chat.Identity(fmt.Sprintf("8:acs:46849534-eb08-4ab7-bde7-c36928cd1547_00000020-0000-0000-0000-%012x", i))
 			m.everybody = append(m.everybody, who)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/rand"
 	"fmt"
 	"testing"
 
@@ -16,7 +17,7 @@ func TestSupersededIsWhatSomebodyReads(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	now := chat.Time(1_700_000_000_000)
-	s := chat.NewService(db, func() chat.Time { now += 10; return now })
+	s := chat.NewService(db, func() chat.Time { now += 10; return now }, rand.Reader)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {

@@ -2,6 +2,7 @@ package native
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -124,7 +125,7 @@ func newStore(tb testing.TB, change ...func(*Config)) *world {
 	w.db, err = store.Open(tb.Context(), "memory:", store.Options{})
 	w.must(err)
 	w.Cleanup(func() { w.must(w.db.Close()) })
-	w.journal, w.chat = w.db, chat.NewService(w.db, now)
+	w.journal, w.chat = w.db, chat.NewService(w.db, now, rand.Reader)
 	w.users(alice, bob, carol)
 	return w
 }
