@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,33 +14,54 @@ import (
 
 const module = "github.com/chatd/chatd/"
 
-// allowed is the direction of the packages: what each may import from this module, its tests aside. A new package, or
-// an arrow that is not here, is a decision to be written down here and in ARCHITECTURE.md.
-var allowed = map[string][]string{
-	"cmd/chatd":                nil, // everything
-	"internal/chat":            {},
-	"internal/auth":            {"internal/chat"},
-	"internal/store":           {"internal/chat", "internal/auth", "migrations"},
-	"internal/store/pgtest":    {},
-	"internal/store/storetest": {"internal/chat", "internal/auth", "internal/store"},
-	"internal/httpapi":         {"internal/chat", "internal/auth"},
-	"internal/notify":          {"internal/chat"},
-	"internal/notify/trouter":  {"internal/chat", "internal/notify"},
-	"internal/notify/native":   {"internal/chat", "internal/notify"},
-	"client":                   {},
-	"bench":                    {"bench/fanout", "bench/limit", "bench/load", "bench/report", "bench/setup"},
-	"bench/fanout":             {"bench/limit", "bench/load", "bench/setup"},
-	"bench/limit":              {"bench/load"},
-	"bench/load":               {},
-	"bench/report":             {},
-	"bench/setup":              {"bench/load", "internal/auth", "internal/store/pgtest"}, // to sign requests, and to have a Postgres
-	"migrations":               {},
-	"test/browser":             {},
-	"test/chatdtest":           {},
-	"test/cluster":             {"internal/store/pgtest", "test/chatdtest"},
-	"test/compose":             {},
-	"test/sdk":                 {},
-	"test/sdk/matrix":          {},
+// pure packages compute; time, randomness and the network are handed to them.
+var (
+	pure    = []string{"internal/chat"}
+	notPure = []string{"crypto/rand", "math/rand", "math/rand/v2", "net", "net/http", "os", "log/slog"}
+)
+
+// everything stands in the table for a package that may import all others.
+const everything = "everything"
+
+var (
+	tableRow    = regexp.MustCompile("(?m)^\\| ((?:`[a-z/]+`(?:, )?)+) \\| [^|]+ \\| ([^|]+) \\|$")
+	tableName   = regexp.MustCompile("`([a-z/]+)`")
+	parentheses = regexp.MustCompile(`\([^)]*\)`)
+)
+
+// importTable reads the table of packages in ARCHITECTURE.md: what each may import from this module, its tests aside. A name
+// in its last column is that of a package, with or without internal/ before it.
+func importTable(t *testing.T) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Packages")
+	section, _, _ = strings.Cut(section, "\n## ")
+	table := map[string][]string{}
+	for _, row := range tableRow.FindAllStringSubmatch(section, -1) {
+		for _, name := range tableName.FindAllStringSubmatch(row[1], -1) {
+			table[name[1]] = []string{}
+		}
+	}
+	for _, row := range tableRow.FindAllStringSubmatch(section, -1) {
+		var may []string
+		for item := range strings.SplitSeq(parentheses.ReplaceAllString(row[2], ""), ",") {
+			item = strings.Trim(item, " `")
+			if _, internal := table["internal/"+item]; internal {
+				item = "internal/" + item
+			}
+			if _, known := table[item]; !known && item != "nothing" && item != everything {
+				t.Errorf("the row of %s names %q, which is no package of the table", row[1], item)
+			}
+			may = append(may, item)
+		}
+		for _, name := range tableName.FindAllStringSubmatch(row[1], -1) {
+			table[name[1]] = may
+		}
+	}
+	return table
 }
 
 func TestImports(t *testing.T) {
@@ -47,6 +70,7 @@ func TestImports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	table := importTable(t)
 	packages := json.NewDecoder(strings.NewReader(string(out)))
 	for {
 		var p struct {
@@ -54,29 +78,61 @@ func TestImports(t *testing.T) {
 			Imports    []string
 		}
 		if err := packages.Decode(&p); errors.Is(err, io.EOF) {
-			return
+			break
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(p.ImportPath, "/node_modules/") { // what npm brings is not ours
-			checkImports(t, strings.TrimPrefix(p.ImportPath, module), p.Imports)
+		if strings.Contains(p.ImportPath, "/node_modules/") { // what npm brings is not ours
+			continue
 		}
+		name := strings.TrimPrefix(p.ImportPath, module)
+		may, known := table[name]
+		if !known {
+			t.Errorf("package %s is not in the table of ARCHITECTURE.md", name)
+		}
+		for _, problem := range importProblems(name, may, p.Imports) {
+			t.Error(problem)
+		}
+		delete(table, name)
+	}
+	for name := range table {
+		t.Errorf("package %s of the table of ARCHITECTURE.md does not exist", name)
 	}
 }
 
-func checkImports(t *testing.T, name string, imports []string) {
-	t.Helper()
-	may, known := allowed[name]
-	if !known {
-		t.Errorf("package %s is not in the table", name)
-	}
-	for _, path := range imports {
-		path, ours := strings.CutPrefix(path, module)
+func importProblems(name string, may, imports []string) (problems []string) {
+	for _, full := range imports {
+		path, ours := strings.CutPrefix(full, module)
 		switch {
 		case ours && strings.HasPrefix(path, "cmd/"):
-			t.Errorf("%s imports %s, which wires the others", name, path)
-		case ours && may != nil && !slices.Contains(may, path):
-			t.Errorf("%s may not import %s", name, path)
+			problems = append(problems, name+" imports "+path+", which is a program")
+		case ours && !slices.Contains(may, everything) && !slices.Contains(may, path):
+			problems = append(problems, name+" may not import "+path)
+		case slices.Contains(pure, name) && slices.Contains(notPure, path):
+			problems = append(problems, name+" is pure and may not import "+path)
 		}
+	}
+	return problems
+}
+
+func TestImportProblems(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, path string
+		want       int
+	}{
+		{"internal/auth", module + "internal/chat", 0},
+		{"internal/auth", module + "internal/store", 1},
+		{"internal/auth", "crypto/rand", 0},
+		{"internal/chat", "crypto/rand", 1},
+		{"internal/chat", "strings", 0},
+		{"internal/auth", module + "cmd/chatd", 1},
+	} {
+		if got := importProblems(c.name, []string{"internal/chat"}, []string{c.path}); len(got) != c.want {
+			t.Errorf("%s imports %s: %q", c.name, c.path, got)
+		}
+	}
+	if got := importProblems("test/x", []string{everything}, []string{module + "internal/store"}); len(got) != 0 {
+		t.Error(got)
 	}
 }
