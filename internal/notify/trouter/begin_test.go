@@ -102,7 +102,8 @@ func TestBeginsBehindTheJournal(t *testing.T) {
 				p.configure(sdk)
 				w.say("configured")
 				w.view.hidden.Store(false)
-				w.equal("it hears", p.connect().hear(), []string{"configured"})
+				w.say("shown") // so that the hub looks
+				w.equal("it hears", p.connect().hear(), []string{"configured", "shown"})
 			})
 		})
 	}
