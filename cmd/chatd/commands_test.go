@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/devca"
 	"github.com/chatd/chatd/internal/store"
 	"github.com/chatd/chatd/internal/store/pgtest"
 	"github.com/chatd/chatd/migrations"
@@ -108,7 +109,7 @@ func TestCert(t *testing.T) {
 	if !strings.HasSuffix(stdout, "\n"+string(read(t, path))) && len(systemRoots()) > 0 || stdout != string(read(t, filepath.Join(dir, "ca-bundle.pem"))) {
 		t.Errorf("chatd cert --bundle: %.2000q", stdout)
 	}
-	if got, want := len(pemBlocks([]byte(stdout), certificateBlock)), len(pemBlocks(systemRoots(), certificateBlock))+1; got != want {
+	if got, want := len(devca.PEMBlocks([]byte(stdout), certificateBlock)), len(devca.PEMBlocks(systemRoots(), certificateBlock))+1; got != want {
 		t.Errorf("the bundle has %d certificates, want %d", got, want)
 	}
 }

@@ -2,12 +2,13 @@ package main
 
 import (
 	"bytes"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/chatd/chatd/internal/devca"
 )
 
 // privateFolder returns the config folder, made if need be. One that is new or empty is made private; one that holds
@@ -92,19 +93,9 @@ func place(path string, data []byte, perm fs.FileMode, put func(from, to string)
 
 // pemBlock returns the first block of that kind in a file's content.
 func pemBlock(path string, data []byte, kind string) ([]byte, error) {
-	blocks := pemBlocks(data, kind)
+	blocks := devca.PEMBlocks(data, kind)
 	if len(blocks) == 0 {
 		return nil, fmt.Errorf("%s: no %s in PEM form", path, kind)
 	}
 	return blocks[0], nil
-}
-
-// pemBlocks returns all blocks of that kind.
-func pemBlocks(data []byte, kind string) (found [][]byte) {
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == kind {
-			found = append(found, block.Bytes)
-		}
-	}
-	return found
 }

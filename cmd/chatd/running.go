@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/devca"
 )
 
 // running is what the server says that listens where this configuration has its server. Nobody vouches for it: a command can
@@ -73,7 +74,7 @@ func (c *config) currentCA(ctx context.Context) (ca []byte, dir, shownBy string,
 		return nil, "", "", err
 	}
 	server := c.askServer(ctx, "/"+caFile)
-	switch shown := pemBlocks(server.body, certificateBlock); {
+	switch shown := devca.PEMBlocks(server.body, certificateBlock); {
 	case server.url == "" && ca == nil:
 		err = fmt.Errorf("there is no CA in %s, and no server answers at the --listen address: a server makes the CA when it starts", dir)
 	case server.url == "":
@@ -81,7 +82,7 @@ func (c *config) currentCA(ctx context.Context) (ca []byte, dir, shownBy string,
 		err = fmt.Errorf("the server at %s has no CA of its own: its certificate was given to it", server.url)
 	case ca == nil:
 		return server.body, dir, server.url, nil
-	case !bytes.Equal(shown[0], bytes.Join(pemBlocks(ca, certificateBlock), nil)):
+	case !bytes.Equal(shown[0], bytes.Join(devca.PEMBlocks(ca, certificateBlock), nil)):
 		err = fmt.Errorf("the server at %s uses another CA than that in %s: name its --config-dir (or CHATD_CONFIG_DIR), or its --listen if you mean another server", server.url, dir)
 	}
 	return ca, dir, "", err

@@ -102,7 +102,7 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 	}
 	s.ops = &ops{registry: registry, store: core.db.Ready, keys: core.keys}
 	if ca != nil {
-		s.ops.caPEM = ca.pem
+		s.ops.caPEM = ca.RootPEM
 	}
 	handler := s.realtime.handler(s.ops.handler(api))
 	if cfg.command == "dev" {

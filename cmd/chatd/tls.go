@@ -74,7 +74,7 @@ func openCertificate(cfg *config, log *slog.Logger) (*certificate, *authority, e
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := update(filepath.Join(dir, bundleFile), bundle(ca.pem), 0o644); err != nil {
+	if err := update(filepath.Join(dir, bundleFile), bundle(ca.RootPEM), 0o644); err != nil {
 		return nil, nil, err
 	}
 	c.every = time.Hour
