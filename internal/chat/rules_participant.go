@@ -37,7 +37,7 @@ func checkParticipants(in []NewParticipant) error {
 // admit sorts those to be added: new ones join, those present or named before are passed over, those who are no users
 // of this resource are reported (text and code: recordings of the CLI suite). The history is shared from the moment of
 // joining at the latest: a later one, by a clock that is ahead, would hide what is said until then for good.
-func admit(in []NewParticipant, known map[Identity]bool, present []Participant, roster int64, on MessageID) (join []Participant, invalid []InvalidParticipant) {
+func admit(in []NewParticipant, known map[Identity]bool, present []Participant, roster RosterVersion, on MessageID) (join []Participant, invalid []InvalidParticipant) {
 	seen := make(map[Identity]bool, len(present)+len(in))
 	for _, p := range present {
 		seen[p.Identity] = true

@@ -106,7 +106,7 @@ func FuzzReceive(f *testing.F) {
 		e := s.endpoint(endpointKey{bob, "e"})
 		sk := &socket{s: s, e: e, wake: make(chan struct{}, 1), close: func() {}, queue: queue{frames: map[int64]waiting{}}}
 		sk.start(0, 0)
-		for i := range int64(3) {
+		for i := range chat.Position(3) {
 			h := message("x")
 			h.Position = i + 1
 			sk.offer(notify.Heard{Event: &h, To: bob, Shared: &notify.Shared{}})
