@@ -31,7 +31,7 @@ func still(tb testing.TB) *Server {
 	}
 	k := &tokens{}
 	return New(Config{
-		Hub: hub, Metrics: metrics, Authenticate: k.authenticate, Stands: k.stand, Endpoints: j.look(), Secret: []byte("secret"),
+		Hub: hub, Metrics: metrics, Authenticate: k.authenticate, Revalidate: k.stand, Endpoints: j.look(), Secret: []byte("secret"),
 		Base: func(*http.Request) string { return origin }, CORS: pagesOf("*"), Now: now,
 	})
 }

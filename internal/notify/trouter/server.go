@@ -22,11 +22,11 @@ type Config struct {
 	Metrics *notify.Metrics
 	// Authenticate tells whose token it is; an error says that it is not good (any more).
 	Authenticate func(ctx context.Context, token string) (Caller, error)
-	// Stands tells whether a token that was good is no worse since, but for its end.
-	Stands    func(ctx context.Context, c Caller) error
-	Endpoints Endpoints
-	Secret    []byte                       // signs connectparams and sessions; all servers have the same
-	Base      func(r *http.Request) string // "https://host[:port]" by which the client reaches this server
+	// Revalidate tells whether a token that was good is no worse since, but for its end.
+	Revalidate func(ctx context.Context, c Caller) error
+	Endpoints  Endpoints
+	Secret     []byte                       // signs connectparams and sessions; all servers have the same
+	Base       func(r *http.Request) string // "https://host[:port]" by which the client reaches this server
 	// CORS tells why the web page that a request comes from may not call, if so.
 	CORS func(r *http.Request) (allow string, err error)
 	Now  func() chat.Time

@@ -64,7 +64,7 @@ func (s *Server) good(ctx context.Context, c Caller) error {
 	if c.Expires <= s.Now() {
 		return &chat.Error{Kind: chat.Unauthorized, Reason: "token is expired"}
 	}
-	return s.Stands(ctx, c)
+	return s.Revalidate(ctx, c)
 }
 
 // asker tells whose request it is, "" when nothing in it says. A websocket has no header for the token, but carries the

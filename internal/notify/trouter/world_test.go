@@ -83,7 +83,7 @@ func newWorld(tb testing.TB, change ...func(*Config)) *world {
 		logs: &logbook{}, ahead: &atomic.Int64{},
 	}
 	w.Config = Config{
-		Log: slog.New(w.logs), Authenticate: w.tokens.authenticate, Stands: w.tokens.stand, Secret: []byte("secret"),
+		Log: slog.New(w.logs), Authenticate: w.tokens.authenticate, Revalidate: w.tokens.stand, Secret: []byte("secret"),
 		Now:  func() chat.Time { return now() + chat.Time(w.ahead.Load()) },
 		Base: func(r *http.Request) string { return "http://" + r.Host }, CORS: pagesOf("*"),
 	}
