@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chatd/chatd/internal/server"
 	"github.com/chatd/chatd/internal/store"
 )
 
@@ -21,7 +22,7 @@ func printVersion(_ context.Context, p *program, cfg *config) error {
 	b := buildInfo()
 	if cfg.json {
 		return writeJSON(p.stdout, struct {
-			build
+			server.Build
 			Platform string `json:"platform"`
 		}{b, runtime.GOOS + "/" + runtime.GOARCH})
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/chatd/chatd/internal/server"
 )
 
 // config is what was set, parsed.
@@ -28,7 +30,7 @@ type config struct {
 	publicURL          string
 	trustedProxies     []netip.Prefix
 	entraToken         string
-	corsOrigins        origins
+	corsOrigins        server.Origins
 	logLevel           slog.Level
 	logFormat          string
 	stopDelay          time.Duration

@@ -4,9 +4,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/chatd/chatd/internal/server"
 )
 
 func configured(t *testing.T, name string, getenv func(string) string, args ...string) *config {
@@ -70,11 +73,20 @@ func TestOnlySecretsComeFromFiles(t *testing.T) {
 	}
 }
 
+func origins(t *testing.T, items ...string) server.Origins {
+	t.Helper()
+	o, err := server.ParseOrigins(items)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 func TestDefaultsOfDev(t *testing.T) {
 	t.Parallel()
 	c := configured(t, "dev", noEnv)
 	if c.listen != "localhost:8443" || c.httpListen != "" || c.store != "memory:" || c.accessKey != wellKnownKey ||
-		c.resourceID != wellKnownResource || c.entraToken != "" || !c.corsOrigins.local || c.corsOrigins.all ||
+		c.resourceID != wellKnownResource || c.entraToken != "" || !reflect.DeepEqual(c.corsOrigins, origins(t, "loopback")) ||
 		c.imagesPerDay != 1000 || c.endpointsPerUser != 1000 {
 		t.Errorf("%+v", c)
 	}
@@ -118,7 +130,7 @@ func TestEveryVariable(t *testing.T) {
 	if !slices.Equal(c.trustedProxies, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}) {
 		t.Errorf("proxies: %v", c.trustedProxies)
 	}
-	if !slices.Equal(c.corsOrigins.listed, []origin{{"https", "a.example.com", ""}, {"http", "localhost", "3000"}}) || c.corsOrigins.all || c.corsOrigins.local {
+	if !reflect.DeepEqual(c.corsOrigins, origins(t, "https://a.example.com", "http://localhost:3000")) {
 		t.Errorf("origins: %v", c.corsOrigins)
 	}
 }
@@ -127,7 +139,7 @@ func TestEveryVariable(t *testing.T) {
 func TestDefaultOriginsOfServe(t *testing.T) {
 	t.Parallel()
 	c := configured(t, "serve", noEnv, "--store", "sqlite:x", "--access-key", ownKey, "--resource-id", resource)
-	if !c.corsOrigins.all {
+	if !reflect.DeepEqual(c.corsOrigins, origins(t, "*")) {
 		t.Errorf("origins: %+v", c.corsOrigins)
 	}
 }

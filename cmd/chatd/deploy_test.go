@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chatd/chatd/internal/server"
 )
 
 func TestDeployedSettings(t *testing.T) {
@@ -113,8 +115,11 @@ func TestProbes(t *testing.T) {
 		paths = append(paths, m[1])
 	}
 	for _, path := range paths {
-		if w := newOps(nil).answer("GET", path); w.Code != http.StatusOK {
-			t.Errorf("GET %s: %d", path, w.Code)
+		asked := func(r server.Route) bool {
+			return r.Method == http.MethodGet && r.Path == path && r.Caller == server.Anyone
+		}
+		if !slices.ContainsFunc(server.Routes(), asked) {
+			t.Errorf("GET %s is not served to anyone", path)
 		}
 	}
 }
@@ -133,7 +138,7 @@ func TestTimeToStop(t *testing.T) {
 		}
 	}
 	for name, values := range deployments(t) {
-		if d, known := given[name]; known && d <= configured(t, "serve", env(values)).stopDelay+drainTime+goodbyes {
+		if d, known := given[name]; known && d <= configured(t, "serve", env(values)).stopDelay+server.DrainTimeout+goodbyes {
 			t.Errorf("%s gives chatd %s to stop", name, d)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/chatd/chatd/client"
+	"github.com/chatd/chatd/internal/server"
 )
 
 // At a server that is asked to stop, a client of each protocol alone hears of it, and the server waits for no more than
@@ -42,7 +43,7 @@ func TestGoodbye(t *testing.T) {
 			if err := p.cmd.Wait(); err != nil {
 				t.Errorf("the process ended with %v", err)
 			}
-			if took := time.Since(begun); took >= drainTime {
+			if took := time.Since(begun); took >= server.DrainTimeout {
 				t.Errorf("stopped after %s", took)
 			}
 			if strings.Contains(p.stderr.String(), "cut off") {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/server"
 	"github.com/chatd/chatd/internal/store"
 )
 
@@ -56,12 +57,12 @@ func (c *config) manageKeys(ctx context.Context, db *store.DB, verb, id string) 
 		if err != nil {
 			return "", err
 		}
-		return "key " + id + " is active: servers sign with it within " + refreshEvery.String() + "\n", nil
+		return "key " + id + " is active: servers sign with it within " + server.RefreshEvery.String() + "\n", nil
 	case "retire":
 		if err := auth.RetireKey(ctx, at, id); err != nil {
 			return "", err
 		}
-		return "key " + id + " is retired: servers refuse its tokens within " + refreshEvery.String() + "\n", nil
+		return "key " + id + " is retired: servers refuse its tokens within " + server.RefreshEvery.String() + "\n", nil
 	}
 	stored, err := at.SigningKeys(ctx)
 	return keyTable(stored, now()), err

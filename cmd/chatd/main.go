@@ -13,6 +13,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"github.com/chatd/chatd/internal/server"
 )
 
 // version is set by -ldflags "-X main.version=…" in a release.
@@ -119,15 +121,9 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// build tells what was built from the version control's point of view.
-type build struct {
-	Version string `json:"version"`
-	Commit  string `json:"commit"`
-	Go      string `json:"go"`
-}
-
-func buildInfo() build {
-	b := build{Version: version, Commit: "unknown"}
+// buildInfo says what was built, as version control knows it.
+func buildInfo() server.Build {
+	b := server.Build{Version: version, Commit: "unknown"}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b

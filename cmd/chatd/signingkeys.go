@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/store"
@@ -60,32 +59,6 @@ func (c *config) noKeys(err error) error {
 		}
 	}
 	return fmt.Errorf("no server has made a signing key in %s yet: start it, or name the --config-dir or --store of the one that runs", where)
-}
-
-const (
-	refreshEvery = 10 * time.Second // how long a server may not have heard of signing keys that were rotated or retired
-	refreshTime  = 5 * time.Second
-)
-
-// refreshKeys takes up the signing keys that chatd keys has rotated or retired.
-func (s *server) refreshKeys(ctx context.Context) {
-	ticker := time.NewTicker(refreshEvery)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		limited, cancel := context.WithTimeout(ctx, refreshTime)
-		err := s.core.keys.Refresh(limited)
-		cancel()
-		if err != nil && !failing && ctx.Err() == nil { // once, as it may last
-			s.log.Error("signing keys could not be read again, the old ones stay", "error", err)
-		}
-		failing = err != nil
-	}
 }
 
 // SigningKeys reads all keys; see auth.KeyStore.

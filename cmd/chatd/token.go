@@ -73,24 +73,24 @@ func token(ctx context.Context, p *program, cfg *config) error {
 // mintToken signs with the keys of the configuration, which a server has made; none need run. A named user whom the store does not know
 // is added, as a server does with the bearer of a genuine token.
 func (c *config) mintToken(ctx context.Context, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
-	core, err := openCore(ctx, c, store.Options{AsIs: true})
+	db, keys, err := openStore(ctx, c, store.Options{AsIs: true})
 	if err != nil {
 		return issued{}, err
 	}
 	var out issued
-	if err = c.sameKeys(ctx, core.keys); err == nil {
-		out, err = core.mint(ctx, c, scopes, lifetime)
+	if err = c.sameKeys(ctx, keys); err == nil {
+		out, err = c.mint(ctx, db, auth.NewIdentities(c.resourceID, keys, db, now), scopes, lifetime)
 	}
-	return out, errors.Join(err, core.db.Close())
+	return out, errors.Join(err, db.Close())
 }
 
-func (s *core) mint(ctx context.Context, c *config, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
+func (c *config) mint(ctx context.Context, db *store.DB, identities *auth.Identities, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
 	user := chat.Identity(c.user)
 	var err error
 	if user == "" {
-		user, err = s.identities.Create(ctx)
+		user, err = identities.Create(ctx)
 	} else {
-		err = s.db.AddUser(ctx, auth.User{Identity: user, CreatedOn: now()})
+		err = db.AddUser(ctx, auth.User{Identity: user, CreatedOn: now()})
 	}
 	if err != nil {
 		return issued{}, err
@@ -99,7 +99,7 @@ func (s *core) mint(ctx context.Context, c *config, scopes []auth.Scope, lifetim
 	if err != nil {
 		return issued{}, err
 	}
-	token, err := s.identities.Issue(ctx, user, scopes, lifetime, keyID)
+	token, err := identities.Issue(ctx, user, scopes, lifetime, keyID)
 	return issued{string(user), token.Value, token.ExpiresOn}, err
 }
 

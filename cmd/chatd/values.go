@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/server"
 	"github.com/chatd/chatd/internal/store"
 )
 
@@ -153,7 +154,7 @@ func setProxies(c *config, v string) error {
 }
 
 func setOrigins(c *config, v string) (err error) {
-	c.corsOrigins, err = parseOrigins(list(v))
+	c.corsOrigins, err = server.ParseOrigins(list(v))
 	return err
 }
 

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"log"
@@ -12,20 +12,16 @@ import (
 // not fill the log.
 const distrustEvery = time.Minute
 
-// webLog takes what net/http has to say, which is about clients that break off and so of interest to few, but for one thing: a
-// client that does not trust the certificate sees a failed connection, and nothing else tells why.
-type webLog struct {
-	log    *slog.Logger
-	advice string
-	next   atomic.Int64 // when such a client is logged again, in nanoseconds
+// errorLog takes the messages of net/http. They are about clients that break off and so of interest to few, except one: a client
+// that does not trust the certificate sees only a failed connection, and nothing else explains it.
+type errorLog struct {
+	log  *slog.Logger
+	help string       // what to do about such a client
+	next atomic.Int64 // when such a client is logged again, in nanoseconds
 }
 
-func newWebLog(cfg *config, to *slog.Logger) *log.Logger {
-	advice := "chatd cert tells where its CA is and how to trust it"
-	if cfg.tlsCert != "" {
-		advice = "look at the certificate of --tls-cert: its chain, its names and its dates"
-	}
-	return log.New(&webLog{log: to, advice: advice}, "", 0)
+func newErrorLog(help string, to *slog.Logger) *log.Logger {
+	return log.New(&errorLog{log: to, help: help}, "", 0)
 }
 
 // distrust are the alerts by which clients refuse a certificate (RFC 8446, 6.2), as crypto/tls writes them: of OpenSSL and
@@ -33,13 +29,13 @@ func newWebLog(cfg *config, to *slog.Logger) *log.Logger {
 var distrust = []string{"unknown certificate authority", "unknown certificate", "bad certificate"}
 
 // Write takes one line.
-func (w *webLog) Write(line []byte) (int, error) {
+func (w *errorLog) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
 	address, cause, handshake := strings.Cut(strings.TrimPrefix(text, "http: TLS handshake error from "), ": ")
 	if handshake && refusesCertificate(cause) {
 		now, next := time.Now().UnixNano(), w.next.Load()
 		if now >= next && w.next.CompareAndSwap(next, now+distrustEvery.Nanoseconds()) {
-			w.log.Info("a client does not trust the server's certificate; "+w.advice, "client", address, "cause", cause)
+			w.log.Info("a client does not trust the server's certificate; "+w.help, "client", address, "cause", cause)
 			return len(line), nil
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"errors"
@@ -12,8 +12,9 @@ import (
 	"strings"
 )
 
-// origins are the web pages that may call. The APIs and the real-time protocols ask the same.
-type origins struct {
+// Origins are the web pages that may call the APIs and the real-time protocols. The zero value is only those of the server's own
+// address.
+type Origins struct {
 	all    bool     // any page
 	local  bool     // pages of this machine
 	listed []origin // a host may begin with a wildcard
@@ -22,8 +23,10 @@ type origins struct {
 // origin is scheme, host and port as browsers write them: in lower case, without the scheme's own port (RFC 6454).
 type origin struct{ scheme, host, port string }
 
-func parseOrigins(items []string) (origins, error) {
-	var o origins
+// ParseOrigins reads a list of origins: scheme, host and perhaps a port, where the host may begin with a wildcard; "loopback" for
+// pages of this machine, "*" for all.
+func ParseOrigins(items []string) (Origins, error) {
+	var o Origins
 	for _, item := range items {
 		switch item {
 		case "*":
@@ -33,7 +36,7 @@ func parseOrigins(items []string) (origins, error) {
 		default:
 			listed, err := parseOrigin(strings.TrimSuffix(item, "/"))
 			if err != nil {
-				return origins{}, errors.New("*, loopback, or origins such as https://app.example.com and https://*.example.com (one label in place of the *; " +
+				return Origins{}, errors.New("*, loopback, or origins such as https://app.example.com and https://*.example.com (one label in place of the *; " +
 					"names with other letters as xn--…), comma-separated")
 			}
 			o.listed = append(o.listed, listed)
@@ -100,7 +103,7 @@ func isLocalHost(host string) bool {
 // allow tells whether the page that a request comes from may call: its origin, "*" where any may, "" where no page is behind
 // the request, or why not. A page of the server's own address may always. App shells have schemes of their own, as
 // capacitor://localhost; "null" can be any page.
-func (o origins) allow(r *http.Request, base func(*http.Request) string) (string, error) {
+func (o Origins) allow(r *http.Request, base func(*http.Request) string) (string, error) {
 	text := r.Header.Get("Origin")
 	if o.all {
 		return "*", nil
