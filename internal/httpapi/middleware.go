@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // state is what is known of a request while it is served, for the log, the metrics and the answer.
@@ -156,11 +157,9 @@ func (s *server) cors(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		h.Set("Access-Control-Allow-Origin", allow)
+		web.AllowOrigin(h, allow)
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
-			h.Set("Access-Control-Allow-Headers", preflightHeaders(r))
-			h.Set("Access-Control-Max-Age", "7200")
+			web.AllowPreflight(h, "GET, POST, PUT, PATCH, DELETE, OPTIONS", preflightHeaders(r))
 			stateOf(r).write(w, http.StatusNoContent, "", nil)
 			return
 		}
@@ -169,8 +168,7 @@ func (s *server) cors(next http.Handler) http.Handler {
 	})
 }
 
-// preflightHeaders allows by name what is asked for, since "*" does not cover authorization; without a question, what SDKs
-// are known to send.
+// preflightHeaders allows what is asked for, or what SDKs are known to send when the preflight names nothing.
 func preflightHeaders(r *http.Request) string {
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		return asked
@@ -184,10 +182,7 @@ func preflightHeaders(r *http.Request) string {
 // one (azure-communication-signaling for JavaScript).
 func cleanPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := r.URL.EscapedPath()
-		for strings.Contains(path, "//") {
-			path = strings.ReplaceAll(path, "//", "/")
-		}
+		path := web.CleanPath(r.URL.EscapedPath())
 		path = strings.NewReplacer("%3A", ":", "%3a", ":").Replace(path)
 		if len(path) > 1 {
 			path = strings.TrimSuffix(path, "/")
