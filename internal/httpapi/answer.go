@@ -153,7 +153,7 @@ func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
 		st.write(w, out.status, "", nil)
 		return
 	}
-	if st.row.image { // specified with the documented envelope; none is recorded
+	if st.row.images { // specified with the documented envelope; none is recorded
 		st.write(w, out.status, "application/json", web.EncodeJSON(documented(out, "")))
 		return
 	}

@@ -129,7 +129,7 @@ func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, s
 		return reply{}, &chat.Error{Kind: chat.Forbidden, Reason: "token scope does not allow " + row.operation}
 	}
 	if c.key == "" {
-		if c.body, err = s.readBody(w, &c, row.bodyLimit()); err != nil {
+		if c.body, err = s.readBody(w, &c, row.maxBody); err != nil {
 			return reply{}, err
 		}
 	}
@@ -138,12 +138,12 @@ func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, s
 			return reply{}, err
 		}
 	}
-	return row.handle(s, &c)
+	return row.run(s, &c)
 }
 
 // readSigned reads the body of a request that an access key signed, which is the last part of authenticating it.
 func (s *server) readSigned(w http.ResponseWriter, c *call) (err error) {
-	if c.body, err = s.readBody(w, c, maxBody); err != nil {
+	if c.body, err = s.readBody(w, c, maxJSON); err != nil {
 		return err
 	}
 	return auth.VerifyBody(c.r, c.body)
