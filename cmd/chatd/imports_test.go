@@ -16,7 +16,7 @@ const module = "github.com/chatd/chatd/"
 
 // pure packages compute; time, randomness and the network are handed to them.
 var (
-	pure    = []string{"internal/chat"}
+	pure    = []string{"internal/chat", "internal/delivery"}
 	notPure = []string{"crypto/rand", "math/rand", "math/rand/v2", "net", "net/http", "os", "log/slog"}
 )
 

@@ -34,11 +34,11 @@ func (r ready) announce(ctx context.Context, p *program, identities *auth.Identi
 	if err != nil {
 		return err
 	}
-	generation, err := r.cfg.generation()
+	keyID, err := r.cfg.keyID()
 	if err != nil {
 		return err
 	}
-	token, err := identities.Issue(ctx, user, []auth.Scope{auth.ScopeChat}, 24*time.Hour, generation)
+	token, err := identities.Issue(ctx, user, []auth.Scope{auth.ScopeChat}, 24*time.Hour, keyID)
 	if err != nil {
 		return err
 	}

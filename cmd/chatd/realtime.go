@@ -47,16 +47,16 @@ func newRealtime(ctx context.Context, core *core, front front, log *slog.Logger,
 		}
 		return trouter.Caller{User: p.Identity, Issued: p.Issued, Expires: p.Expires, Key: string(p.Key) + "." + p.SignedBy}, err
 	}
-	stands := func(ctx context.Context, c trouter.Caller) error {
-		generation, signedBy, _ := strings.Cut(c.Key, ".")
-		return core.identities.Stands(ctx, auth.Principal{
-			Identity: c.User, Issued: c.Issued, Key: auth.Generation(generation), SignedBy: signedBy,
+	revalidate := func(ctx context.Context, c trouter.Caller) error {
+		keyID, signedBy, _ := strings.Cut(c.Key, ".")
+		return core.identities.Revalidate(ctx, auth.Principal{
+			Identity: c.User, Issued: c.Issued, Key: auth.KeyID(keyID), SignedBy: signedBy,
 		})
 	}
 	return &realtime{
 		hub: hub,
 		trouter: trouter.New(trouter.Config{
-			Hub: hub, Metrics: metrics, Authenticate: authenticate, Stands: stands, Endpoints: core.db, Secret: secret,
+			Hub: hub, Metrics: metrics, Authenticate: authenticate, Revalidate: revalidate, Endpoints: core.db, Secret: secret,
 			Base: front.base, CORS: front.cors, Now: now, Log: log,
 		}),
 		native: native.New(native.Config{

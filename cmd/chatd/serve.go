@@ -132,15 +132,15 @@ func openCore(ctx context.Context, cfg *config, o store.Options) (*core, error) 
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	var generations []auth.Generation
+	var keyIDs []auth.KeyID
 	for _, key := range cfg.keys() {
-		g, err := auth.GenerationOf(key)
+		id, err := auth.KeyIDOf(key)
 		if err != nil {
 			return nil, errors.Join(err, db.Close())
 		}
-		generations = append(generations, g)
+		keyIDs = append(keyIDs, id)
 	}
-	identities := auth.NewIdentities(cfg.resourceID, keys, db, now, generations...)
+	identities := auth.NewIdentities(cfg.resourceID, keys, db, now, keyIDs...)
 	service := chat.NewService(db, now, rand.Reader)
 	service.ImagesPerDay = cfg.imagesPerDay
 	return &core{db: db, keys: keys, identities: identities, chat: service}, nil

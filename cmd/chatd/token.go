@@ -95,21 +95,21 @@ func (s *core) mint(ctx context.Context, c *config, scopes []auth.Scope, lifetim
 	if err != nil {
 		return issued{}, err
 	}
-	generation, err := c.generation()
+	keyID, err := c.keyID()
 	if err != nil {
 		return issued{}, err
 	}
-	token, err := s.identities.Issue(ctx, user, scopes, lifetime, generation)
+	token, err := s.identities.Issue(ctx, user, scopes, lifetime, keyID)
 	return issued{string(user), token.Value, token.ExpiresOn}, err
 }
 
-// generation is that of the access key by which a token is made that no signed request asked for. The well-known key has none:
+// keyID is that of the access key by which a token is made that no signed request asked for. The well-known key has none:
 // it is what this command has that was told of no key, on a store whose servers may have any.
-func (c *config) generation() (auth.Generation, error) {
+func (c *config) keyID() (auth.KeyID, error) {
 	if c.accessKey == wellKnownKey {
 		return "", nil
 	}
-	return auth.GenerationOf(c.accessKey)
+	return auth.KeyIDOf(c.accessKey)
 }
 
 const identityVersion = "?api-version=2023-10-01"

@@ -73,7 +73,7 @@ func decodeKey(text string) ([]byte, error) {
 // a key: what is signed is the body's hash in a header, and VerifyBody compares the two.
 //
 // SDKs do not agree on what they sign, so the signature may be that of any of the texts of signedTexts.
-func (a *AccessKeys) Verify(r *http.Request, now time.Time) (Generation, error) {
+func (a *AccessKeys) Verify(r *http.Request, now time.Time) (KeyID, error) {
 	authorization := r.Header.Get("Authorization")
 	dateHeader, signature, err := parseAuthorization(authorization)
 	if err != nil {
@@ -94,7 +94,7 @@ func (a *AccessKeys) Verify(r *http.Request, now time.Time) (Generation, error) 
 	if key == nil {
 		return "", errDenied("no access key gives the signature of this method, path, query and host")
 	}
-	return generationOf(key), nil
+	return keyIDOf(key), nil
 }
 
 // VerifyBody checks that the body of a request that Verify took is the one that was signed.

@@ -76,12 +76,12 @@ func accessKeys(tb testing.TB, hosts ...string) *AccessKeys {
 }
 
 // verify checks a request and its body, as the server does.
-func verify(keys *AccessKeys, r *http.Request, body []byte, now time.Time) (Generation, error) {
-	generation, err := keys.Verify(r, now)
+func verify(keys *AccessKeys, r *http.Request, body []byte, now time.Time) (KeyID, error) {
+	keyID, err := keys.Verify(r, now)
 	if err == nil {
 		err = VerifyBody(r, body)
 	}
-	return generation, err
+	return keyID, err
 }
 
 func TestVerifyAcceptsEachSDK(t *testing.T) {

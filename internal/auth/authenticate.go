@@ -22,17 +22,17 @@ func (s *Identities) Authenticate(ctx context.Context, raw string) (Principal, e
 	if err != nil {
 		return Principal{}, err
 	}
-	if err := s.Stands(ctx, token); err != nil {
+	if err := s.Revalidate(ctx, token); err != nil {
 		return Principal{}, err
 	}
 	return token, nil
 }
 
-// Stands tells, without the token, whether one that Authenticate accepted, here or at another server, still stands: it is not
+// Revalidate tells, without the token, whether one that Authenticate accepted, here or at another server, still stands: it is not
 // revoked, its identity is there, and so are its access key and the key that signed it. Errors are those of Authenticate. When
 // the token ends the caller knows.
-func (s *Identities) Stands(ctx context.Context, p Principal) error {
-	if err := s.checkGeneration(p.Key); err != nil {
+func (s *Identities) Revalidate(ctx context.Context, p Principal) error {
+	if err := s.checkKeyID(p.Key); err != nil {
 		return err
 	}
 	if p.SignedBy != "" && !s.keys.verifies(p.SignedBy, s.now()) {
@@ -97,7 +97,7 @@ func (s *Identities) verify(ctx context.Context, raw string, now chat.Time) (Pri
 	if token, err = c.read(s.resource); err != nil {
 		return Principal{}, err
 	}
-	if token.Key, err = generationIn(parsed); err != nil {
+	if token.Key, err = keyIDIn(parsed); err != nil {
 		return Principal{}, err
 	}
 	token.SignedBy = keyIn(parsed)

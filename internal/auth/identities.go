@@ -68,7 +68,7 @@ type Identities struct {
 	now      func() chat.Time
 	parser   *jwt.Parser
 
-	generations []Generation // of the access keys
+	keyIDs []KeyID // of the access keys
 
 	// Random is what ids of users are made of; crypto/rand.Reader where nothing else is set before the first use.
 	Random io.Reader
@@ -77,8 +77,8 @@ type Identities struct {
 	users  *cache[chat.Identity, User]
 }
 
-// NewIdentities returns the users of the resource, which is a GUID and has the access keys of these generations.
-func NewIdentities(resource string, keys *KeySet, users UserStore, now func() chat.Time, generations ...Generation) *Identities {
+// NewIdentities returns the users of the resource, which is a GUID and has access keys of these ids.
+func NewIdentities(resource string, keys *KeySet, users UserStore, now func() chat.Time, keyIDs ...KeyID) *Identities {
 	return &Identities{
 		resource: resource,
 		keys:     keys,
@@ -87,7 +87,7 @@ func NewIdentities(resource string, keys *KeySet, users UserStore, now func() ch
 		Random:   rand.Reader,
 		parser:   newParser(now),
 
-		generations: generations,
+		keyIDs: keyIDs,
 
 		tokens: newCache[[sha256.Size]byte, Principal](cacheLimit),
 		users:  newCache[chat.Identity, User](cacheLimit),
@@ -127,7 +127,7 @@ func (s *Identities) Get(ctx context.Context, id chat.Identity) (User, error) {
 	return s.owned(ctx, id)
 }
 
-// Issue makes a token for the identity, which ends with the access key of the generation if there is one. The lifetime counts
+// Issue makes a token for the identity, which ends with the access key of that id if there is one. The lifetime counts
 // in whole seconds.
 // An identity that is not one of the resource's living users is refused with code IdentityNotOwned.
 //
@@ -138,7 +138,7 @@ func (s *Identities) Get(ctx context.Context, id chat.Identity) (User, error) {
 // Clocks of nodes differ, so the store decides, which has both times: a revocation counts from the newest iat that it
 // knows of, and a token gets an iat behind the last revocation. The lifetime is counted from now all the same.
 func (s *Identities) Issue(
-	ctx context.Context, id chat.Identity, scopes []Scope, lifetime time.Duration, key Generation,
+	ctx context.Context, id chat.Identity, scopes []Scope, lifetime time.Duration, key KeyID,
 ) (Token, error) {
 	if _, err := s.owned(ctx, id); err != nil {
 		return Token{}, err

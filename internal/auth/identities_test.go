@@ -163,16 +163,16 @@ func TestStands(t *testing.T) {
 	b := newBench(t)
 	id := b.create()
 	old := b.accepts(b.issue(id, ScopeChat).Value)
-	noError(t, b.Stands(t.Context(), old))
+	noError(t, b.Revalidate(t.Context(), old))
 	b.clock.advance(time.Hour)
 	noError(t, b.Revoke(t.Context(), id))
-	if err := b.Stands(t.Context(), old); chat.KindOf(err) != chat.Unauthorized {
+	if err := b.Revalidate(t.Context(), old); chat.KindOf(err) != chat.Unauthorized {
 		t.Errorf("a revoked token: %v", err)
 	}
 	fresh := b.accepts(b.issue(id, ScopeChat).Value) // in the second of the revocation
-	noError(t, b.Stands(t.Context(), fresh))
+	noError(t, b.Revalidate(t.Context(), fresh))
 	noError(t, b.Delete(t.Context(), id))
-	if err := b.Stands(t.Context(), fresh); chat.KindOf(err) != chat.Unauthorized {
+	if err := b.Revalidate(t.Context(), fresh); chat.KindOf(err) != chat.Unauthorized {
 		t.Errorf("a token of a deleted identity: %v", err)
 	}
 }

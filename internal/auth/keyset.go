@@ -229,13 +229,13 @@ func (s *KeySet) JWKS(now chat.Time) ([]byte, error) {
 	return json.Marshal(set)
 }
 
-// sign returns the claims as a signed token of a generation, if there is one.
-func (s *KeySet) sign(c claims, key Generation) (string, error) {
+// sign returns the claims as a signed token of a key id, if there is one.
+func (s *KeySet) sign(c claims, key KeyID) (string, error) {
 	k := s.keys.Load()
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, c)
 	token.Header["kid"] = k.stored[len(k.stored)-1].ID
 	if key != "" {
-		token.Header[generationHeader] = key
+		token.Header[keyIDHeader] = key
 	}
 	return token.SignedString(k.active)
 }

@@ -16,7 +16,7 @@ func VerifiesUntil(keys []SigningKey, i int) chat.Time {
 	if i == len(keys)-1 {
 		return 0
 	}
-	return keys[i+1].CreatedOn + chat.Time((maxMinutes*time.Minute + keyGrace).Milliseconds())
+	return keys[i+1].CreatedOn.Add(maxMinutes*time.Minute + keyGrace)
 }
 
 // RotateKey makes a new key the active one, and returns its ID. Servers find it by Refresh, or when they meet a token of it. Of

@@ -97,10 +97,10 @@ func TestRetirement(t *testing.T) {
 	for _, node := range []*bench{first, second} {
 		noError(t, node.keys.Refresh(t.Context()))
 		node.refuses(token, "signing key is retired") // although it is remembered
-		sameError(t, node.Stands(t.Context(), p), &chat.Error{Kind: chat.Unauthorized, Reason: "signing key is retired"})
+		sameError(t, node.Revalidate(t.Context(), p), &chat.Error{Kind: chat.Unauthorized, Reason: "signing key is retired"})
 	}
 	p.SignedBy = ""
-	noError(t, first.Stands(t.Context(), p)) // of an allocation that an older version gave
+	noError(t, first.Revalidate(t.Context(), p)) // of an allocation that an older version gave
 }
 
 // The newest key is the active one on machines whose clocks disagree, and of two rotations at once one counts.

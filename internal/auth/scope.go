@@ -42,10 +42,10 @@ var reach = map[Scope]Capability{
 type Principal struct {
 	Identity chat.Identity
 	Scopes   []Scope
-	Issued   chat.Time  // when the token was issued, a whole second
-	Expires  chat.Time  // when the token ends
-	Key      Generation // of the access key by which it was asked for, if any
-	SignedBy string     // the ID of the signing key; empty: of a token that an older version accepted
+	Issued   chat.Time // when the token was issued, a whole second
+	Expires  chat.Time // when the token ends
+	Key      KeyID     // of the access key by which it was asked for, if any
+	SignedBy string    // the ID of the signing key; empty: of a token that an older version accepted
 }
 
 // Can reports whether one of the token's scopes covers the capability. Scopes of calling cover none.

@@ -31,17 +31,21 @@ func EventKinds() []EventKind {
 // journal since that reaches every server.
 const IdentityEnded EventKind = "identityEnded"
 
+// Position is a place in the journal: that of an event, or one up to which a reader has read. Later events have greater ones;
+// there may be gaps. 0 is before the first.
+type Position int64
+
 // Event is what listeners are told. It is journaled in the transaction of its change; in one thread the order
 // of positions is the order of commits.
 //
 // Those who hear it are the participants of the thread at the roster version Roster: the originator too, somebody
 // removed by it too.
 type Event struct {
-	Position int64 // in the journal; 0 before it is there
+	Position Position // in the journal; 0 before it is there
 	Kind     EventKind
 	ThreadID ThreadID
-	Key      int64 // of the thread
-	Roster   int64
+	Key      ThreadKey
+	Roster   RosterVersion
 	At       Time
 	Version  int64
 
@@ -70,7 +74,7 @@ func propertiesOf(t *Thread) *Properties {
 // differ from what was done. System messages make none of their own: the event of what they tell says it.
 func eventsOf(c *Change) []Event {
 	var out []Event
-	add := func(kind EventKind, roster int64, fill func(*Event)) {
+	add := func(kind EventKind, roster RosterVersion, fill func(*Event)) {
 		e := Event{
 			Kind: kind, ThreadID: c.Thread.ID, Key: c.Thread.Key, Roster: roster, At: c.At, Version: c.Version,
 			Actor: c.Actor, ActorName: c.ActorName,

@@ -390,14 +390,14 @@ func tellEvents(events []Event) []string {
 func TestEventKinds(t *testing.T) {
 	t.Parallel()
 	want := EventKinds()
-	for _, own := range []EventKind{IdentityEnded, EndpointChanged} {
+	for _, own := range []EventKind{IdentityEnded} {
 		if slices.Contains(want, own) {
 			t.Errorf("clients would hear of %s", own)
 		}
 		want = append(want, own)
 	}
 	slices.Sort(want)
-	declared := declaredKinds(t, "event.go", "endpoint.go")
+	declared := declaredKinds(t, "event.go")
 	slices.Sort(declared)
 	if diff := cmp.Diff(declared, want); diff != "" {
 		t.Errorf("kinds (-declared +known):\n%s", diff)

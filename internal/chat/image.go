@@ -14,7 +14,7 @@ type Image struct {
 	Owner Identity
 	On    Time
 
-	Roster int64 // roster version of the thread at the upload
+	Roster RosterVersion // of the thread at the upload
 
 	Bytes []byte // empty when it was deleted
 }

@@ -7,10 +7,10 @@ type Participant struct {
 	DisplayName string
 	ShareFrom   Time // messages that arrived before are hidden; 0 shows all
 	Metadata    map[string]string
-	Roles       []string  // ids that mean something to clients only
-	Joined      int64     // roster version
-	Left        int64     // roster version, 0 while present
-	Until       MessageID // the last message of the stay: it tells of the removal
+	Roles       []string // ids that mean something to clients only
+	Joined      RosterVersion
+	Left        RosterVersion // 0 while present
+	Until       MessageID     // the last message of the stay: it tells of the removal
 }
 
 // NewParticipant is somebody to be added.

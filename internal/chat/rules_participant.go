@@ -37,7 +37,7 @@ func checkParticipants(in []NewParticipant) error {
 // admit sorts those to be added: new ones join, those present or named before are passed over, those who are no users
 // of this resource are reported (text and code: recordings of the CLI suite). The history is shared from the moment of
 // joining at the latest: a later one, by a clock that is ahead, would hide what is said until then for good.
-func admit(in []NewParticipant, known map[Identity]bool, present []Participant, roster int64, on MessageID) (join []Participant, invalid []InvalidParticipant) {
+func admit(in []NewParticipant, known map[Identity]bool, present []Participant, roster RosterVersion, on MessageID) (join []Participant, invalid []InvalidParticipant) {
 	seen := make(map[Identity]bool, len(present)+len(in))
 	for _, p := range present {
 		seen[p.Identity] = true
@@ -59,12 +59,10 @@ func admit(in []NewParticipant, known map[Identity]bool, present []Participant, 
 	return join, invalid
 }
 
-// addParticipants adds those who are not there yet. All of one call share one system message.
+// addParticipants adds those who are not there yet; checkParticipants has accepted them. All of one call share one system
+// message.
 func addParticipants(a *Access, present []Participant, actor Identity, in []NewParticipant, known map[Identity]bool, now Time) (*Change, []InvalidParticipant, error) {
 	if err := a.member(actor); err != nil {
-		return nil, nil, err
-	}
-	if err := checkParticipants(in); err != nil {
 		return nil, nil, err
 	}
 	c := begin(&a.Thread, actor, a.Stay.DisplayName, now)

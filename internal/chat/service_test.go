@@ -325,12 +325,12 @@ type removing struct {
 	meanwhile func()
 }
 
-func (s removing) Messages(ctx context.Context, thread int64, q chat.MessageQuery) ([]chat.Message, error) {
+func (s removing) Messages(ctx context.Context, thread chat.ThreadKey, q chat.MessageQuery) ([]chat.Message, error) {
 	s.meanwhile()
 	return s.Store.Messages(ctx, thread, q)
 }
 
-func (s removing) Message(ctx context.Context, thread int64, id chat.MessageID) (*chat.Message, error) {
+func (s removing) Message(ctx context.Context, thread chat.ThreadKey, id chat.MessageID) (*chat.Message, error) {
 	s.meanwhile()
 	return s.Store.Message(ctx, thread, id)
 }
@@ -379,7 +379,7 @@ func TestCrowd(t *testing.T) {
 	}
 	thread := b.thread(alice, others...)
 	m := b.say(alice, thread, "hello")
-	head := func() int64 {
+	head := func() chat.Position {
 		events, err := b.store.After(ctx, 0, 1000)
 		b.must(err)
 		return events[len(events)-1].Position

@@ -30,17 +30,17 @@ type Store interface {
 	Recent(ctx context.Context, id ThreadID, user Identity) (Access, error)
 
 	// Message returns one message, or an *Error of kind NotFound.
-	Message(ctx context.Context, thread int64, id MessageID) (*Message, error)
+	Message(ctx context.Context, thread ThreadKey, id MessageID) (*Message, error)
 
 	// Messages returns messages newest first, which may be remembered for others too: they are not to be changed.
-	Messages(ctx context.Context, thread int64, q MessageQuery) ([]Message, error)
+	Messages(ctx context.Context, thread ThreadKey, q MessageQuery) ([]Message, error)
 
 	// Participants returns those present, in the order of joining, and the mark of the next page, nil when there is none.
 	// All lists by marks hold what was in them from the first page on, at most once, whatever moves meanwhile.
-	Participants(ctx context.Context, thread int64, q PageQuery) ([]Participant, Mark, error)
+	Participants(ctx context.Context, thread ThreadKey, q PageQuery) ([]Participant, Mark, error)
 
 	// Receipts returns the latest receipt of each reader, newest first, likewise.
-	Receipts(ctx context.Context, thread int64, q PageQuery) ([]ReadReceipt, Mark, error)
+	Receipts(ctx context.Context, thread ThreadKey, q PageQuery) ([]ReadReceipt, Mark, error)
 
 	// ThreadsOf returns the threads in which the user has or had a stay, latest message first as of the first page,
 	// likewise; those they left as they left them, but for DeletedOn.
@@ -51,14 +51,14 @@ type Store interface {
 
 	// AddImage keeps an image, if its owner has fewer than perDay of the 24 hours before it, or perDay is 0: else it is an
 	// *Error of kind TooMany.
-	AddImage(ctx context.Context, thread int64, i *Image, perDay int) error
+	AddImage(ctx context.Context, thread ThreadKey, i *Image, perDay int) error
 
 	// Image returns an image, or an *Error of kind NotFound.
-	Image(ctx context.Context, thread int64, id string) (*Image, error)
+	Image(ctx context.Context, thread ThreadKey, id string) (*Image, error)
 
 	// DeleteImage removes the bytes and the name of an image; its id and owner stay, so that a repetition is known as one.
 	// One that is not there is no error.
-	DeleteImage(ctx context.Context, thread int64, id string) error
+	DeleteImage(ctx context.Context, thread ThreadKey, id string) error
 
 	// Expired returns up to limit threads that are not deleted and whose retention ended at or before now.
 	Expired(ctx context.Context, now Time, limit int) ([]ThreadID, error)
@@ -104,7 +104,7 @@ type MessageQuery struct {
 
 	// Left is the roster version at which the asker left, 0 while they are there: messages are as they were then. Store
 	// remembers nothing of such an answer.
-	Left int64
+	Left RosterVersion
 }
 
 // Mark is where a page of a list ended and what the store has to know to go on there. Only the store reads it; a mark of

@@ -56,9 +56,15 @@ const (
 	RetentionCreationDate = "threadCreationDate"
 )
 
+// ThreadKey is the store's own number for a thread, which no client sees.
+type ThreadKey int64
+
+// RosterVersion counts the changes of a thread's participants: each raises it by one. A new thread has version 1.
+type RosterVersion int64
+
 // Thread is a conversation as it stands.
 type Thread struct {
-	Key       int64 // the store's own number for it; 0 before it is stored
+	Key       ThreadKey // the store's own number for it; 0 before it is stored
 	ID        ThreadID
 	Topic     string
 	CreatedBy Identity
@@ -71,8 +77,8 @@ type Thread struct {
 	LastID    MessageID // of the newest message
 	LastOn    Time      // arrival of the newest message
 	Edited    int64     // changes with each edit or deletion of a message
-	Roster    int64     // roster version: raised by one by each change of the participants
-	Present   int       // how many take part now
+	Roster    RosterVersion
+	Present   int // how many take part now
 }
 
 // ExpiresOn returns when the thread's retention policy deletes it, or 0.
@@ -95,7 +101,7 @@ func (t *Thread) nextID(now Time) MessageID {
 
 // ThreadItem is a thread as its participants list it.
 type ThreadItem struct {
-	Key       int64
+	Key       ThreadKey
 	ID        ThreadID
 	Topic     string
 	DeletedOn Time

@@ -99,3 +99,16 @@ func FuzzParseTime(f *testing.F) {
 		}
 	})
 }
+
+func TestTimeArithmetic(t *testing.T) {
+	t.Parallel()
+	if got := Time(1000).Add(2*time.Second + 900*time.Microsecond); got != 3000 {
+		t.Errorf("1000 and 2.0009 s are %d", got)
+	}
+	if got := Time(3000).Sub(1000); got != 2*time.Second {
+		t.Errorf("from 1000 to 3000 it is %s", got)
+	}
+	if got := Time(3000).String(); got != "3000" {
+		t.Errorf("3000 is %q", got)
+	}
+}

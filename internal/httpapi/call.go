@@ -22,9 +22,9 @@ type call struct {
 	query     url.Values
 	body      []byte
 	links     links
-	held      *hold           // what it keeps in memory
-	entra     bool            // the caller has the Entra token instead of the access key
-	key       auth.Generation // of the access key that the caller has
+	held      *hold      // what it keeps in memory
+	entra     bool       // the caller has the Entra token instead of the access key
+	key       auth.KeyID // of the access key that the caller has
 }
 
 // reply is what a handler answers.

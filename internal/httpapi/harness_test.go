@@ -153,7 +153,7 @@ func newBenchOn(tb testing.TB, url string, options ...option) *bench {
 		tb.Fatal(err)
 	}
 	b.keys = must(auth.LoadKeySet(tb.Context(), b.db, moment))(tb)
-	b.ids = auth.NewIdentities(resource, b.keys, b.db, b.clock.now, generations(tb)...)
+	b.ids = auth.NewIdentities(resource, b.keys, b.db, b.clock.now, keyIDs(tb)...)
 	b.chat = chat.NewService(b.db, b.clock.now, rand.Reader)
 	s := &setup{db: b.db, keys: b.keys, clock: b.clock, Config: Config{
 		Chat:       b.chat,
@@ -190,9 +190,9 @@ func newBenchOn(tb testing.TB, url string, options ...option) *bench {
 	return b
 }
 
-// generations are those of the server's access keys.
-func generations(tb testing.TB) []auth.Generation {
-	return []auth.Generation{must(auth.GenerationOf(primaryKey))(tb), must(auth.GenerationOf(secondaryKey))(tb)}
+// keyIDs are those of the server's access keys.
+func keyIDs(tb testing.TB) []auth.KeyID {
+	return []auth.KeyID{must(auth.KeyIDOf(primaryKey))(tb), must(auth.KeyIDOf(secondaryKey))(tb)}
 }
 
 // in returns the bench for a subtest that shares the server.

@@ -287,7 +287,7 @@ func TestEarlierTokensValidFrom(t *testing.T) {
 func TestTokensEndWithTheirAccessKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	rotated := auth.NewIdentities(resource, b.keys, b.db, b.clock.now, must(auth.GenerationOf(secondaryKey))(t))
+	rotated := auth.NewIdentities(resource, b.keys, b.db, b.clock.now, must(auth.KeyIDOf(secondaryKey))(t))
 	for _, version := range allIdentity {
 		for name, asker := range map[string]caller{"primary": b.owner(), "secondary": b.ownerBy(secondaryKey), "Entra": b.bearer(entraToken)} {
 			issue := "/identities/" + b.users(1)[0] + "/:issueAccessToken"

@@ -7,18 +7,19 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 )
 
 // Journal is what the hub reads.
 type Journal interface {
 	// Head returns the newest position.
-	Head(ctx context.Context) (int64, error)
+	Head(ctx context.Context) (chat.Position, error)
 	// Oldest returns the oldest position still there; 0 when there is none.
-	Oldest(ctx context.Context) (int64, error)
+	Oldest(ctx context.Context) (chat.Position, error)
 	// After returns up to limit events behind a position, in order.
-	After(ctx context.Context, position int64, limit int) ([]chat.Event, error)
+	After(ctx context.Context, position chat.Position, limit int) ([]chat.Event, error)
 	// Audience returns who took part in a thread at a roster version.
-	Audience(ctx context.Context, thread, roster int64) ([]chat.Participant, error)
+	Audience(ctx context.Context, thread chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error)
 	// Changed holds a token when there may be more.
 	Changed() <-chan struct{}
 }
@@ -84,8 +85,8 @@ type Hub struct {
 	metrics *Metrics
 	turns   *turns
 
-	mu       sync.Mutex // held while events are handed over, so that a position is a point between two events
-	position int64      // of the last event handed over
+	mu       sync.Mutex    // held while events are handed over, so that a position is a point between two events
+	position chat.Position // of the last event handed over
 	users    map[chat.Identity]map[Subscriber]struct{}
 	rosters  map[rosterKey][]chat.Participant
 	stopped  bool
@@ -93,12 +94,15 @@ type Hub struct {
 	// Ended, when set before Run, is told whose tokens were revoked or who was deleted, on whichever server.
 	Ended func(user chat.Identity)
 
-	// EndpointChanged, when set before Run, is told of chat.EndpointChanged, after what came before it was handed over and before
+	// EndpointChanged, when set before Run, is told of delivery.EndpointChanged, after what came before it was handed over and before
 	// what comes behind it is. It must not block.
 	EndpointChanged func(user chat.Identity, endpoint string, number int64)
 }
 
-type rosterKey struct{ thread, roster int64 }
+type rosterKey struct {
+	thread chat.ThreadKey
+	roster chat.RosterVersion
+}
 
 // maxRosters bounds the audiences that are remembered.
 const maxRosters = 4096
@@ -155,7 +159,7 @@ func (h *Hub) hand(ctx context.Context, e *chat.Event) error {
 	case chat.IdentityEnded:
 		h.ended(e)
 		return nil
-	case chat.EndpointChanged:
+	case delivery.EndpointChanged:
 		if h.EndpointChanged != nil {
 			h.EndpointChanged(e.Actor, e.ActorName, e.Version)
 		}
@@ -223,7 +227,7 @@ func (h *Hub) audience(ctx context.Context, e *chat.Event) ([]chat.Participant, 
 
 // Subscribe lets s hear what its user may hear from now on, and returns the position of the last event before. leave
 // ends it; it may be called twice.
-func (h *Hub) Subscribe(user chat.Identity, s Subscriber) (position int64, leave func()) {
+func (h *Hub) Subscribe(user chat.Identity, s Subscriber) (position chat.Position, leave func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopped {
@@ -247,22 +251,22 @@ func (h *Hub) leave(user chat.Identity, s Subscriber) {
 }
 
 // Position returns the position of the last event that was handed over.
-func (h *Hub) Position() int64 {
+func (h *Hub) Position() chat.Position {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.position
 }
 
 // Head returns the newest position of the journal, to which this server may not have come yet.
-func (h *Hub) Head(ctx context.Context) (int64, error) { return h.journal.Head(ctx) }
+func (h *Hub) Head(ctx context.Context) (chat.Position, error) { return h.journal.Head(ctx) }
 
 // Oldest returns the oldest position that can be replayed, 0 when there is none.
-func (h *Hub) Oldest(ctx context.Context) (int64, error) { return h.journal.Oldest(ctx) }
+func (h *Hub) Oldest(ctx context.Context) (chat.Position, error) { return h.journal.Oldest(ctx) }
 
 // Replay calls hear for each event behind the position from, up to and with the position to, that the user may hear. missed
 // tells that the journal no longer reaches back to from: then only what it has is replayed. It reads in turn with other
 // replays, and waits for that.
-func (h *Hub) Replay(ctx context.Context, user chat.Identity, from, to int64, hear func(Heard)) (missed bool, err error) {
+func (h *Hub) Replay(ctx context.Context, user chat.Identity, from, to chat.Position, hear func(Heard)) (missed bool, err error) {
 	oldest, err := h.journal.Oldest(ctx)
 	if err != nil {
 		return false, err
@@ -281,7 +285,7 @@ func (h *Hub) Replay(ctx context.Context, user chat.Identity, from, to int64, he
 }
 
 // replayBatch is the part of a replay for which a turn is taken. It returns how far it came.
-func (h *Hub) replayBatch(ctx context.Context, user chat.Identity, at, to int64, hear func(Heard)) (int64, error) {
+func (h *Hub) replayBatch(ctx context.Context, user chat.Identity, at, to chat.Position, hear func(Heard)) (chat.Position, error) {
 	done, err := h.turns.take(ctx, user)
 	if err != nil {
 		return at, err

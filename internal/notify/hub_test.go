@@ -19,6 +19,7 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/store"
 )
 
@@ -48,21 +49,21 @@ func newPaper() *paper {
 }
 
 // write appends an event of thread 1 for those present at a roster version, without a word to anybody.
-func (p *paper) write(roster int64, text string) {
+func (p *paper) write(roster chat.RosterVersion, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.events = append(p.events, chat.Event{Position: int64(len(p.events)) + 1, Kind: chat.TypingReceived, Key: 1, Roster: roster, ActorName: text})
+	p.events = append(p.events, chat.Event{Position: chat.Position(len(p.events)) + 1, Kind: chat.TypingReceived, Key: 1, Roster: roster, ActorName: text})
 }
 
-func (p *paper) Head(context.Context) (int64, error) {
+func (p *paper) Head(context.Context) (chat.Position, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return int64(len(p.events)), nil
+	return chat.Position(len(p.events)), nil
 }
 
-func (p *paper) Oldest(context.Context) (int64, error) { return 1, nil }
+func (p *paper) Oldest(context.Context) (chat.Position, error) { return 1, nil }
 
-func (p *paper) After(_ context.Context, position int64, limit int) ([]chat.Event, error) {
+func (p *paper) After(_ context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.failAfter > 0 {
@@ -73,7 +74,7 @@ func (p *paper) After(_ context.Context, position int64, limit int) ([]chat.Even
 	return slices.Clone(rest[:min(len(rest), limit)]), nil
 }
 
-func (p *paper) Audience(_ context.Context, thread, roster int64) ([]chat.Participant, error) {
+func (p *paper) Audience(_ context.Context, thread chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.failWho > 0 {
@@ -172,7 +173,7 @@ func TestAudience(t *testing.T) {
 		for id, e := range ears {
 			h.Subscribe(id, e)
 		}
-		for i, roster := range []int64{1, 2, 3, 1, 9} {
+		for i, roster := range []chat.RosterVersion{1, 2, 3, 1, 9} {
 			p.write(roster, fmt.Sprint(i))
 		}
 		p.changed <- struct{}{}
@@ -181,7 +182,7 @@ func TestAudience(t *testing.T) {
 		equal(t, "bob", []string{"0", "2", "3"}, ears[bob].names())
 		equal(t, "carol", []string{"2"}, ears[carol].names())
 		equal(t, "a stranger", []string(nil), ears[user(4)].names())
-		equal(t, "position", int64(5), h.Position())
+		equal(t, "position", chat.Position(5), h.Position())
 	})
 }
 
@@ -195,7 +196,7 @@ func TestRosterCache(t *testing.T) {
 		var e ear
 		h.Subscribe(alice, &e)
 		for i := range 100 {
-			p.write(int64(1+i%2), "x")
+			p.write(chat.RosterVersion(1+i%2), "x")
 		}
 		p.changed <- struct{}{}
 		synctest.Wait()
@@ -203,7 +204,7 @@ func TestRosterCache(t *testing.T) {
 			t.Errorf("%d looks at rosters for %d events, want 2 for 50", p.looks, len(e.names()))
 		}
 		for i := range 2 * maxRosters {
-			p.write(int64(i), "x")
+			p.write(chat.RosterVersion(i), "x")
 		}
 		p.changed <- struct{}{}
 		synctest.Wait()
@@ -226,7 +227,7 @@ func TestHidden(t *testing.T) {
 		p.mu.Lock()
 		for i, id := range []chat.MessageID{99, 100} {
 			p.events = append(p.events, chat.Event{
-				Position: int64(i) + 1, Kind: chat.MessageEdited, ThreadID: "19:a@thread.v2", Key: 1, Roster: 1, ActorName: fmt.Sprint(id), Message: &chat.Message{ID: id},
+				Position: chat.Position(i) + 1, Kind: chat.MessageEdited, ThreadID: "19:a@thread.v2", Key: 1, Roster: 1, ActorName: fmt.Sprint(id), Message: &chat.Message{ID: id},
 			})
 		}
 		p.mu.Unlock()
@@ -267,7 +268,7 @@ func TestJournalFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPaper()
-		for roster := range int64(4) {
+		for roster := range chat.RosterVersion(4) {
 			p.rosters[rosterKey{1, roster}] = present(alice)
 		}
 		h, _ := run(t, p)
@@ -277,7 +278,7 @@ func TestJournalFails(t *testing.T) {
 		p.failAfter, p.failWho = 2, 2
 		var want []string
 		for i := range 8 {
-			p.write(int64(i%4), fmt.Sprint(i))
+			p.write(chat.RosterVersion(i%4), fmt.Sprint(i))
 			want = append(want, fmt.Sprint(i))
 		}
 		time.Sleep(10 * poll)
@@ -394,7 +395,7 @@ func newThread(t *testing.T, service *chat.Service) chat.ThreadID {
 type listening struct {
 	ear
 	who      chat.Identity
-	position int64
+	position chat.Position
 }
 
 // last is a subscriber that waits for the message "last".
@@ -443,7 +444,7 @@ func TestReplayAndLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, l := range subscribers {
-		var got, want []int64
+		var got, want []chat.Position
 		missed, err := h.Replay(ctx, l.who, 0, l.position, func(heard Heard) { got = append(got, heard.Position) })
 		if missed || err != nil {
 			t.Errorf("replay: missed %t, error %v", missed, err)
@@ -511,7 +512,7 @@ func TestReplay(t *testing.T) {
 	text := "edited"
 	must(service.UpdateMessage(ctx, alice, id, m.ID, chat.MessageUpdate{Content: &text}))
 	h, _ := run(t, db)
-	replay := func(who chat.Identity, from, to int64) (got []int64, missed bool) {
+	replay := func(who chat.Identity, from, to chat.Position) (got []chat.Position, missed bool) {
 		missed, err := h.Replay(ctx, who, from, to, func(h Heard) { got = append(got, h.Position) })
 		if err != nil {
 			t.Fatal(err)
@@ -520,14 +521,14 @@ func TestReplay(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		who      chat.Identity
-		from, to int64
-		want     []int64
+		from, to chat.Position
+		want     []chat.Position
 	}{
-		"all":           {alice, 0, 4, []int64{1, 2, 3, 4}},
-		"part":          {alice, 1, 3, []int64{2, 3}},
+		"all":           {alice, 0, 4, []chat.Position{1, 2, 3, 4}},
+		"part":          {alice, 1, 3, []chat.Position{2, 3}},
 		"nothing":       {alice, 2, 2, nil},
-		"beyond":        {alice, 3, 99, []int64{4}},
-		"hidden ones":   {bob, 0, 4, []int64{3}},
+		"beyond":        {alice, 3, 99, []chat.Position{4}},
+		"hidden ones":   {bob, 0, 4, []chat.Position{3}},
 		"not concerned": {carol, 0, 4, nil},
 	} {
 		if got, missed := replay(c.who, c.from, c.to); !slices.Equal(got, c.want) || missed {
@@ -537,8 +538,8 @@ func TestReplay(t *testing.T) {
 	if err := db.Purge(ctx, chat.TimeOf(time.Now().Add(time.Hour))); err != nil { // the newest event stays
 		t.Fatal(err)
 	}
-	for from, want := range map[int64]bool{0: true, 2: true, 3: false, 4: false} {
-		if got, missed := replay(alice, from, 4); missed != want || from < 4 && !slices.Equal(got, []int64{4}) {
+	for from, want := range map[chat.Position]bool{0: true, 2: true, 3: false, 4: false} {
+		if got, missed := replay(alice, from, 4); missed != want || from < 4 && !slices.Equal(got, []chat.Position{4}) {
 			t.Errorf("behind %d: positions %v, missed %t", from, got, missed)
 		}
 	}
@@ -576,11 +577,11 @@ func TestEnded(t *testing.T) {
 		h.EndpointChanged = func(user chat.Identity, endpoint string, number int64) {
 			told = append(told, user, chat.Identity(endpoint))
 			equal(t, "number", int64(7), number)
-			equal(t, "position", int64(1), h.Position())
+			equal(t, "position", chat.Position(1), h.Position())
 		}
 		journal := func(e chat.Event) {
 			p.mu.Lock()
-			e.Position = int64(len(p.events)) + 1
+			e.Position = chat.Position(len(p.events)) + 1
 			p.events = append(p.events, e)
 			p.mu.Unlock()
 			p.changed <- struct{}{}
@@ -591,12 +592,12 @@ func TestEnded(t *testing.T) {
 		equal(t, "alice", []Reason{Revoked}, a.reasons())
 		equal(t, "bob", []Reason(nil), b.reasons())
 		equal(t, "heard", []string(nil), a.names())
-		equal(t, "position", int64(1), h.Position())
-		journal(chat.ChangeOf(bob, "e", 7, 1))
+		equal(t, "position", chat.Position(1), h.Position())
+		journal(delivery.Changed(bob, "e", 7, 1))
 		equal(t, "told", []chat.Identity{alice, bob, "e"}, told)
 		equal(t, "bob", []Reason(nil), b.reasons())
 		equal(t, "heard", []string(nil), b.names())
-		equal(t, "position", int64(2), h.Position())
+		equal(t, "position", chat.Position(2), h.Position())
 		cancel()
 		running.Wait()
 	})

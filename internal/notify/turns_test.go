@@ -22,7 +22,7 @@ type heavy struct {
 	reads         int
 }
 
-func (j *heavy) After(_ context.Context, position int64, limit int) ([]chat.Event, error) {
+func (j *heavy) After(_ context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	j.mu.Lock()
 	j.reads++
 	j.reading++
@@ -32,7 +32,7 @@ func (j *heavy) After(_ context.Context, position int64, limit int) ([]chat.Even
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.reading--
-	return []chat.Event{{Position: position + int64(limit), Kind: chat.TypingReceived, ThreadID: "19:a@thread.v2", Key: 1, Roster: 1}}, nil
+	return []chat.Event{{Position: position + chat.Position(limit), Kind: chat.TypingReceived, ThreadID: "19:a@thread.v2", Key: 1, Roster: 1}}, nil
 }
 
 // inTurn runs a test with a hub on such a journal, of which two batches may be read at once.
@@ -56,7 +56,7 @@ func inTurn(t *testing.T, test func(t *testing.T, h *Hub, j *heavy)) {
 }
 
 // replays runs one of so many batches for each of the users, at once.
-func (h *Hub) replays(t *testing.T, batches int64, users ...chat.Identity) (took time.Duration) {
+func (h *Hub) replays(t *testing.T, batches chat.Position, users ...chat.Identity) (took time.Duration) {
 	t.Helper()
 	begun := time.Now()
 	var all sync.WaitGroup
@@ -157,7 +157,7 @@ type limited struct {
 	limits *[]int
 }
 
-func (j limited) After(ctx context.Context, position int64, limit int) ([]chat.Event, error) {
+func (j limited) After(ctx context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	*j.limits = append(*j.limits, limit)
 	return j.paper.After(ctx, position, limit)
 }

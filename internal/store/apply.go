@@ -45,7 +45,7 @@ func creationOf(ctx context.Context, tx conn, id chat.ThreadID) (chat.Creation, 
 
 // insertThread returns the new thread's key, or errNoRow when a thread of that id is there; who creates it at the same
 // time is waited for.
-func insertThread(ctx context.Context, tx conn, t *chat.Thread) (key int64, err error) {
+func insertThread(ctx context.Context, tx conn, t *chat.Thread) (key chat.ThreadKey, err error) {
 	err = tx.one(ctx, []any{&key}, `INSERT INTO threads
 		(id, topic, created_by, created_on, metadata, retention_kind, retention_days, expires_on, seq, last_id, last_on, roster, present, text_only)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO NOTHING RETURNING tk`,
@@ -131,7 +131,7 @@ func updateThread(ctx context.Context, tx conn, c *chat.Change) error {
 }
 
 // insertRows writes everything of a change but the thread's own row.
-func insertRows(ctx context.Context, tx conn, key int64, c *chat.Change) error {
+func insertRows(ctx context.Context, tx conn, key chat.ThreadKey, c *chat.Change) error {
 	for i := range c.Join {
 		p := &c.Join[i]
 		err := tx.later(ctx, `INSERT INTO participants (tk, user_id, joined, place, name, share_from, metadata, roles) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
@@ -180,7 +180,7 @@ func insertRows(ctx context.Context, tx conn, key int64, c *chat.Change) error {
 	return insertEvents(ctx, tx, key, c.Events)
 }
 
-func insertMessage(ctx context.Context, tx conn, key int64, m *chat.Message) error {
+func insertMessage(ctx context.Context, tx conn, key chat.ThreadKey, m *chat.Message) error {
 	content, err := formatContent(m)
 	if err != nil {
 		return err
@@ -191,7 +191,7 @@ func insertMessage(ctx context.Context, tx conn, key int64, m *chat.Message) err
 		m.High, formatList(attachmentRecords(m.Content.Attachments)))
 }
 
-func replaceMessage(ctx context.Context, tx conn, key int64, m *chat.Message) error {
+func replaceMessage(ctx context.Context, tx conn, key chat.ThreadKey, m *chat.Message) error {
 	content, err := formatContent(m)
 	if err != nil {
 		return err
@@ -256,7 +256,7 @@ func (db *DB) deletedBefore(ctx context.Context, before chat.Time, limit int) ([
 }
 
 // removeMessages removes the messages of a large thread but for a last slice.
-func (db *DB) removeMessages(ctx context.Context, key int64) error {
+func (db *DB) removeMessages(ctx context.Context, key chat.ThreadKey) error {
 	return db.inSlices(ctx, `DELETE FROM messages WHERE tk = $1
 		AND id < (SELECT id FROM messages WHERE tk = $1 ORDER BY id LIMIT 1 OFFSET $2)`, key, purgeSlice)
 }

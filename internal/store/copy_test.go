@@ -17,6 +17,7 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/store/pgtest"
 )
 
@@ -198,7 +199,7 @@ func (i *installation) look(l *life) map[string]any {
 		principal, err := i.ids.Authenticate(ctx, token)
 		see(principal, err, "token ", n)
 	}
-	for _, position := range []int64{0, 17, 100} {
+	for _, position := range []chat.Position{0, 17, 100} {
 		events, err := i.db.After(ctx, position, 10_000)
 		see(events, err, "events after ", position)
 	}
@@ -224,7 +225,8 @@ func (i *installation) goesOn(l *life) {
 	i.t.Helper()
 	ctx := i.t.Context()
 	before := i.db.engine.read()
-	var thread, position int64
+	var thread chat.ThreadKey
+	var position chat.Position
 	i.must(before.one(ctx, []any{&thread}, before.words().lastNumber, "threads", "tk"))
 	i.must(before.one(ctx, []any{&position}, before.words().lastNumber, "journal", "pos"))
 	if thread != 4 {
@@ -245,7 +247,7 @@ func (i *installation) goesOn(l *life) {
 	ann := l.users[0]
 	was, err := i.db.Endpoint(ctx, ann, string(ann))
 	i.must(err)
-	back, err := i.db.Arrive(ctx, chat.Arrival{User: ann, Endpoint: string(ann), Number: was.Arrivals + 1, Position: position})
+	back, err := i.db.ConnectEndpoint(ctx, delivery.Connection{User: ann, Endpoint: string(ann), Number: was.Newest + 1, Position: position})
 	if err != nil || was.Position != 44 || back.Position != was.Position { // which place gave it
 		i.t.Errorf("a client comes back to position %d, %v; want %d", back.Position, err, was.Position)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 )
 
 const endpointColumns = "arrivals, teller, position, ended, dialect"
@@ -13,13 +14,13 @@ const endpointColumns = "arrivals, teller, position, ended, dialect"
 // forgetAtOnce bounds how many endpoints an arrival removes.
 const forgetAtOnce = 1000
 
-func endpointRow(e *chat.Endpoint) []any {
-	return []any{&e.Arrivals, &e.Teller, &e.Position, &e.Ended, &e.Dialect}
+func endpointRow(e *delivery.Endpoint) []any {
+	return []any{&e.Newest, &e.Owner, &e.Position, &e.Ended, &e.Format}
 }
 
 // Endpoint returns an endpoint; one that is not known has no arrivals.
-func (db *DB) Endpoint(ctx context.Context, user chat.Identity, id string) (chat.Endpoint, error) {
-	e := chat.Endpoint{User: user, ID: id}
+func (db *DB) Endpoint(ctx context.Context, user chat.Identity, id string) (delivery.Endpoint, error) {
+	e := delivery.Endpoint{User: user, ID: id}
 	err := db.read("endpoint", func(c conn) error {
 		return c.each(ctx, func(r row) error { return r.Scan(endpointRow(&e)...) },
 			"SELECT "+endpointColumns+" FROM endpoints WHERE user_id = $1 AND id = $2", string(user), id)
@@ -27,12 +28,12 @@ func (db *DB) Endpoint(ctx context.Context, user chat.Identity, id string) (chat
 	return e, err
 }
 
-// Arrive notes a connection of an endpoint, which must have the number after that of the last: else it is NotFound, so that
+// ConnectEndpoint notes a connection of an endpoint, which must have the number after that of the last: else it is NotFound, so that
 // a number is used once. The connection is the teller when none is, or when it takes over from the one before of its own
 // server. Else it waits, which the servers are told. Where the user has more endpoints than the quota, those that have no
 // connection go, and of them those first that were not seen for longest.
-func (db *DB) Arrive(ctx context.Context, a chat.Arrival) (chat.Endpoint, error) {
-	e := chat.Endpoint{User: a.User, ID: a.Endpoint}
+func (db *DB) ConnectEndpoint(ctx context.Context, a delivery.Connection) (delivery.Endpoint, error) {
+	e := delivery.Endpoint{User: a.User, ID: a.Endpoint}
 	waits := false
 	err := db.write(ctx, "arrive", func(tx conn) error {
 		if db.quota > 0 {
@@ -48,9 +49,9 @@ func (db *DB) Arrive(ctx context.Context, a chat.Arrival) (chat.Endpoint, error)
 			position = CASE WHEN endpoints.ended = endpoints.arrivals AND endpoints.position < excluded.position
 				THEN excluded.position ELSE endpoints.position END
 			WHERE endpoints.arrivals = excluded.arrivals - 1 RETURNING `+endpointColumns,
-			string(a.User), a.Endpoint, a.Number, a.Position, int64(a.At), a.Before)
-		if waits = err == nil && e.Teller != a.Number; waits {
-			err = insertEvents(ctx, tx, 0, []chat.Event{chat.ChangeOf(a.User, a.Endpoint, a.Number, a.At)})
+			string(a.User), a.Endpoint, a.Number, a.Position, int64(a.At), a.Previous)
+		if waits = err == nil && e.Owner != a.Number; waits {
+			err = insertEvents(ctx, tx, 0, []chat.Event{delivery.Changed(a.User, a.Endpoint, a.Number, a.At)})
 		}
 		return err
 	})
@@ -60,8 +61,8 @@ func (db *DB) Arrive(ctx context.Context, a chat.Arrival) (chat.Endpoint, error)
 
 // TakeEndpoint makes a connection the teller, whether the one before was let go of or not. It is NotFound when it is not the
 // newest any more.
-func (db *DB) TakeEndpoint(ctx context.Context, user chat.Identity, id string, number int64) (chat.Endpoint, error) {
-	e := chat.Endpoint{User: user, ID: id}
+func (db *DB) TakeEndpoint(ctx context.Context, user chat.Identity, id string, number int64) (delivery.Endpoint, error) {
+	e := delivery.Endpoint{User: user, ID: id}
 	err := db.write(ctx, "take_endpoint", func(tx conn) error {
 		return tx.one(ctx, endpointRow(&e), `UPDATE endpoints SET teller = arrivals WHERE user_id = $1 AND id = $2 AND arrivals = $3
 			RETURNING `+endpointColumns, string(user), id, number)
@@ -71,19 +72,19 @@ func (db *DB) TakeEndpoint(ctx context.Context, user chat.Identity, id string, n
 
 // SaveEndpoints keeps how far endpoints have been told. A position never goes back, and that of a connection which is not
 // the teller is passed over.
-func (db *DB) SaveEndpoints(ctx context.Context, positions []chat.EndpointPosition, now chat.Time) error {
+func (db *DB) SaveEndpoints(ctx context.Context, positions []delivery.Acknowledged, now chat.Time) error {
 	// All nodes take the rows in one order, so that none waits for another that waits for it.
-	sorted := slices.SortedFunc(slices.Values(positions), func(a, b chat.EndpointPosition) int {
+	sorted := slices.SortedFunc(slices.Values(positions), func(a, b delivery.Acknowledged) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Endpoint, b.Endpoint))
 	})
 	return db.write(ctx, "save_endpoints", func(tx conn) error {
 		for _, p := range sorted {
-			after := p.Teller
-			if p.Left {
+			after := p.Owner
+			if p.Released {
 				after = 0
 			}
 			err := tx.later(ctx, `UPDATE endpoints SET seen_on = $1, teller = $2, position = CASE WHEN position < $3 THEN $3 ELSE position END
-				WHERE user_id = $4 AND id = $5 AND teller = $6`, int64(now), after, p.Position, string(p.User), p.Endpoint, p.Teller)
+				WHERE user_id = $4 AND id = $5 AND teller = $6`, int64(now), after, p.Position, string(p.User), p.Endpoint, p.Owner)
 			if err != nil {
 				return err
 			}
@@ -100,7 +101,7 @@ func (db *DB) RegisterEndpoint(ctx context.Context, user chat.Identity, id, dial
 		n, err := tx.exec(ctx, `UPDATE endpoints SET dialect = $3, ended = CASE WHEN teller = 0 THEN ended ELSE 0 END
 			WHERE user_id = $1 AND id = $2 AND (dialect <> $3 OR ended <> 0)`, string(user), id, dialect)
 		if changed = n > 0; changed {
-			err = insertEvents(ctx, tx, 0, []chat.Event{chat.ChangeOf(user, id, 0, now)})
+			err = insertEvents(ctx, tx, 0, []chat.Event{delivery.Changed(user, id, 0, now)})
 		}
 		return err
 	})

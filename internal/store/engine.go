@@ -52,7 +52,7 @@ type engine interface {
 	// time; when it fails nothing of it stays. A context that ends before do began cancels it, later ones do not.
 	write(ctx context.Context, do func(conn) error) error
 	// settled returns a position of the journal: all events up to it that will ever be there can be read.
-	settled(ctx context.Context) (int64, error)
+	settled(ctx context.Context) (chat.Position, error)
 	// announce tells that events were written: wakes whoever reads the journal, on other nodes too.
 	announce()
 	// lease reports whether this node is to do what only one is to do now, and for how long the others are not to.

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	driver "modernc.org/sqlite" // registers itself as "sqlite"
+
+	"github.com/chatd/chatd/internal/chat"
 )
 
 // sqlite is the embedded engine. One connection writes; a file is read through connections of their own, a database in
@@ -162,7 +164,7 @@ var sqliteWords = &words{
 }
 
 // settled has no bound: writes are one after the other, so the order of positions is that of commits.
-func (e *sqlite) settled(context.Context) (int64, error) { return endOfTime, nil }
+func (e *sqlite) settled(context.Context) (chat.Position, error) { return endOfTime, nil }
 
 func (e *sqlite) announce() {}
 

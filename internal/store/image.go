@@ -7,7 +7,7 @@ import (
 )
 
 // AddImage keeps an image. See chat.Store.
-func (db *DB) AddImage(ctx context.Context, thread int64, i *chat.Image, perDay int) error {
+func (db *DB) AddImage(ctx context.Context, thread chat.ThreadKey, i *chat.Image, perDay int) error {
 	return db.write(ctx, "add_image", func(tx conn) error {
 		if perDay > 0 {
 			if err := underQuota(ctx, tx, i, perDay); err != nil {
@@ -38,7 +38,7 @@ func underQuota(ctx context.Context, tx conn, i *chat.Image, perDay int) error {
 }
 
 // Image returns an image. See chat.Store.
-func (db *DB) Image(ctx context.Context, thread int64, id string) (*chat.Image, error) {
+func (db *DB) Image(ctx context.Context, thread chat.ThreadKey, id string) (*chat.Image, error) {
 	i := &chat.Image{ID: id}
 	err := db.read("image", func(c conn) error {
 		return c.one(ctx, []any{&i.Name, &i.Type, &i.Owner, &i.On, &i.Roster, &i.Bytes},
@@ -48,7 +48,7 @@ func (db *DB) Image(ctx context.Context, thread int64, id string) (*chat.Image, 
 }
 
 // DeleteImage removes an image. See chat.Store.
-func (db *DB) DeleteImage(ctx context.Context, thread int64, id string) error {
+func (db *DB) DeleteImage(ctx context.Context, thread chat.ThreadKey, id string) error {
 	return db.write(ctx, "delete_image", func(tx conn) error {
 		return tx.later(ctx, "UPDATE images SET name = '', bytes = $3 WHERE tk = $1 AND id = $2", thread, id, []byte{})
 	})

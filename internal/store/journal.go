@@ -33,7 +33,7 @@ type receiptRecord struct {
 }
 
 // insertEvents writes the last of a transaction: readers wait for its end from here on.
-func insertEvents(ctx context.Context, tx conn, key int64, events []chat.Event) error {
+func insertEvents(ctx context.Context, tx conn, key chat.ThreadKey, events []chat.Event) error {
 	if announce := tx.words().announce; announce != "" && len(events) > 0 {
 		if err := tx.later(ctx, announce); err != nil {
 			return err
@@ -47,7 +47,7 @@ func insertEvents(ctx context.Context, tx conn, key int64, events []chat.Event) 
 	return nil
 }
 
-func insertEvent(ctx context.Context, tx conn, key int64, e *chat.Event) error {
+func insertEvent(ctx context.Context, tx conn, key chat.ThreadKey, e *chat.Event) error {
 	var message chat.MessageID
 	var seq int64
 	if m := e.Message; m != nil {
@@ -83,7 +83,7 @@ func formatEvent(e *chat.Event) (string, error) {
 }
 
 // After returns up to limit events behind a position of the journal, in order.
-func (db *DB) After(ctx context.Context, position int64, limit int) ([]chat.Event, error) {
+func (db *DB) After(ctx context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	var out []chat.Event
 	err := db.read("after", func(c conn) (err error) {
 		// Where no position is left out, nothing can come in between, and nobody has to be asked what is settled.
@@ -104,9 +104,9 @@ func (db *DB) After(ctx context.Context, position int64, limit int) ([]chat.Even
 }
 
 // gapless reports whether the events follow on a position and on one another without a gap.
-func gapless(in []chat.Event, position int64) bool {
+func gapless(in []chat.Event, position chat.Position) bool {
 	for i := range in {
-		if in[i].Position != position+int64(i)+1 {
+		if in[i].Position != position+chat.Position(i)+1 {
 			return false
 		}
 	}
@@ -114,7 +114,7 @@ func gapless(in []chat.Event, position int64) bool {
 }
 
 // events reads those behind a position, up to and with another.
-func events(ctx context.Context, c conn, from, to int64, limit int) ([]chat.Event, error) {
+func events(ctx context.Context, c conn, from, to chat.Position, limit int) ([]chat.Event, error) {
 	var out []chat.Event
 	err := c.each(ctx, func(r row) error {
 		e, err := scanEvent(r)
@@ -126,16 +126,16 @@ func events(ctx context.Context, c conn, from, to int64, limit int) ([]chat.Even
 }
 
 // settled is that of the engine, which may go back for a moment; what After has read stays so.
-func (db *DB) settled(ctx context.Context) (int64, error) {
-	seen := db.seen.Load()
+func (db *DB) settled(ctx context.Context) (chat.Position, error) {
+	seen := chat.Position(db.seen.Load())
 	settled, err := db.engine.settled(ctx)
 	return max(seen, settled), err
 }
 
-func (db *DB) raiseSeen(position int64) {
+func (db *DB) raiseSeen(position chat.Position) {
 	for {
 		seen := db.seen.Load()
-		if position <= seen || db.seen.CompareAndSwap(seen, position) {
+		if int64(position) <= seen || db.seen.CompareAndSwap(seen, int64(position)) {
 			return
 		}
 	}
@@ -171,8 +171,8 @@ func scanEvent(r row) (chat.Event, error) {
 }
 
 // Head returns the newest position of the journal, 0 when it is empty.
-func (db *DB) Head(ctx context.Context) (int64, error) {
-	var head int64
+func (db *DB) Head(ctx context.Context) (chat.Position, error) {
+	var head chat.Position
 	err := db.read("head", func(c conn) error {
 		settled, err := db.settled(ctx)
 		if err != nil {
@@ -184,8 +184,8 @@ func (db *DB) Head(ctx context.Context) (int64, error) {
 }
 
 // Oldest returns the oldest position that the journal still has, 0 when it is empty.
-func (db *DB) Oldest(ctx context.Context) (int64, error) {
-	var oldest int64
+func (db *DB) Oldest(ctx context.Context) (chat.Position, error) {
+	var oldest chat.Position
 	err := db.read("oldest", func(c conn) error {
 		return c.one(ctx, []any{&oldest}, "SELECT coalesce(min(pos), 0) FROM journal")
 	})
@@ -193,7 +193,7 @@ func (db *DB) Oldest(ctx context.Context) (int64, error) {
 }
 
 // Audience returns who took part in a thread at a roster version. That never changes, so it may be kept for ever.
-func (db *DB) Audience(ctx context.Context, thread, roster int64) ([]chat.Participant, error) {
+func (db *DB) Audience(ctx context.Context, thread chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error) {
 	var out []chat.Participant
 	err := db.read("audience", func(c conn) error {
 		return c.each(ctx, func(r row) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/chatd/chatd/internal/chat"
 )
 
 // Positions of the journal come from a sequence, and transactions end in another order than the one in which they got
@@ -34,8 +36,8 @@ const (
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 )
 
-func (e *postgres) settled(ctx context.Context) (int64, error) {
-	var newest, lowest int64
+func (e *postgres) settled(ctx context.Context) (chat.Position, error) {
+	var newest, lowest chat.Position
 	err := postgresReader{e}.on(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		// One round trip; each statement sees what there is when it begins, in this order.
 		var b pgx.Batch

@@ -24,7 +24,7 @@ func openNode(t *testing.T, url string) *DB {
 	return db
 }
 
-func positionsOf(t *testing.T, db *DB) (names string, head int64) {
+func positionsOf(t *testing.T, db *DB) (names string, head chat.Position) {
 	t.Helper()
 	events, err := db.After(t.Context(), 0, 100)
 	if err != nil {

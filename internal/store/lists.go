@@ -17,7 +17,7 @@ import (
 // Participants returns those present. They do not move, but they leave and come back: the mark holds the place of the last
 // one and the roster version of the first page, after which nobody who joins is listed, for they may have been before.
 // See chat.Store.
-func (db *DB) Participants(ctx context.Context, thread int64, q chat.PageQuery) ([]chat.Participant, chat.Mark, error) {
+func (db *DB) Participants(ctx context.Context, thread chat.ThreadKey, q chat.PageQuery) ([]chat.Participant, chat.Mark, error) {
 	roster, joined, place := int64(endOfTime), int64(0), int64(0)
 	if q.After != nil {
 		if len(q.After) != 3 {
@@ -38,7 +38,7 @@ func (db *DB) Participants(ctx context.Context, thread int64, q chat.PageQuery) 
 				next = chat.Mark{min(roster, now), joined, place}
 				return nil
 			}
-			out, joined, place = append(out, p), p.Joined, at
+			out, joined, place = append(out, p), int64(p.Joined), at
 			return nil
 		}, "SELECT "+participantColumns+`, place, (SELECT roster FROM threads WHERE tk = $1) FROM participants
 			WHERE tk = $1 AND gone = 0 AND joined <= $2 AND (joined > $3 OR joined = $3 AND place > $4)
@@ -54,7 +54,7 @@ const maxListed = chat.MaxParticipants
 // before ended or not, and nothing says where they were: the mark holds who was listed, each as a hash, and a page has the
 // newest of the others. Where there are more than maxListed, of whom most have left, it holds the last of them, and a page
 // has what is not newer than all that was listed. See chat.Store.
-func (db *DB) Receipts(ctx context.Context, thread int64, q chat.PageQuery) ([]chat.ReadReceipt, chat.Mark, error) {
+func (db *DB) Receipts(ctx context.Context, thread chat.ThreadKey, q chat.PageQuery) ([]chat.ReadReceipt, chat.Mark, error) {
 	oldest, newest := int64(endOfTime), int64(endOfTime) // oldest of those listed
 	var listed []int64
 	if q.After != nil {
@@ -158,10 +158,10 @@ func firstThreads(ctx context.Context, c conn, user chat.Identity, q chat.Thread
 	behind := out[q.Limit]
 	out = out[:q.Limit]
 	last := out[q.Limit-1]
-	m := &threadMark{until: int64(q.Now - settledAfter), on: int64(last.LastOn), key: last.Key}
+	m := &threadMark{until: int64(q.Now - settledAfter), on: int64(last.LastOn), key: int64(last.Key)}
 	for _, t := range out {
 		if int64(t.LastOn) > m.until {
-			m.moving = append(m.moving, t.Key)
+			m.moving = append(m.moving, int64(t.Key))
 		}
 	}
 	if m.done = len(m.moving); m.done == len(out) {
@@ -200,10 +200,10 @@ func nextThreads(ctx context.Context, c conn, user chat.Identity, q chat.ThreadQ
 	after := *m
 	err = threadsAsOf(ctx, c, user, q.Since, m, q.Limit-len(out)+len(m.moving)+1, func(t chat.ThreadItem, active int64) {
 		switch {
-		case slices.Contains(m.moving, t.Key):
+		case slices.Contains(m.moving, int64(t.Key)):
 		case len(out) < q.Limit:
 			out = append(out, t)
-			after.on, after.key = active, t.Key
+			after.on, after.key = active, int64(t.Key)
 		default:
 			next = after.encode()
 		}
@@ -258,7 +258,7 @@ func threadsByKey(ctx context.Context, c conn, user chat.Identity, keys []int64)
 		}
 	}
 	slices.SortFunc(out, func(a, b chat.ThreadItem) int {
-		return cmp.Compare(slices.Index(keys, a.Key), slices.Index(keys, b.Key))
+		return cmp.Compare(slices.Index(keys, int64(a.Key)), slices.Index(keys, int64(b.Key)))
 	})
 	return out, nil
 }

@@ -121,7 +121,7 @@ type machine struct {
 	db  *store.DB
 	world
 	everybody []chat.Identity // users, and somebody who is none
-	position  int64           // of the last event seen
+	position  chat.Position   // of the last event seen
 	heard     []chat.Event
 	steps     int
 }

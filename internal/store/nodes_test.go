@@ -77,7 +77,7 @@ func TestNodesWriteTogether(t *testing.T) {
 	deadline := time.Now().Add(time.Minute)
 	for n, db := range dbs {
 		all.Go(func() {
-			for position := int64(0); len(heard[n]) < total && !t.Failed(); {
+			for position := chat.Position(0); len(heard[n]) < total && !t.Failed(); {
 				if time.Now().After(deadline) {
 					t.Errorf("node %d heard %d events, want %d", n, len(heard[n]), total)
 				}
@@ -203,7 +203,7 @@ func TestNodesWakeEachOther(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if head > int64(i) { // positions begin with one
+			if head > chat.Position(i) { // positions begin with one
 				break
 			}
 			select {

@@ -17,7 +17,7 @@ const (
 // date, and it is never behind what was written on any node.
 type pages struct {
 	mu    sync.Mutex
-	kept  map[int64]*page
+	kept  map[chat.ThreadKey]*page
 	bytes int
 }
 
@@ -32,7 +32,7 @@ type page struct {
 
 // find returns the answer to a query, if it is remembered. If it is not, but older messages of the same state are, it returns
 // those, to which only what came later has to be added.
-func (p *pages) find(thread int64, q chat.MessageQuery) (found []chat.Message, ok bool, older *page) {
+func (p *pages) find(thread chat.ThreadKey, q chat.MessageQuery) (found []chat.Message, ok bool, older *page) {
 	p.mu.Lock()
 	kept := p.kept[thread]
 	p.mu.Unlock()
@@ -81,7 +81,7 @@ func (p *page) with(later []chat.Message, newest chat.MessageID) (*page, bool) {
 }
 
 // put remembers what a query for the newest found, or what was added to an older page.
-func (p *pages) put(thread int64, fresh *page) {
+func (p *pages) put(thread chat.ThreadKey, fresh *page) {
 	for i := range fresh.messages {
 		fresh.bytes += sizeOf(&fresh.messages[i])
 	}
@@ -91,7 +91,7 @@ func (p *pages) put(thread int64, fresh *page) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.kept == nil {
-		p.kept = map[int64]*page{}
+		p.kept = map[chat.ThreadKey]*page{}
 	}
 	if old := p.kept[thread]; old != nil {
 		if old.newest > fresh.newest {
@@ -109,7 +109,7 @@ func (p *pages) put(thread int64, fresh *page) {
 	p.bytes += fresh.bytes
 }
 
-func (p *pages) drop(thread int64) {
+func (p *pages) drop(thread chat.ThreadKey) {
 	p.bytes -= p.kept[thread].bytes
 	delete(p.kept, thread)
 }

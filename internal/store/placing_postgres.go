@@ -74,8 +74,8 @@ func (j *postJob) columns() []any {
 // columnsOf are those of placeMany: an array for each column.
 func columnsOf(batch []*postJob) []any {
 	return []any{
-		column(batch, func(j *postJob) int64 { return j.post.Thread.Key }),
-		column(batch, func(j *postJob) int64 { return j.post.Thread.Roster }),
+		column(batch, func(j *postJob) int64 { return int64(j.post.Thread.Key) }),
+		column(batch, func(j *postJob) int64 { return int64(j.post.Thread.Roster) }),
 		column(batch, func(j *postJob) bool { return j.post.Thread.TextOnly }),
 		column(batch, func(j *postJob) int64 { return int64(j.post.At) }),
 		column(batch, func(j *postJob) string { return string(j.post.Message.Type) }),

@@ -29,7 +29,7 @@ type posts struct {
 	reason  error
 
 	mu      sync.Mutex
-	lanes   map[int64][]*postJob // what waits, by thread; a lane that is there has a goroutine
+	lanes   map[chat.ThreadKey][]*postJob // what waits, by thread; a lane that is there has a goroutine
 	walkers sync.WaitGroup
 }
 
@@ -43,7 +43,7 @@ const (
 )
 
 func newPosts(e *postgres, config *pgx.ConnConfig) *posts {
-	p := &posts{e: e, config: config, lanes: map[int64][]*postJob{}}
+	p := &posts{e: e, config: config, lanes: map[chat.ThreadKey][]*postJob{}}
 	p.queue = newQueue(p.commit)
 	return p
 }
@@ -122,7 +122,7 @@ func (p *posts) enqueue(j *postJob) {
 }
 
 // walk serves a lane until it is empty.
-func (p *posts) walk(key int64) {
+func (p *posts) walk(key chat.ThreadKey) {
 	for {
 		p.mu.Lock()
 		lane := p.lanes[key]

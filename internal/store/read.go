@@ -95,7 +95,7 @@ func scanMessage(r row) (chat.Message, error) {
 	return m, err
 }
 
-func messageOf(ctx context.Context, c conn, thread int64, id chat.MessageID) (*chat.Message, error) {
+func messageOf(ctx context.Context, c conn, thread chat.ThreadKey, id chat.MessageID) (*chat.Message, error) {
 	var out *chat.Message
 	err := c.each(ctx, func(r row) error {
 		m, err := scanMessage(r)
@@ -109,7 +109,7 @@ func messageOf(ctx context.Context, c conn, thread int64, id chat.MessageID) (*c
 }
 
 // Message returns one message. See chat.Store.
-func (db *DB) Message(ctx context.Context, thread int64, id chat.MessageID) (*chat.Message, error) {
+func (db *DB) Message(ctx context.Context, thread chat.ThreadKey, id chat.MessageID) (*chat.Message, error) {
 	var out *chat.Message
 	err := db.read("message", func(c conn) (err error) {
 		out, err = messageOf(ctx, c, thread, id)
@@ -133,7 +133,7 @@ func lastOf(q chat.MessageQuery) chat.MessageID {
 }
 
 // Messages returns messages newest first, from memory where it can. See chat.Store.
-func (db *DB) Messages(ctx context.Context, thread int64, q chat.MessageQuery) ([]chat.Message, error) {
+func (db *DB) Messages(ctx context.Context, thread chat.ThreadKey, q chat.MessageQuery) ([]chat.Message, error) {
 	if q.Left != 0 {
 		return db.messagesAsLeft(ctx, thread, q)
 	}
@@ -166,7 +166,7 @@ func (db *DB) Messages(ctx context.Context, thread int64, q chat.MessageQuery) (
 }
 
 // messages reads a range of the primary key, whose second part is the time.
-func (db *DB) messages(ctx context.Context, thread int64, first, last chat.MessageID, limit int) ([]chat.Message, error) {
+func (db *DB) messages(ctx context.Context, thread chat.ThreadKey, first, last chat.MessageID, limit int) ([]chat.Message, error) {
 	var out []chat.Message
 	err := db.read("messages", func(c conn) error {
 		return c.each(ctx, func(r row) error {
@@ -204,7 +204,7 @@ type view struct {
 	ctx context.Context
 	tx  conn
 	id  chat.ThreadID
-	key int64
+	key chat.ThreadKey
 }
 
 func openView(ctx context.Context, tx conn, id chat.ThreadID) (*view, error) {

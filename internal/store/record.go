@@ -10,14 +10,14 @@ import (
 // silently change what is on disk.
 
 type participantRecord struct {
-	Identity  chat.Identity     `json:"id"`
-	Name      string            `json:"name,omitempty"`
-	ShareFrom chat.Time         `json:"since,omitempty"`
-	Metadata  map[string]string `json:"metadata,omitempty"`
-	Roles     []string          `json:"roles,omitempty"`
-	Joined    int64             `json:"joined,omitempty"`
-	Left      int64             `json:"left,omitempty"`
-	Until     chat.MessageID    `json:"until,omitempty"`
+	Identity  chat.Identity      `json:"id"`
+	Name      string             `json:"name,omitempty"`
+	ShareFrom chat.Time          `json:"since,omitempty"`
+	Metadata  map[string]string  `json:"metadata,omitempty"`
+	Roles     []string           `json:"roles,omitempty"`
+	Joined    chat.RosterVersion `json:"joined,omitempty"`
+	Left      chat.RosterVersion `json:"left,omitempty"`
+	Until     chat.MessageID     `json:"until,omitempty"`
 }
 
 type contentRecord struct {

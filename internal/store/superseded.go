@@ -13,7 +13,7 @@ import (
 // gone there is none.
 
 // supersede keeps a message as it is before its edit, if somebody who left is to see it so.
-func supersede(ctx context.Context, tx conn, key, roster int64, id chat.MessageID) error {
+func supersede(ctx context.Context, tx conn, key chat.ThreadKey, roster chat.RosterVersion, id chat.MessageID) error {
 	return tx.later(ctx, `INSERT INTO superseded (tk, id, roster, version, content, metadata, high, attachments, edited_on, deleted_on)
 		SELECT tk, id, $3, version, content, metadata, high, attachments, edited_on, deleted_on FROM messages m
 		WHERE tk = $1 AND id = $2 AND EXISTS (
@@ -25,7 +25,7 @@ func supersede(ctx context.Context, tx conn, key, roster int64, id chat.MessageI
 
 // messagesAsLeft reads messages as somebody left them. What was superseded is read last: an edit between the two reads is then
 // seen in neither.
-func (db *DB) messagesAsLeft(ctx context.Context, thread int64, q chat.MessageQuery) ([]chat.Message, error) {
+func (db *DB) messagesAsLeft(ctx context.Context, thread chat.ThreadKey, q chat.MessageQuery) ([]chat.Message, error) {
 	found, err := db.messages(ctx, thread, q.From, lastOf(q), q.Limit)
 	if err != nil || len(found) == 0 {
 		return found, err

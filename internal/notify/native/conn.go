@@ -48,11 +48,11 @@ type conn struct {
 	mu      sync.Mutex
 	queue   []item
 	bytes   int
-	at      int64   // up to here all was queued
-	behind  bool    // what is offered is left to the replay
-	latest  int64   // newest position that was
-	writing bool    // somebody empties the queue
-	ended   closing // nothing but a close frame follows when its code is set
+	at      chat.Position // up to here all was queued
+	behind  bool          // what is offered is left to the replay
+	latest  chat.Position // newest position that was
+	writing bool          // somebody empties the queue
+	ended   closing       // nothing but a close frame follows when its code is set
 }
 
 // item is a frame that waits.

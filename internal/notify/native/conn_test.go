@@ -294,7 +294,7 @@ func TestQueue(t *testing.T) {
 	w.start()
 	defer w.stop()
 	c := &conn{server: w.server, writing: true, cancel: func() {}} // nobody empties the queue
-	position := int64(0)
+	position := chat.Position(0)
 	offer := func(kind chat.EventKind) {
 		position++
 		c.Offer(notify.Heard{Event: &chat.Event{Position: position, Kind: kind}, Shared: &notify.Shared{}})

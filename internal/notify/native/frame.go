@@ -43,14 +43,14 @@ var pongFrame = frame(struct {
 }{"pong"})
 
 // positionFrame says that all up to a position was sent; the type "ready" says that what follows is behind it.
-func positionFrame(kind string, position int64) []byte {
+func positionFrame(kind string, position chat.Position) []byte {
 	return frame(struct {
 		Type     string `json:"type"`
 		Position string `json:"position"`
 	}{kind, decimal(position)})
 }
 
-func gapFrame(after, oldest int64) []byte {
+func gapFrame(after, oldest chat.Position) []byte {
 	return frame(struct {
 		Type   string `json:"type"`
 		After  string `json:"after"`
@@ -201,4 +201,4 @@ func (s stamp) MarshalJSON() ([]byte, error) {
 	return at.AppendFormat(nil, `"2006-01-02T15:04:05.000Z"`), nil
 }
 
-func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+func decimal[N ~int | ~int64](n N) string { return strconv.FormatInt(int64(n), 10) }

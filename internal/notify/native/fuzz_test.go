@@ -42,9 +42,9 @@ func FuzzStart(f *testing.F) {
 // quiet is a journal in which nothing ever stands.
 type quiet struct{ notify.Journal }
 
-func (quiet) Head(context.Context) (int64, error)                     { return 0, nil }
-func (quiet) After(context.Context, int64, int) ([]chat.Event, error) { return nil, nil }
-func (quiet) Changed() <-chan struct{}                                { return nil }
+func (quiet) Head(context.Context) (chat.Position, error)                     { return 0, nil }
+func (quiet) After(context.Context, chat.Position, int) ([]chat.Event, error) { return nil, nil }
+func (quiet) Changed() <-chan struct{}                                        { return nil }
 
 // Whatever bytes a client sends behind its request, the server gets over it when the client is gone.
 func FuzzConnection(f *testing.F) {

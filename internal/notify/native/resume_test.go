@@ -210,17 +210,17 @@ func TestGap(t *testing.T) {
 // longJournal has more events than are searched, of which only the newest are looked at.
 type longJournal struct {
 	*store.DB
-	head int64
+	head chat.Position
 }
 
-func (j *longJournal) Head(context.Context) (int64, error)   { return j.head, nil }
-func (j *longJournal) Oldest(context.Context) (int64, error) { return 1, nil }
+func (j *longJournal) Head(context.Context) (chat.Position, error)   { return j.head, nil }
+func (j *longJournal) Oldest(context.Context) (chat.Position, error) { return 1, nil }
 
-func (j *longJournal) Audience(context.Context, int64, int64) ([]chat.Participant, error) {
+func (j *longJournal) Audience(context.Context, chat.ThreadKey, chat.RosterVersion) ([]chat.Participant, error) {
 	return []chat.Participant{{Identity: bob}}, nil
 }
 
-func (j *longJournal) After(_ context.Context, position int64, _ int) ([]chat.Event, error) {
+func (j *longJournal) After(_ context.Context, position chat.Position, _ int) ([]chat.Event, error) {
 	if position >= j.head {
 		return nil, nil
 	}
@@ -255,8 +255,8 @@ type pausedJournal struct {
 	free  chan struct{}
 }
 
-func (j *pausedJournal) After(ctx context.Context, position int64, limit int) ([]chat.Event, error) {
-	if until := j.until.Load(); until > 0 && position < until {
+func (j *pausedJournal) After(ctx context.Context, position chat.Position, limit int) ([]chat.Event, error) {
+	if until := chat.Position(j.until.Load()); until > 0 && position < until {
 		select {
 		case <-j.free:
 		case <-ctx.Done():
@@ -277,7 +277,7 @@ func TestMuchHappensDuringAReplay(t *testing.T) {
 		start := w.listen(bob, client.Options{}).Position()
 		w.sendNumbers(id, 1, 3)
 		w.settle()
-		j.until.Store(w.Hub.Position())
+		j.until.Store(int64(w.Hub.Position()))
 		l := w.listen(bob, client.Options{After: start})
 		w.sendNumbers(id, 4, 3+maxQueued)
 		w.settle()
@@ -322,12 +322,12 @@ func TestLifeDuringAReplay(t *testing.T) {
 // slowJournal takes its time, and is empty up to its last events.
 type slowJournal struct{ *longJournal }
 
-func (j *slowJournal) After(ctx context.Context, position int64, limit int) ([]chat.Event, error) {
+func (j *slowJournal) After(ctx context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	if position >= j.head {
 		return nil, nil
 	}
 	time.Sleep(time.Second)
-	if next := position + int64(limit); next < j.head-1 {
+	if next := position + chat.Position(limit); next < j.head-1 {
 		return []chat.Event{{Position: next, Kind: chat.TypingReceived}}, nil // servers tell each other
 	}
 	return j.longJournal.After(ctx, position, limit)
@@ -341,14 +341,14 @@ type brokenJournal struct {
 
 var errBroken = errors.New("broken")
 
-func (j *brokenJournal) Oldest(ctx context.Context) (int64, error) {
+func (j *brokenJournal) Oldest(ctx context.Context) (chat.Position, error) {
 	if j.oldest.Load() {
 		return 0, errBroken
 	}
 	return j.DB.Oldest(ctx)
 }
 
-func (j *brokenJournal) After(ctx context.Context, position int64, limit int) ([]chat.Event, error) {
+func (j *brokenJournal) After(ctx context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	if j.after.Load() {
 		return nil, errBroken
 	}

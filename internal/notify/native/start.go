@@ -28,7 +28,7 @@ type startMessage struct {
 	Token   string          `json:"token"`
 	Threads []chat.ThreadID `json:"threads"`
 	After   *string         `json:"after"`
-	from    int64           // After as a number; without, the beginning
+	from    chat.Position   // After as a number; without, the beginning
 }
 
 // parseMessage returns the type of a message.
@@ -68,7 +68,7 @@ func parseStart(data []byte) (*startMessage, error) {
 		if err != nil {
 			return nil, badFrame("malformed position")
 		}
-		m.from = int64(n)
+		m.from = chat.Position(n)
 	}
 	return &m, nil
 }
@@ -76,7 +76,7 @@ func parseStart(data []byte) (*startMessage, error) {
 // start waits for the first message, authenticates and subscribes. What the client is to be told first are the events
 // behind from up to at: for one that begins, from where its request found the journal. An error is a closing, or the client is
 // gone.
-func (c *conn) start(token string, begun int64) (from, at int64, err error) {
+func (c *conn) start(token string, begun chat.Position) (from, at chat.Position, err error) {
 	m, err := c.first()
 	stopping := c.server.started(c)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -134,7 +134,7 @@ func (c *conn) authenticate(token string) (chat.Identity, chat.Time, error) {
 }
 
 // subscribe begins to listen. What the hub offers from here on waits until catchUp is done.
-func (c *conn) subscribe(m *startMessage, token string, expires chat.Time) (from, at int64, err error) {
+func (c *conn) subscribe(m *startMessage, token string, expires chat.Time) (from, at chat.Position, err error) {
 	for _, id := range m.Threads {
 		if c.threads == nil {
 			c.threads = map[chat.ThreadID]bool{}
@@ -167,7 +167,7 @@ func (c *conn) subscribe(m *startMessage, token string, expires chat.Time) (from
 }
 
 // ahead refuses a position that no server has come to yet.
-func (c *conn) ahead(from int64) error {
+func (c *conn) ahead(from chat.Position) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	head, err := c.server.Hub.Head(ctx)
@@ -194,7 +194,7 @@ func (c *conn) refuse(err error) {
 
 // catchUp tells the client what it missed, and then what is queued. What happens meanwhile is left to the replay, so that a long
 // one does not end in a full queue.
-func (c *conn) catchUp(ctx context.Context, from, at int64) {
+func (c *conn) catchUp(ctx context.Context, from, at chat.Position) {
 	w := c.writer()
 	send(w, positionFrame("ready", from))
 	if err := c.replay(ctx, w, from, at); err != nil && ctx.Err() == nil {
@@ -206,7 +206,7 @@ func (c *conn) catchUp(ctx context.Context, from, at int64) {
 
 // replay writes the events that the client missed, as they were when it came up to at, and since. That there may be more, of
 // which the journal knows nothing, comes first. After each step the client is told how far it is, and what else is queued.
-func (c *conn) replay(ctx context.Context, w *bufio.Writer, from, at int64) error {
+func (c *conn) replay(ctx context.Context, w *bufio.Writer, from, at chat.Position) error {
 	if from < at {
 		oldest, err := c.server.Hub.Oldest(ctx)
 		if err != nil {
@@ -240,7 +240,7 @@ func (c *conn) replay(ctx context.Context, w *bufio.Writer, from, at int64) erro
 }
 
 // behindTo returns where the next step of the replay ends. At the end of all it is from, and events are queued from then on.
-func (c *conn) behindTo(from int64) int64 {
+func (c *conn) behindTo(from chat.Position) chat.Position {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = from

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 )
 
 // A client that begins anew is told what happens from its first request on. The SDK for browsers asks for the configuration,
@@ -33,13 +34,13 @@ func keepsPath(h http.Header) bool {
 }
 
 // beginning is a position at which the user may begin for some time, in characters for URLs.
-func (s *Server) beginning(user chat.Identity, position int64, life time.Duration) string {
-	at, until := strconv.FormatInt(position, 36), number(s.Now()+chat.Time(life.Milliseconds()))
+func (s *Server) beginning(user chat.Identity, position chat.Position, life time.Duration) string {
+	at, until := strconv.FormatInt(int64(position), 36), number(s.Now().Add(life))
 	return at + "." + until + "." + s.sign("beginning", string(user), at, until)
 }
 
 // readBeginning returns the position of a beginning that is the user's and has not ended.
-func (s *Server) readBeginning(text string, user chat.Identity) (int64, bool) {
+func (s *Server) readBeginning(text string, user chat.Identity) (chat.Position, bool) {
 	at, rest, _ := strings.Cut(text, ".")
 	until, signature, _ := strings.Cut(rest, ".")
 	if !hmac.Equal([]byte(s.sign("beginning", string(user), at, until)), []byte(signature)) {
@@ -47,7 +48,7 @@ func (s *Server) readBeginning(text string, user chat.Identity) (int64, bool) {
 	}
 	position, err := strconv.ParseInt(at, 36, 64)
 	end, wrong := strconv.ParseInt(until, 10, 64)
-	return position, err == nil && wrong == nil && s.Now() <= chat.Time(end)+chat.Time(skew.Milliseconds())
+	return chat.Position(position), err == nil && wrong == nil && s.Now() <= chat.Time(end).Add(skew)
 }
 
 // addBeginning has connectparams say where the client begins: when it never connected, at the beginning if that is good, and
@@ -65,7 +66,7 @@ func (s *Server) addBeginning(ctx context.Context, params map[string]string, use
 }
 
 // beginAt returns where an endpoint begins that makes the handshake, and is new or had ended.
-func (s *Server) beginAt(ctx context.Context, e *chat.Endpoint, q url.Values) (int64, error) {
+func (s *Server) beginAt(ctx context.Context, e *delivery.Endpoint, q url.Values) (chat.Position, error) {
 	at, ok := s.readBeginning(q.Get("here"), e.User)
 	if !ok {
 		var err error
@@ -73,7 +74,7 @@ func (s *Server) beginAt(ctx context.Context, e *chat.Endpoint, q url.Values) (i
 			return 0, err
 		}
 	}
-	if first, ok := s.readBeginning(q.Get("begin"), e.User); ok && e.Arrivals == 0 {
+	if first, ok := s.readBeginning(q.Get("begin"), e.User); ok && e.Newest == 0 {
 		at = min(at, first) // one behind the present is of another journal
 	}
 	return at, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 )
 
 // endpointKey names one client of one user: a ChatClient in a page. Its id (epid) stays the same over reconnects.
@@ -37,15 +38,15 @@ type endpoint struct {
 
 	mu      sync.Mutex
 	dialect dialect
-	newest  *socket            // of the connections; nil while the client is away
-	current *socket            // that is told of events: the newest, when its turn has come
-	left    time.Time          // when the newest connection ended
-	latest  int64              // number of the newest connection, on whichever server
-	teller  int64              // number of the last one here that was to tell; it is not when the store has another one
-	last    int64              // number of the last one here that was told of events
-	at      int64              // newest position that went out
-	owed    map[int64]struct{} // positions up to there that were not acknowledged
-	root    string             // tag of the connection that began anew, see recall.go
+	newest  *socket                    // of the connections; nil while the client is away
+	current *socket                    // that is told of events: the newest, when its turn has come
+	left    time.Time                  // when the newest connection ended
+	latest  int64                      // number of the newest connection, on whichever server
+	teller  int64                      // number of the last one here that was to tell; it is not when the store has another one
+	last    int64                      // number of the last one here that was told of events
+	at      chat.Position              // newest position that went out
+	owed    map[chat.Position]struct{} // positions up to there that were not acknowledged
+	root    string                     // tag of the connection that began anew, see recall.go
 }
 
 // endpoint returns the endpoint of that key, made when it is new.
@@ -54,7 +55,7 @@ func (s *Server) endpoint(key endpointKey) *endpoint {
 	defer s.mu.Unlock()
 	e := s.endpoints[key]
 	if e == nil {
-		e = &endpoint{key: key, turn: make(chan struct{}, 1), dialect: web, owed: map[int64]struct{}{}}
+		e = &endpoint{key: key, turn: make(chan struct{}, 1), dialect: web, owed: map[chat.Position]struct{}{}}
 		s.endpoints[key] = e
 	}
 	e.mu.Lock()
@@ -101,16 +102,16 @@ func (e *endpoint) connection() *socket {
 
 // told returns what the store is to know: the position up to which the client has acknowledged everything, by whom it was
 // told, and whether that one has gone.
-func (e *endpoint) told() chat.EndpointPosition {
+func (e *endpoint) told() delivery.Acknowledged {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return chat.EndpointPosition{
-		User: e.key.user, Endpoint: e.key.id, Teller: e.teller, Position: e.settled(), Left: e.newest == nil && e.current == nil,
+	return delivery.Acknowledged{
+		User: e.key.user, Endpoint: e.key.id, Owner: e.teller, Position: e.settled(), Released: e.newest == nil && e.current == nil,
 	}
 }
 
 // settled returns the position up to which nothing is owed; the lock is held.
-func (e *endpoint) settled() int64 {
+func (e *endpoint) settled() chat.Position {
 	at := e.at
 	for p := range e.owed {
 		at = min(at, p-1)
@@ -120,7 +121,7 @@ func (e *endpoint) settled() int64 {
 
 // arrive notes the newest connection, as the store has it, and has one that still waits for its turn end. It reports false
 // when there is a newer one already.
-func (e *endpoint) arrive(sk *socket, row chat.Endpoint) bool {
+func (e *endpoint) arrive(sk *socket, row delivery.Endpoint) bool {
 	e.mu.Lock()
 	e.learn(row)
 	if sk.number < e.latest {
@@ -138,7 +139,7 @@ func (e *endpoint) arrive(sk *socket, row chat.Endpoint) bool {
 }
 
 // outstanding returns the positions that went out and were not acknowledged, in order.
-func (e *endpoint) outstanding() []int64 {
+func (e *endpoint) outstanding() []chat.Position {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Sorted(maps.Keys(e.owed))
@@ -146,7 +147,7 @@ func (e *endpoint) outstanding() []int64 {
 
 // recalled notes which of the positions the client was told, whether it acknowledged them or not. It returns the position up
 // to which it knows everything.
-func (e *endpoint) recalled(asked, seen []int64) int64 {
+func (e *endpoint) recalled(asked, seen []chat.Position) chat.Position {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, p := range seen {
@@ -174,20 +175,20 @@ func (e *endpoint) sameJournal(tags []string) []string {
 }
 
 // adopt takes over what the store knows, as a connection that arrived here found it.
-func (e *endpoint) adopt(row chat.Endpoint) {
+func (e *endpoint) adopt(row delivery.Endpoint) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.learn(row)
 }
 
 // learn is adopt while the lock is held.
-func (e *endpoint) learn(row chat.Endpoint) {
-	if row.Teller == row.Arrivals {
-		e.teller = row.Teller
+func (e *endpoint) learn(row delivery.Endpoint) {
+	if row.Owner == row.Newest {
+		e.teller = row.Owner
 	}
-	e.dialect = dialect(row.Dialect)
+	e.dialect = dialect(row.Format)
 	e.at = max(e.at, row.Position)
-	maps.DeleteFunc(e.owed, func(p int64, _ struct{}) bool { return p <= row.Position })
+	maps.DeleteFunc(e.owed, func(p chat.Position, _ struct{}) bool { return p <= row.Position })
 }
 
 // outrun notes a connection at another server, and returns those here: that which waits for its turn, if there is one, and
@@ -205,7 +206,7 @@ func (e *endpoint) outrun(number int64) (waiting, telling *socket, news bool) {
 // begin makes sk the connection that is told of events, unless there is a newer one, which may be at another server. It returns
 // the position from which on, and whether the connection before was here too, so that it is known what that was told and did
 // not acknowledge.
-func (e *endpoint) begin(sk *socket) (from int64, here, ok bool) {
+func (e *endpoint) begin(sk *socket) (from chat.Position, here, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if sk.number < e.latest {
@@ -231,7 +232,7 @@ func (e *endpoint) release(sk *socket) {
 }
 
 // send notes that an event goes out.
-func (e *endpoint) send(position int64) {
+func (e *endpoint) send(position chat.Position) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.at = max(e.at, position)
@@ -239,7 +240,7 @@ func (e *endpoint) send(position int64) {
 }
 
 // pass notes that up to a position there is nothing that was not sent, and reports whether that is news.
-func (e *endpoint) pass(position int64) bool {
+func (e *endpoint) pass(position chat.Position) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	news := position > e.at
@@ -248,14 +249,14 @@ func (e *endpoint) pass(position int64) bool {
 }
 
 // settle notes that an event needs not be told again.
-func (e *endpoint) settle(position int64) {
+func (e *endpoint) settle(position chat.Position) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.owed, position)
 }
 
 // done reports whether an event was settled before: what is replayed begins with the oldest that was not.
-func (e *endpoint) done(position int64) bool {
+func (e *endpoint) done(position chat.Position) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	_, owed := e.owed[position]
@@ -263,7 +264,7 @@ func (e *endpoint) done(position int64) bool {
 }
 
 // reread settles what is owed of a stretch of the journal and was not found there: it was purged, or is out of date.
-func (e *endpoint) reread(from, to int64, found []waiting) {
+func (e *endpoint) reread(from, to chat.Position, found []waiting) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for p := range e.owed {

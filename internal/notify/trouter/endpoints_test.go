@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 )
 
 // view is what one server sees of the journal. It does with endpoints what storetest demands of a store.
@@ -19,12 +20,12 @@ type view struct {
 }
 
 // After is that of the journal, of which a view may be hidden.
-func (v *view) After(ctx context.Context, position int64, limit int) ([]chat.Event, error) {
+func (v *view) After(ctx context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	if v.hidden.Load() {
 		return nil, nil
 	}
 	events, err := v.journal.After(ctx, position, limit)
-	if head, _ := v.Head(ctx); v.slow != nil && position+int64(len(events)) < head {
+	if head, _ := v.Head(ctx); v.slow != nil && position+chat.Position(len(events)) < head {
 		select {
 		case <-v.slow:
 		case <-ctx.Done():
@@ -45,7 +46,7 @@ func (j *journal) look() *view {
 
 func (v *view) Changed() <-chan struct{} { return v.changed }
 
-func (v *view) Endpoint(_ context.Context, user chat.Identity, id string) (chat.Endpoint, error) {
+func (v *view) Endpoint(_ context.Context, user chat.Identity, id string) (delivery.Endpoint, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	e := v.endpoints[endpointKey{user, id}]
@@ -54,7 +55,7 @@ func (v *view) Endpoint(_ context.Context, user chat.Identity, id string) (chat.
 }
 
 // change writes an endpoint.
-func (v *view) change(user chat.Identity, id string, do func(e *chat.Endpoint) bool) (chat.Endpoint, error) {
+func (v *view) change(user chat.Identity, id string, do func(e *delivery.Endpoint) bool) (delivery.Endpoint, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	key := endpointKey{user, id}
@@ -65,50 +66,50 @@ func (v *view) change(user chat.Identity, id string, do func(e *chat.Endpoint) b
 	if e.User, e.ID = user, id; !do(&e) {
 		return e, &chat.Error{Kind: chat.NotFound}
 	}
-	if ok || e.Arrivals > 0 {
+	if ok || e.Newest > 0 {
 		v.endpoints[key] = e
 	}
 	return e, nil
 }
 
-func (v *view) Arrive(_ context.Context, a chat.Arrival) (chat.Endpoint, error) {
+func (v *view) ConnectEndpoint(_ context.Context, a delivery.Connection) (delivery.Endpoint, error) {
 	if v.arrived != nil {
 		defer v.arrived()
 	}
-	return v.change(a.User, a.Endpoint, func(e *chat.Endpoint) bool {
-		if e.Arrivals == 0 {
-			e.Arrivals, e.Position, e.Dialect = a.Number-1, a.Position, "web"
+	return v.change(a.User, a.Endpoint, func(e *delivery.Endpoint) bool {
+		if e.Newest == 0 {
+			e.Newest, e.Position, e.Format = a.Number-1, a.Position, "web"
 		}
-		if e.Arrivals != a.Number-1 {
+		if e.Newest != a.Number-1 {
 			return false
 		}
-		if e.Arrivals > 0 && e.Ended == e.Arrivals {
+		if e.Newest > 0 && e.Ended == e.Newest {
 			e.Position = max(e.Position, a.Position)
 		}
-		e.Arrivals++
-		if e.Teller == 0 || e.Teller == a.Before {
-			e.Teller = e.Arrivals
+		e.Newest++
+		if e.Owner == 0 || e.Owner == a.Previous {
+			e.Owner = e.Newest
 		} else {
-			v.append(chat.ChangeOf(a.User, a.Endpoint, a.Number, a.At))
+			v.append(delivery.Changed(a.User, a.Endpoint, a.Number, a.At))
 		}
 		return true
 	})
 }
 
-func (v *view) TakeEndpoint(_ context.Context, user chat.Identity, id string, number int64) (chat.Endpoint, error) {
-	return v.change(user, id, func(e *chat.Endpoint) bool {
-		e.Teller = e.Arrivals
-		return e.Arrivals == number
+func (v *view) TakeEndpoint(_ context.Context, user chat.Identity, id string, number int64) (delivery.Endpoint, error) {
+	return v.change(user, id, func(e *delivery.Endpoint) bool {
+		e.Owner = e.Newest
+		return e.Newest == number
 	})
 }
 
-func (v *view) SaveEndpoints(_ context.Context, positions []chat.EndpointPosition, _ chat.Time) error {
+func (v *view) SaveEndpoints(_ context.Context, positions []delivery.Acknowledged, _ chat.Time) error {
 	for _, p := range positions {
-		_, err := v.change(p.User, p.Endpoint, func(e *chat.Endpoint) bool {
-			if e.Teller == p.Teller && e.Arrivals > 0 {
+		_, err := v.change(p.User, p.Endpoint, func(e *delivery.Endpoint) bool {
+			if e.Owner == p.Owner && e.Newest > 0 {
 				e.Position = max(e.Position, p.Position)
-				if p.Left {
-					e.Teller = 0
+				if p.Released {
+					e.Owner = 0
 				}
 			}
 			v.saves++
@@ -122,11 +123,11 @@ func (v *view) SaveEndpoints(_ context.Context, positions []chat.EndpointPositio
 }
 
 func (v *view) RegisterEndpoint(_ context.Context, user chat.Identity, id, dialect string, at chat.Time) error {
-	_, err := v.change(user, id, func(e *chat.Endpoint) bool {
-		if e.Arrivals > 0 && (e.Dialect != dialect || e.Ended != 0) {
-			v.append(chat.ChangeOf(user, id, 0, at))
-			e.Dialect = dialect
-			if e.Teller != 0 {
+	_, err := v.change(user, id, func(e *delivery.Endpoint) bool {
+		if e.Newest > 0 && (e.Format != dialect || e.Ended != 0) {
+			v.append(delivery.Changed(user, id, 0, at))
+			e.Format = dialect
+			if e.Owner != 0 {
 				e.Ended = 0
 			}
 		}
@@ -136,8 +137,8 @@ func (v *view) RegisterEndpoint(_ context.Context, user chat.Identity, id, diale
 }
 
 func (v *view) EndEndpoint(_ context.Context, user chat.Identity, id string) error {
-	_, err := v.change(user, id, func(e *chat.Endpoint) bool {
-		e.Ended = e.Arrivals
+	_, err := v.change(user, id, func(e *delivery.Endpoint) bool {
+		e.Ended = e.Newest
 		return true
 	})
 	return err
@@ -148,23 +149,23 @@ func (j *journal) release() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for key, e := range j.endpoints {
-		e.Teller = 0
+		e.Owner = 0
 		j.endpoints[key] = e
 	}
 }
 
 // position returns how far an endpoint would go on after a crash.
-func (w *world) position(who chat.Identity, epid string) int64 {
+func (w *world) position(who chat.Identity, epid string) chat.Position {
 	return w.journal.saved()[endpointKey{who, epid}].Position
 }
 
-func (j *journal) saved() map[endpointKey]chat.Endpoint {
+func (j *journal) saved() map[endpointKey]delivery.Endpoint {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return maps.Clone(j.endpoints)
 }
 
-func (j *journal) restore(endpoints map[endpointKey]chat.Endpoint) {
+func (j *journal) restore(endpoints map[endpointKey]delivery.Endpoint) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.endpoints = endpoints

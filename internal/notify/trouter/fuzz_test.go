@@ -31,7 +31,7 @@ func still(tb testing.TB) *Server {
 	}
 	k := &tokens{}
 	return New(Config{
-		Hub: hub, Metrics: metrics, Authenticate: k.authenticate, Stands: k.stand, Endpoints: j.look(), Secret: []byte("secret"),
+		Hub: hub, Metrics: metrics, Authenticate: k.authenticate, Revalidate: k.stand, Endpoints: j.look(), Secret: []byte("secret"),
 		Base: func(*http.Request) string { return origin }, CORS: pagesOf("*"), Now: now,
 	})
 }
@@ -106,7 +106,7 @@ func FuzzReceive(f *testing.F) {
 		e := s.endpoint(endpointKey{bob, "e"})
 		sk := &socket{s: s, e: e, wake: make(chan struct{}, 1), close: func() {}, queue: queue{frames: map[int64]waiting{}}}
 		sk.start(0, 0)
-		for i := range int64(3) {
+		for i := range chat.Position(3) {
 			h := message("x")
 			h.Position = i + 1
 			sk.offer(notify.Heard{Event: &h, To: bob, Shared: &notify.Shared{}})

@@ -80,8 +80,8 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 	}
 	id := endpointID(r.URL.Query().Get("epid"), p.id)
 	e, err := s.Endpoints.Endpoint(r.Context(), c.User, id)
-	var begin int64
-	if err == nil && e.Ended == e.Arrivals {
+	var begin chat.Position
+	if err == nil && e.Ended == e.Newest {
 		begin, err = s.beginAt(r.Context(), &e, r.URL.Query())
 	}
 	if err != nil {
@@ -89,8 +89,8 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	se := session{
-		Caller: c, Endpoint: id, Allocation: p.id, Number: e.Arrivals + 1, Begin: begin, Tags: tagsOf(r.URL.Query()),
-		Until: s.Now() + chat.Time((connectTime + skew).Milliseconds()),
+		Caller: c, Endpoint: id, Allocation: p.id, Number: e.Newest + 1, Begin: begin, Tags: tagsOf(r.URL.Query()),
+		Until: s.Now().Add(connectTime + skew),
 	}
 	plainText(w)
 	beat := strconv.Itoa(heartbeat)

@@ -28,7 +28,7 @@ func (sk *socket) fetch(ctx context.Context) bool {
 			held = false
 		case <-look.C:
 			row, err := sk.s.Endpoints.Endpoint(ctx, sk.e.key.user, sk.e.key.id)
-			held = err != nil || row.Teller != 0 && row.Arrivals == sk.number
+			held = err != nil || row.Owner != 0 && row.Newest == sk.number
 		}
 		look.Stop()
 	}
@@ -64,7 +64,7 @@ func (s *Server) reread(e *endpoint) {
 		s.Log.Error("endpoint cannot be read", "error", err)
 		return
 	}
-	e.speak(dialect(row.Dialect))
+	e.speak(dialect(row.Format))
 }
 
 // letGo ends the connections of an endpoint for that of another server.

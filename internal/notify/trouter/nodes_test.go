@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 )
 
 // twoServers runs a test with two servers on one store.
@@ -469,7 +470,7 @@ func TestArrivingTogether(t *testing.T) {
 			t.Errorf("the first: %d", status)
 		}
 		time.Sleep(time.Second)
-		if e := a.journal.saved()[endpointKey{bob, "e"}]; e.Teller != 2 || e.Arrivals != 2 {
+		if e := a.journal.saved()[endpointKey{bob, "e"}]; e.Owner != 2 || e.Newest != 2 {
 			t.Errorf("the endpoint is %+v", e)
 		}
 	})
@@ -505,7 +506,7 @@ func TestDialectThatCannotBeRead(t *testing.T) {
 // silent is a store that is asked for endpoints in vain.
 type silent struct{ Endpoints }
 
-func (silent) Endpoint(ctx context.Context, _ chat.Identity, _ string) (chat.Endpoint, error) {
+func (silent) Endpoint(ctx context.Context, _ chat.Identity, _ string) (delivery.Endpoint, error) {
 	<-ctx.Done()
-	return chat.Endpoint{}, ctx.Err()
+	return delivery.Endpoint{}, ctx.Err()
 }

@@ -23,7 +23,7 @@ type params struct {
 
 func (s *Server) params(id string, c Caller, tags string) map[string]string {
 	now := s.Now()
-	p := params{id, now, now + chat.Time(allocation.Milliseconds()), c}
+	p := params{id, now, now.Add(allocation), c}
 	out := map[string]string{
 		"sr": p.id, "issuer": "chatd", "sp": "connect", "st": number(p.begin), "se": number(p.end),
 		"ti": number(p.Issued), "te": number(p.Expires), "tags": tags,

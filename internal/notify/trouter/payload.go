@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
@@ -129,7 +130,7 @@ func payloadOf(e *chat.Event, d dialect) payload {
 	f := forms[e.Kind]
 	p := payload{
 		EventID: f.id, OldEventID: f.id, SenderID: string(e.Actor), RecipientMRI: recipientMark, RecipientID: bareMark,
-		GroupID: string(e.ThreadID), Version: chat.MessageID(e.Version).String(),
+		GroupID: string(e.ThreadID), Version: strconv.FormatInt(e.Version, 10),
 	}
 	f.fill(&p, e, d)
 	return p
@@ -186,7 +187,7 @@ func attachments(thread chat.ThreadID, in []chat.Attachment) string {
 
 func (p *payload) receipt(e *chat.Event, _ dialect) {
 	id, none := e.Receipt.MessageID.String(), ""
-	at := chat.MessageID(e.Receipt.ReadOn).String()
+	at := e.Receipt.ReadOn.String()
 	body := string(encode(struct {
 		User       string `json:"user"`
 		Horizon    string `json:"consumptionhorizon"` // the client reads the second part only: when it was read
@@ -274,7 +275,7 @@ func properties(in *chat.Properties, d dialect) string {
 	}
 	switch in.Retention.Kind {
 	case chat.RetentionCreationDate:
-		out.Retention = `{"retentionPolicyType":"DeleteAfterCreationTime","executeAfter":"` + chat.MessageID(in.Retention.Days).String() + `.00:00:00"}`
+		out.Retention = `{"retentionPolicyType":"DeleteAfterCreationTime","executeAfter":"` + strconv.Itoa(in.Retention.Days) + `.00:00:00"}`
 	case chat.RetentionNone:
 		out.Retention = `{"retentionPolicyType":"None"}`
 	}

@@ -25,14 +25,14 @@ const (
 
 // queue is the events of a socket on their way; the lock of the socket covers it.
 type queue struct {
-	pending []waiting // in the order of positions
-	started bool      // the position from which on to tell is known
-	retired bool      // another connection of the endpoint is told of events
-	behind  bool      // some events are to be read from the journal first; so at the beginning
-	reading bool      // a step of them is being read
-	read    int64     // position up to which events are pending, or were
-	latest  int64     // newest position that was offered
-	joined  int64     // position at which the hub began to offer
+	pending []waiting     // in the order of positions
+	started bool          // the position from which on to tell is known
+	retired bool          // another connection of the endpoint is told of events
+	behind  bool          // some events are to be read from the journal first; so at the beginning
+	reading bool          // a step of them is being read
+	read    chat.Position // position up to which events are pending, or were
+	latest  chat.Position // newest position that was offered
+	joined  chat.Position // position at which the hub began to offer
 
 	frames   map[int64]waiting // sent and not acknowledged
 	nextID   int64
@@ -69,7 +69,7 @@ func (sk *socket) weigh(bytes int) {
 
 // start lets events flow from a position on. What was offered since subscribing is read from the journal, like all that is
 // behind it.
-func (sk *socket) start(from, present int64) {
+func (sk *socket) start(from, present chat.Position) {
 	sk.mu.Lock()
 	defer sk.mu.Unlock()
 	sk.started = true
@@ -145,7 +145,7 @@ func (sk *socket) catchUp() {
 }
 
 // readJournal queues the events of a stretch of the journal.
-func (sk *socket) readJournal(from, to int64) {
+func (sk *socket) readJournal(from, to chat.Position) {
 	var found []waiting
 	missed, err := sk.s.Hub.Replay(sk.ctx, sk.e.key.user, from, to, func(h notify.Heard) {
 		if !sk.e.done(h.Position) && !sk.stale(h) && sk.tellable(h) {
@@ -182,7 +182,7 @@ func (sk *socket) stale(h notify.Heard) bool {
 
 // replay queues what was found in a stretch of the journal. After a long absence there may be too much: then the rest is
 // given up, and the client goes on at the present. The lock is held.
-func (sk *socket) replay(from, to int64, found []waiting, missed bool) {
+func (sk *socket) replay(from, to chat.Position, found []waiting, missed bool) {
 	if sk.over || sk.retired {
 		return
 	}
@@ -256,7 +256,7 @@ func (sk *socket) frame(id int64, h notify.Heard, d dialect) string {
 	var b strings.Builder
 	b.Grow(len(body) + 2*len(h.To) + len(sk.surl) + 160)
 	b.WriteString(`3:::{"id":` + strconv.FormatInt(id, 10) + `,"method":"POST","url":"` + sk.surl + string(h.Kind) +
-		`","headers":{"MS-CV":"` + strconv.FormatInt(h.Position, 36) + `.` + strconv.FormatInt(id, 10) + `"},"body":`)
+		`","headers":{"MS-CV":"` + strconv.FormatInt(int64(h.Position), 36) + `.` + strconv.FormatInt(id, 10) + `"},"body":`)
 	writeBody(&b, body, h.To)
 	b.WriteString("}")
 	return b.String()

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/notify"
 )
 
@@ -69,7 +70,7 @@ func nextTags(tags []string) string {
 	return strings.Join(tags[:min(len(tags), 1+maxPriors)], ".")
 }
 
-func etag(position int64) string { return strconv.FormatInt(position, 36) }
+func etag(position chat.Position) string { return strconv.FormatInt(int64(position), 36) }
 
 // lossPacket has the page take note.
 func lossPacket(pairs []pair) string {
@@ -77,7 +78,7 @@ func lossPacket(pairs []pair) string {
 }
 
 // mark has the page note that it was told the events at the positions.
-func (sk *socket) mark(positions []int64) string {
+func (sk *socket) mark(positions []chat.Position) string {
 	pairs := make([]pair, len(positions))
 	for i, p := range positions {
 		pairs[i] = pair{sk.tag, etag(p)}
@@ -89,7 +90,7 @@ func (sk *socket) mark(positions []int64) string {
 // client can be marked.
 func (sk *socket) groups(from int64, events []notify.Heard, d dialect) (out [][]string) {
 	var group []string
-	var positions []int64
+	var positions []chat.Position
 	size := 0
 	for i, h := range events {
 		frame := sk.frame(from+int64(i), h, d)
@@ -134,7 +135,7 @@ func (q *question) answer(pairs []pair) {
 func (q *question) end() { q.once.Do(func() { close(q.done) }) }
 
 // knows reports whether the page was told the event by one of the connections. What was asked for later says nothing.
-func (q *question) knows(position int64, priors []string) bool {
+func (q *question) knows(position chat.Position, priors []string) bool {
 	for _, tag := range priors {
 		if q.noted[pair{tag, etag(position)}] {
 			return true
@@ -160,7 +161,7 @@ func (sk *socket) beginAnew() {
 // recall settles what the page was told by the connection before and nobody here knows of. It returns the position from
 // which on to tell. here says that the connection before was at this server: else it may have been told anything that is not
 // known to be acknowledged.
-func (sk *socket) recall(ctx context.Context, from int64, here bool) int64 {
+func (sk *socket) recall(ctx context.Context, from chat.Position, here bool) chat.Position {
 	if sk.priors = sk.e.sameJournal(sk.priors); len(sk.priors) == 0 {
 		return from
 	}
@@ -185,7 +186,7 @@ func (sk *socket) recall(ctx context.Context, from int64, here bool) int64 {
 
 // journaled returns the positions in the journal behind one that the user hears and did not acknowledge here, as many as are
 // wanted or a few more. Another server may have told what this one has not read yet.
-func (sk *socket) journaled(ctx context.Context, from int64, most int) (out []int64) {
+func (sk *socket) journaled(ctx context.Context, from chat.Position, most int) (out []chat.Position) {
 	to, err := sk.s.Hub.Head(ctx)
 	if err != nil {
 		sk.s.Log.Error("end of the journal cannot be read", "error", err)
@@ -214,7 +215,7 @@ func (sk *socket) journaled(ctx context.Context, from int64, most int) (out []in
 
 // ask returns those of the positions whose events the page knows. The client answers a heartbeat at once and in order, so
 // when it answers the one behind the question, there is no other answer.
-func (sk *socket) ask(positions []int64) (seen []int64) {
+func (sk *socket) ask(positions []chat.Position) (seen []chat.Position) {
 	var pairs []pair
 	for _, tag := range sk.priors {
 		pairs = append(pairs, pair{tag, asked})

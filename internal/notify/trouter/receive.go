@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+
+	"github.com/chatd/chatd/internal/chat"
 )
 
 // receive handles a packet of the client. An error ends the connection.
@@ -97,7 +99,7 @@ func (sk *socket) settle(id int64, status int) (f waiting, again, ok bool) {
 	again = status == http.StatusGatewayTimeout && f.attempts < maxAttempts
 	switch {
 	case again && !sk.retired:
-		i, _ := slices.BinarySearchFunc(sk.pending, f.Position, func(w waiting, p int64) int { return cmp.Compare(w.Position, p) })
+		i, _ := slices.BinarySearchFunc(sk.pending, f.Position, func(w waiting, p chat.Position) int { return cmp.Compare(w.Position, p) })
 		sk.pending = slices.Insert(sk.pending, i, f)
 	case again: // on the connection that took over
 		sk.weigh(-f.size)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/notify"
 )
 
@@ -221,7 +222,7 @@ func TestPositionsAreSavedOnChange(t *testing.T) {
 func TestPositionOnlyGrows(t *testing.T) {
 	bubble(t, func(w *world) {
 		p := w.page(bob, "e")
-		last := int64(0)
+		last := chat.Position(0)
 		check := func() {
 			t.Helper()
 			synctest.Wait()

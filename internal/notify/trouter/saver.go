@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 )
 
 const (
@@ -62,7 +63,7 @@ func (v *saver) save(ctx context.Context) {
 	dirty := v.dirty
 	v.dirty = make(map[*endpoint]struct{}, len(dirty))
 	v.mu.Unlock()
-	positions := make([]chat.EndpointPosition, 0, len(dirty))
+	positions := make([]delivery.Acknowledged, 0, len(dirty))
 	for e := range dirty {
 		positions = append(positions, e.told())
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/notify"
 )
 
@@ -21,11 +22,11 @@ type Config struct {
 	Metrics *notify.Metrics
 	// Authenticate tells whose token it is; an error says that it is not good (any more).
 	Authenticate func(ctx context.Context, token string) (Caller, error)
-	// Stands tells whether a token that was good is no worse since, but for its end.
-	Stands    func(ctx context.Context, c Caller) error
-	Endpoints Endpoints
-	Secret    []byte                       // signs connectparams and sessions; all servers have the same
-	Base      func(r *http.Request) string // "https://host[:port]" by which the client reaches this server
+	// Revalidate tells whether a token that was good is no worse since, but for its end.
+	Revalidate func(ctx context.Context, c Caller) error
+	Endpoints  Endpoints
+	Secret     []byte                       // signs connectparams and sessions; all servers have the same
+	Base       func(r *http.Request) string // "https://host[:port]" by which the client reaches this server
 	// CORS tells why the web page that a request comes from may not call, if so.
 	CORS func(r *http.Request) (allow string, err error)
 	Now  func() chat.Time
@@ -42,14 +43,14 @@ type Caller struct {
 // Endpoints keeps what is to be known of endpoints when they connect again, to whichever server.
 type Endpoints interface {
 	// Endpoint returns an endpoint; one that is not known has no arrivals.
-	Endpoint(ctx context.Context, user chat.Identity, id string) (chat.Endpoint, error)
-	// Arrive notes a connection. One that has not the number after that of the last is NotFound. It is the teller when none is,
+	Endpoint(ctx context.Context, user chat.Identity, id string) (delivery.Endpoint, error)
+	// ConnectEndpoint notes a connection. One that has not the number after that of the last is NotFound. It is the teller when none is,
 	// or when it takes over from one of the same server; else EndpointChanged comes into the journal.
-	Arrive(ctx context.Context, a chat.Arrival) (chat.Endpoint, error)
+	ConnectEndpoint(ctx context.Context, a delivery.Connection) (delivery.Endpoint, error)
 	// TakeEndpoint makes a connection the teller in any case. One that is not the newest is NotFound.
-	TakeEndpoint(ctx context.Context, user chat.Identity, id string, number int64) (chat.Endpoint, error)
+	TakeEndpoint(ctx context.Context, user chat.Identity, id string, number int64) (delivery.Endpoint, error)
 	// SaveEndpoints keeps how far endpoints have been told; what is not of the teller is passed over.
-	SaveEndpoints(ctx context.Context, positions []chat.EndpointPosition, now chat.Time) error
+	SaveEndpoints(ctx context.Context, positions []delivery.Acknowledged, now chat.Time) error
 	// RegisterEndpoint keeps the dialect of an endpoint, if that is known, and takes an end back that came late.
 	// EndpointChanged comes into the journal when that is news.
 	RegisterEndpoint(ctx context.Context, user chat.Identity, id, dialect string, now chat.Time) error

@@ -19,8 +19,8 @@ type session struct {
 	Endpoint   string
 	Allocation string
 	Number     int64
-	Begin      int64    // position at which one begins that is new or had ended
-	Tags       []string // of the connection and of those before; see recall.go
+	Begin      chat.Position // position at which one begins that is new or had ended
+	Tags       []string      // of the connection and of those before; see recall.go
 	Until      chat.Time
 }
 
@@ -49,7 +49,7 @@ func (s *Server) unseal(id string) (*session, bool) {
 // 1.5.2 send none. It answers otherwise.
 func (s *Server) bearer(w http.ResponseWriter, r *http.Request, p params) (Caller, bool) {
 	token := r.Header.Get("X-Skypetoken")
-	if token != "" || s.Now() >= p.begin+chat.Time((connectTime+skew).Milliseconds()) {
+	if token != "" || s.Now() >= p.begin.Add(connectTime+skew) {
 		return s.caller(w, r, token)
 	}
 	if err := s.good(r.Context(), p.Caller); err != nil {
@@ -64,7 +64,7 @@ func (s *Server) good(ctx context.Context, c Caller) error {
 	if c.Expires <= s.Now() {
 		return &chat.Error{Kind: chat.Unauthorized, Reason: "token is expired"}
 	}
-	return s.Stands(ctx, c)
+	return s.Revalidate(ctx, c)
 }
 
 // asker tells whose request it is, "" when nothing in it says. A websocket has no header for the token, but carries the

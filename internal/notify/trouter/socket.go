@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/notify"
 )
 
@@ -61,8 +62,8 @@ var errTooMany = &chat.Error{Kind: chat.Unavailable, Reason: "too many connectio
 // connect begins the connection of a session, once. The events of the endpoint come to it from where the last one ended.
 func (s *Server) connect(ctx context.Context, se *session) (*socket, error) {
 	e := s.endpoint(se.key())
-	row, err := s.Endpoints.Arrive(ctx, chat.Arrival{
-		User: se.User, Endpoint: se.Endpoint, Number: se.Number, Before: e.told().Teller, At: s.Now(),
+	row, err := s.Endpoints.ConnectEndpoint(ctx, delivery.Connection{
+		User: se.User, Endpoint: se.Endpoint, Number: se.Number, Previous: e.told().Owner, At: s.Now(),
 		Position: se.Begin,
 	})
 	if err != nil {

@@ -3,6 +3,8 @@ package trouter
 import (
 	"context"
 	"time"
+
+	"github.com/chatd/chatd/internal/chat"
 )
 
 // takeOver makes the socket the one that is told of the events of its endpoint. The one before, when there is one still (a
@@ -21,7 +23,7 @@ func (sk *socket) takeOver(ctx context.Context) (leave func(), ok bool) {
 	if old := e.connection(); old != nil && !old.retire(switchTime) {
 		old.close() // it answers nothing: the network took it
 	}
-	if e.told().Teller != sk.number && !sk.fetch(ctx) {
+	if e.told().Owner != sk.number && !sk.fetch(ctx) {
 		return nil, false
 	}
 	from, here, ok := e.begin(sk)
@@ -107,7 +109,7 @@ func (sk *socket) catchPosition() {
 }
 
 // pass notes that up to a position there is nothing that was not sent.
-func (sk *socket) pass(position int64) {
+func (sk *socket) pass(position chat.Position) {
 	if sk.e.pass(position) {
 		sk.s.saver.note(sk.e)
 	}

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/notify"
 )
 
@@ -82,7 +83,7 @@ func newWorld(tb testing.TB, change ...func(*Config)) *world {
 		logs: &logbook{}, ahead: &atomic.Int64{},
 	}
 	w.Config = Config{
-		Log: slog.New(w.logs), Authenticate: w.tokens.authenticate, Stands: w.tokens.stand, Secret: []byte("secret"),
+		Log: slog.New(w.logs), Authenticate: w.tokens.authenticate, Revalidate: w.tokens.stand, Secret: []byte("secret"),
 		Now:  func() chat.Time { return now() + chat.Time(w.ahead.Load()) },
 		Base: func(r *http.Request) string { return "http://" + r.Host }, CORS: pagesOf("*"),
 	}
@@ -172,7 +173,7 @@ func (w *world) must(err error) {
 }
 
 // tell journals an event of the thread, and returns its position.
-func (w *world) tell(e chat.Event) int64 {
+func (w *world) tell(e chat.Event) chat.Position {
 	w.Helper()
 	if e.ThreadID == "" {
 		e.ThreadID, e.Key = thread, 1
@@ -181,7 +182,7 @@ func (w *world) tell(e chat.Event) int64 {
 }
 
 // say journals a message of alice.
-func (w *world) say(text string) int64 {
+func (w *world) say(text string) chat.Position {
 	w.Helper()
 	return w.tell(message(text))
 }
@@ -241,25 +242,25 @@ const withoutBob = 7
 type journal struct {
 	mu        sync.Mutex
 	events    []chat.Event
-	oldest    int64 // positions before were purged
-	endpoints map[endpointKey]chat.Endpoint
+	oldest    chat.Position // positions before were purged
+	endpoints map[endpointKey]delivery.Endpoint
 	saves     int
 	failing   error // of reading events
 	away      error // of endpoints
 	views     []*view
 }
 
-func newJournal() *journal { return &journal{endpoints: map[endpointKey]chat.Endpoint{}} }
+func newJournal() *journal { return &journal{endpoints: map[endpointKey]delivery.Endpoint{}} }
 
-func (j *journal) add(e chat.Event) int64 {
+func (j *journal) add(e chat.Event) chat.Position {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.append(e)
 }
 
 // append adds an event; the lock is held.
-func (j *journal) append(e chat.Event) int64 {
-	e.Position = int64(len(j.events)) + 1
+func (j *journal) append(e chat.Event) chat.Position {
+	e.Position = chat.Position(len(j.events)) + 1
 	j.events = append(j.events, e)
 	for _, v := range j.views {
 		select {
@@ -274,10 +275,10 @@ func (j *journal) append(e chat.Event) int64 {
 func (j *journal) empty() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.events, j.oldest, j.endpoints = nil, 0, map[endpointKey]chat.Endpoint{}
+	j.events, j.oldest, j.endpoints = nil, 0, map[endpointKey]delivery.Endpoint{}
 }
 
-func (j *journal) purge(before int64) {
+func (j *journal) purge(before chat.Position) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.oldest = before
@@ -296,26 +297,26 @@ func (j *journal) lose(err error) {
 	j.away = err
 }
 
-func (j *journal) Head(context.Context) (int64, error) {
+func (j *journal) Head(context.Context) (chat.Position, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return int64(len(j.events)), j.failing
+	return chat.Position(len(j.events)), j.failing
 }
 
-func (j *journal) Oldest(context.Context) (int64, error) {
+func (j *journal) Oldest(context.Context) (chat.Position, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.oldest, j.failing
 }
 
-func (j *journal) After(_ context.Context, position int64, limit int) ([]chat.Event, error) {
+func (j *journal) After(_ context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	from := min(max(position, j.oldest-1, 0), int64(len(j.events)))
-	return slices.Clone(j.events[from:min(from+int64(limit), int64(len(j.events)))]), j.failing
+	from := min(max(position, j.oldest-1, 0), chat.Position(len(j.events)))
+	return slices.Clone(j.events[from:min(from+chat.Position(limit), chat.Position(len(j.events)))]), j.failing
 }
 
-func (j *journal) Audience(_ context.Context, key, roster int64) ([]chat.Participant, error) {
+func (j *journal) Audience(_ context.Context, key chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error) {
 	switch {
 	case key == 2:
 		return []chat.Participant{{Identity: alice}, {Identity: carol}}, nil

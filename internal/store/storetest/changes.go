@@ -84,7 +84,7 @@ var changes = []test{
 				if err != nil {
 					return nil, err
 				}
-				if len(here) != a.Thread.Present || int64(len(here)) != a.Thread.Roster {
+				if len(here) != a.Thread.Present || chat.RosterVersion(len(here)) != a.Thread.Roster {
 					return nil, fmt.Errorf("%d in the list, %d counted at roster version %d", len(here), a.Thread.Present, a.Thread.Roster)
 				}
 				c := &chat.Change{Before: a.Thread, Thread: a.Thread}

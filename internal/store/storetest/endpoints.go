@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/store"
 )
 
@@ -10,17 +11,17 @@ const epid = "a"
 
 // arrive lets a connection arrive, after one of the same server or none, and begin at a hundred times its
 // number if it has to.
-func (b *bundle) arrive(number, before int64) chat.Endpoint {
+func (b *bundle) arrive(number, before int64) delivery.Endpoint {
 	b.Helper()
-	e, err := b.db.Arrive(b.Context(), chat.Arrival{User: alice, Endpoint: epid, Number: number, Before: before, Position: 100 * number, At: noon})
+	e, err := b.db.ConnectEndpoint(b.Context(), delivery.Connection{User: alice, Endpoint: epid, Number: number, Previous: before, Position: chat.Position(100 * number), At: noon})
 	b.must(err)
 	return e
 }
 
 // told saves how far a connection has told.
-func (b *bundle) told(teller, position int64, left bool) {
+func (b *bundle) told(owner int64, position chat.Position, released bool) {
 	b.Helper()
-	b.must(b.db.SaveEndpoints(b.Context(), []chat.EndpointPosition{{User: alice, Endpoint: epid, Teller: teller, Position: position, Left: left}}, noon))
+	b.must(b.db.SaveEndpoints(b.Context(), []delivery.Acknowledged{{User: alice, Endpoint: epid, Owner: owner, Position: position, Released: released}}, noon))
 }
 
 func (b *bundle) register(dialect string) {
@@ -28,7 +29,7 @@ func (b *bundle) register(dialect string) {
 	b.must(b.db.RegisterEndpoint(b.Context(), alice, epid, dialect, noon))
 }
 
-func (b *bundle) endpoint(who chat.Identity, id string) chat.Endpoint {
+func (b *bundle) endpoint(who chat.Identity, id string) delivery.Endpoint {
 	b.Helper()
 	e, err := b.db.Endpoint(b.Context(), who, id)
 	b.must(err)
@@ -43,7 +44,7 @@ func (b *bundle) announced() []int64 {
 	var out []int64
 	for i := range events {
 		number := events[i].Version
-		want := chat.ChangeOf(alice, epid, number, noon)
+		want := delivery.Changed(alice, epid, number, noon)
 		want.Position = events[i].Position
 		b.equal("event", want, events[i])
 		out = append(out, number)
@@ -52,13 +53,13 @@ func (b *bundle) announced() []int64 {
 }
 
 // known is alice's endpoint.
-func known(arrivals, teller, position int64) chat.Endpoint {
-	return chat.Endpoint{User: alice, ID: epid, Arrivals: arrivals, Teller: teller, Position: position, Dialect: "web"}
+func known(newest, owner int64, position chat.Position) delivery.Endpoint {
+	return delivery.Endpoint{User: alice, ID: epid, Newest: newest, Owner: owner, Position: position, Format: "web"}
 }
 
 var endpoints = []test{
 	{"are numbered, and tell how far they are", func(b *bundle) {
-		b.equal("unknown", chat.Endpoint{User: alice, ID: epid}, b.endpoint(alice, epid))
+		b.equal("unknown", delivery.Endpoint{User: alice, ID: epid}, b.endpoint(alice, epid))
 		b.equal("new", known(1, 1, 100), b.arrive(1, 0))
 		b.told(1, 105, false)
 		b.told(1, 103, false)
@@ -70,19 +71,19 @@ var endpoints = []test{
 		b.equal("announced", []int64(nil), b.announced())
 	}},
 	{"have nothing to do with each other", func(b *bundle) {
-		var positions []chat.EndpointPosition
+		var positions []delivery.Acknowledged
 		for i, text := range append(odd, epid) {
 			for j, who := range []chat.Identity{alice, bob} {
-				a := chat.Arrival{User: who, Endpoint: text, Number: 1, Position: int64(10 * i), At: noon}
-				_, err := b.db.Arrive(b.Context(), a)
+				a := delivery.Connection{User: who, Endpoint: text, Number: 1, Position: chat.Position(10 * i), At: noon}
+				_, err := b.db.ConnectEndpoint(b.Context(), a)
 				b.must(err)
-				positions = append(positions, chat.EndpointPosition{User: who, Endpoint: text, Teller: 1, Position: int64(10*i + j + 1)})
+				positions = append(positions, delivery.Acknowledged{User: who, Endpoint: text, Owner: 1, Position: chat.Position(10*i + j + 1)})
 			}
 		}
 		b.must(b.db.SaveEndpoints(b.Context(), nil, noon))
 		b.must(b.db.SaveEndpoints(b.Context(), positions, noon))
 		for _, p := range positions {
-			want := chat.Endpoint{User: p.User, ID: p.Endpoint, Arrivals: 1, Teller: 1, Position: p.Position, Dialect: "web"}
+			want := delivery.Endpoint{User: p.User, ID: p.Endpoint, Newest: 1, Owner: 1, Position: p.Position, Format: "web"}
 			b.equal("endpoint", want, b.endpoint(p.User, p.Endpoint))
 		}
 	}},
@@ -90,7 +91,7 @@ var endpoints = []test{
 		b.arrive(1, 0)
 		b.arrive(2, 1)
 		for _, number := range []int64{1, 2, 4} {
-			_, err := b.db.Arrive(b.Context(), chat.Arrival{User: alice, Endpoint: epid, Number: number, At: noon})
+			_, err := b.db.ConnectEndpoint(b.Context(), delivery.Connection{User: alice, Endpoint: epid, Number: number, At: noon})
 			b.kind("again", err, chat.NotFound)
 		}
 		b.equal("endpoint", known(2, 2, 100), b.endpoint(alice, epid))
@@ -99,7 +100,7 @@ var endpoints = []test{
 		const n = 8
 		errs := make([]error, n)
 		together(n, func(i int) {
-			_, errs[i] = b.db.Arrive(b.Context(), chat.Arrival{User: alice, Endpoint: epid, Number: 1, At: noon})
+			_, errs[i] = b.db.ConnectEndpoint(b.Context(), delivery.Connection{User: alice, Endpoint: epid, Number: 1, At: noon})
 		})
 		arrived := 0
 		for _, err := range errs {
@@ -145,7 +146,7 @@ var endpoints = []test{
 		b.register("native")
 		b.register("native")
 		want := known(2, 2, 100)
-		want.Dialect = "native"
+		want.Format = "native"
 		b.equal("back", want, b.arrive(2, 1))
 		b.equal("announced", []int64{0}, b.announced())
 	}},
@@ -176,7 +177,7 @@ var endpoints = []test{
 		b.must(b.db.ReleaseEndpoints(b.Context()))
 		want := known(1, 0, 100)
 		if b.engine.Shared {
-			want.Teller = 1 // the others are still there
+			want.Owner = 1 // the others are still there
 		}
 		b.equal("endpoint", want, b.endpoint(alice, epid))
 	}},
@@ -186,15 +187,15 @@ var endpoints = []test{
 			if id == "new" {
 				at = noon + 10
 			}
-			_, err := b.db.Arrive(b.Context(), chat.Arrival{User: alice, Endpoint: id, Number: 1, At: at})
+			_, err := b.db.ConnectEndpoint(b.Context(), delivery.Connection{User: alice, Endpoint: id, Number: 1, At: at})
 			b.must(err)
 		}
-		b.must(b.db.SaveEndpoints(b.Context(), []chat.EndpointPosition{{User: alice, Endpoint: "seen again", Teller: 1, Position: 5}}, noon+10))
-		_, err := b.db.Arrive(b.Context(), chat.Arrival{User: alice, Endpoint: "back", Number: 2, At: noon + 10})
+		b.must(b.db.SaveEndpoints(b.Context(), []delivery.Acknowledged{{User: alice, Endpoint: "seen again", Owner: 1, Position: 5}}, noon+10))
+		_, err := b.db.ConnectEndpoint(b.Context(), delivery.Connection{User: alice, Endpoint: "back", Number: 2, At: noon + 10})
 		b.must(err)
 		b.must(b.db.Purge(b.Context(), noon+10))
 		for id, want := range map[string]int64{"old": 0, "new": 1, "seen again": 1, "back": 2} {
-			b.equal(id, want, b.endpoint(alice, id).Arrivals)
+			b.equal(id, want, b.endpoint(alice, id).Newest)
 		}
 	}},
 	{"beyond the quota of a user are forgotten, those without a connection first", func(b *bundle) {
@@ -202,17 +203,17 @@ var endpoints = []test{
 		b.openWith(store.Options{Endpoints: 3})
 		arrive := func(who chat.Identity, id string, number int64, at chat.Time, left bool) {
 			b.Helper()
-			_, err := b.db.Arrive(b.Context(), chat.Arrival{User: who, Endpoint: id, Number: number, At: at})
+			_, err := b.db.ConnectEndpoint(b.Context(), delivery.Connection{User: who, Endpoint: id, Number: number, At: at})
 			b.must(err)
 			if left {
-				b.must(b.db.SaveEndpoints(b.Context(), []chat.EndpointPosition{{User: who, Endpoint: id, Teller: number, Position: 5, Left: true}}, at))
+				b.must(b.db.SaveEndpoints(b.Context(), []delivery.Acknowledged{{User: who, Endpoint: id, Owner: number, Position: 5, Released: true}}, at))
 			}
 		}
 		kept := func(want string) {
 			b.Helper()
 			got := ""
 			for _, id := range []string{"a", "b", "c", "d", "e", "f"} {
-				if b.endpoint(alice, id).Arrivals > 0 {
+				if b.endpoint(alice, id).Newest > 0 {
 					got += id
 				}
 			}
@@ -231,8 +232,8 @@ var endpoints = []test{
 		kept("ade")
 		arrive(alice, "f", 1, noon+6, false)
 		kept("def") // all have connections
-		b.equal("that of another user", int64(1), b.endpoint(bob, "a").Arrivals)
+		b.equal("that of another user", int64(1), b.endpoint(bob, "a").Newest)
 		arrive(alice, "c", 2, noon+7, true) // comes back as a new one
-		b.equal("position", int64(5), b.endpoint(alice, "c").Position)
+		b.equal("position", chat.Position(5), b.endpoint(alice, "c").Position)
 	}},
 }

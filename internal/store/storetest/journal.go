@@ -39,7 +39,7 @@ var journal = []test{
 		}
 		for i := range want {
 			e := &want[i]
-			e.ThreadID, e.Key, e.Roster, e.At, e.Actor, e.ActorName = lunch, thread.Key, int64(i), noon+chat.Time(i), alice, "Alice"
+			e.ThreadID, e.Key, e.Roster, e.At, e.Actor, e.ActorName = lunch, thread.Key, chat.RosterVersion(i), noon+chat.Time(i), alice, "Alice"
 			if e.Version == 0 {
 				e.Version = int64(noon) + 100
 			}
@@ -106,7 +106,7 @@ var journal = []test{
 		all := b.journal()
 		for size := 1; size <= len(all)+1; size++ {
 			var got []chat.Event
-			position := int64(0)
+			position := chat.Position(0)
 			for {
 				page, err := b.db.After(b.Context(), position, size)
 				b.must(err)
@@ -123,7 +123,7 @@ var journal = []test{
 		b.equal("events behind the end", 0, len(none))
 	}},
 	{"tells where it begins and ends", func(b *bundle) {
-		ends := func() (oldest, head int64) {
+		ends := func() (oldest, head chat.Position) {
 			b.Helper()
 			oldest, err := b.db.Oldest(b.Context())
 			b.must(err)
@@ -154,7 +154,7 @@ var journal = []test{
 		b.remove(lunch, bob)                  // 5: which leaves his first stay as it was
 		b.remove(lunch, alice)                // 6
 		other := b.create(threadID(2), carol)
-		for roster, want := range map[int64][]chat.Identity{
+		for roster, want := range map[chat.RosterVersion][]chat.Identity{
 			0: {}, 1: {alice, bob}, 2: {alice, bob, carol}, 3: {alice, carol}, 4: {alice, bob, carol}, 5: {alice, carol}, 6: {carol}, 7: {carol},
 		} {
 			got, err := b.db.Audience(b.Context(), thread.Key, roster)
@@ -206,7 +206,7 @@ func orderOfJournal(b *bundle) {
 	var tail []chat.Event
 	var following sync.WaitGroup
 	following.Go(func() {
-		position := int64(0)
+		position := chat.Position(0)
 		for len(tail) < total && !b.Failed() {
 			page, err := b.db.After(b.Context(), position, 7)
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/store"
 )
 
@@ -123,7 +124,7 @@ var operations = []operation{
 		return err
 	}},
 	{"arrive", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
-		_, err := db.Arrive(ctx, chat.Arrival{User: alice, Endpoint: "a", Number: 1})
+		_, err := db.ConnectEndpoint(ctx, delivery.Connection{User: alice, Endpoint: "a", Number: 1})
 		return err
 	}},
 	{"take endpoint", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
@@ -131,7 +132,7 @@ var operations = []operation{
 		return err
 	}},
 	{"save endpoints", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
-		return db.SaveEndpoints(ctx, []chat.EndpointPosition{{User: alice, Endpoint: "a", Position: 1}}, noon)
+		return db.SaveEndpoints(ctx, []delivery.Acknowledged{{User: alice, Endpoint: "a", Position: 1}}, noon)
 	}},
 	{"register endpoint", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
 		return db.RegisterEndpoint(ctx, alice, "a", "web", noon)

@@ -100,7 +100,7 @@ var purge = []test{
 		b.must(err)
 		head, err := b.db.Head(b.Context())
 		b.must(err)
-		b.equal("oldest and head", []int64{all[0].Position, all[len(all)-1].Position}, []int64{oldest, head})
+		b.equal("oldest and head", []chat.Position{all[0].Position, all[len(all)-1].Position}, []chat.Position{oldest, head})
 		typing(noon + 9)
 		after := b.journal()
 		if last := after[len(after)-1]; last.Position <= head {
@@ -122,7 +122,7 @@ var purge = []test{
 	}},
 	{"lets positions go on", func(b *bundle) {
 		thread := b.create(lunch, alice)
-		note := func() int64 {
+		note := func() chat.Position {
 			b.must(b.db.Note(b.Context(), chat.Event{Kind: chat.TypingReceived, ThreadID: lunch, Key: thread.Key, At: noon}))
 			events := b.journal()
 			return events[len(events)-1].Position

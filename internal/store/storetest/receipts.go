@@ -59,7 +59,7 @@ var receipts = []test{
 	{"are those of their thread", func(b *bundle) {
 		first, second := b.create(threadID(1), alice), b.create(threadID(2), alice)
 		b.update(threadID(1), func(c *chat.Change) { c.Receipt = &chat.ReadReceipt{Reader: alice, MessageID: 1, ReadOn: noon} })
-		for thread, want := range map[int64]int{first.Key: 1, second.Key: 0} {
+		for thread, want := range map[chat.ThreadKey]int{first.Key: 1, second.Key: 0} {
 			got, _, err := b.db.Receipts(b.Context(), thread, chat.PageQuery{Limit: 10})
 			b.must(err)
 			if len(got) != want {

@@ -150,7 +150,7 @@ var odd = []string{
 }
 
 // stay is somebody's place in a thread since the given roster version.
-func stay(who chat.Identity, joined int64) chat.Participant {
+func stay(who chat.Identity, joined chat.RosterVersion) chat.Participant {
 	return chat.Participant{Identity: who, Joined: joined}
 }
 
