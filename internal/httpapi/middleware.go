@@ -82,7 +82,7 @@ func (s *server) log(r *http.Request, st *state) {
 		slog.String("request_id", st.id),
 		slog.String("operation", st.operation()),
 		slog.String("method", r.Method),
-		slog.String("path", cut(r.URL.Path, 300)),
+		slog.String("path", web.Shortened(r.URL.Path, 300)),
 		slog.Int("status", st.status),
 		slog.Duration("took", time.Since(st.start)),
 	}
@@ -93,10 +93,10 @@ func (s *server) log(r *http.Request, st *state) {
 		attrs = append(attrs, slog.String("user", string(st.user)))
 	}
 	if st.client != "" {
-		attrs = append(attrs, slog.String("client_request_id", cut(st.client, 100)))
+		attrs = append(attrs, slog.String("client_request_id", web.Shortened(st.client, 100)))
 	}
 	if st.reason != nil {
-		attrs = append(attrs, slog.String("reason", cut(st.reason.Error(), 500)))
+		attrs = append(attrs, slog.String("reason", web.Shortened(st.reason.Error(), 500)))
 	}
 	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }
@@ -106,13 +106,6 @@ func (st *state) operation() string {
 		return "none"
 	}
 	return st.row.operation
-}
-
-func cut(text string, limit int) string {
-	if len(text) > limit {
-		return text[:limit] + "…"
-	}
-	return text
 }
 
 // recover answers a request whose handling panicked; the others go on.

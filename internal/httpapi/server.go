@@ -21,7 +21,7 @@ type Config struct {
 	Identities *auth.Identities
 	AccessKeys *auth.AccessKeys
 
-	Base         func(*http.Request) string // by which scheme and host a client reaches this server; see the function Base
+	Base         func(*http.Request) string // by which scheme and host a client reaches this server; see web.Base
 	EntraToken   string                     // a static bearer that the Identity API accepts; empty for none
 	CORS         web.OriginPolicy           // which web pages may call
 	CursorKey    []byte                     // signs continuation tokens
