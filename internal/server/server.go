@@ -21,6 +21,7 @@ import (
 	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/httpapi"
 	"github.com/chatd/chatd/internal/store"
+	"github.com/chatd/chatd/internal/web"
 )
 
 const (
@@ -96,7 +97,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	s.chat = chat.NewService(c.Store, s.now, rand.Reader)
 	s.chat.ImagesPerDay = c.ImagesPerDay
 	s.operations = &operations{registry: c.Registry, store: c.Store.Ready, keys: c.Keys, caPEM: c.CAPEM, build: c.Build, now: s.now}
-	base := httpapi.Base(c.PublicURL, c.Proxies, c.Log)
+	base := web.Base(c.PublicURL, c.Proxies, c.Log)
 	cors := func(r *http.Request) (string, error) { return c.Origins.allow(r, base) }
 	api, err := s.newAPI(ctx, base, cors)
 	if err != nil {
