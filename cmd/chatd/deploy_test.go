@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chatd/chatd/internal/httpapi"
 	"github.com/chatd/chatd/internal/server"
 )
 
@@ -115,8 +116,8 @@ func TestProbes(t *testing.T) {
 		paths = append(paths, m[1])
 	}
 	for _, path := range paths {
-		asked := func(r server.Route) bool {
-			return r.Method == http.MethodGet && r.Path == path && r.Caller == server.Anyone
+		asked := func(r httpapi.Route) bool {
+			return r.Method == http.MethodGet && r.Pattern == path && r.Caller == server.Anyone
 		}
 		if !slices.ContainsFunc(server.Routes(), asked) {
 			t.Errorf("GET %s is not served to anyone", path)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+
+	"github.com/chatd/chatd/internal/web"
 )
 
 // hosts are the names by which clients may call a development server; any when nil. The key of such a server is public, and any
@@ -50,12 +52,10 @@ func (h hosts) guard(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !h.has(r.Host) {
 			const advice = "chatd dev is not called by this name: if it should be, name it in --cert-names (CHATD_CERT_NAMES) or --public-url"
-			log.Info("request refused", "status", http.StatusMisdirectedRequest, "reason", advice, "host", shortened(r.Host))
+			log.Info("request refused", "status", http.StatusMisdirectedRequest, "reason", advice, "host", web.Shortened(r.Host, 200))
 			http.Error(w, advice, http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
-
-func shortened(text string) string { return text[:min(len(text), 200)] }

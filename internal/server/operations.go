@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/store"
+	"github.com/chatd/chatd/internal/web"
 )
 
 const (
@@ -32,25 +32,36 @@ type operations struct {
 	stopping atomic.Bool
 }
 
-// handlers are those of the operations in the table of routes.
+// handlers are those of the operators' routes, by path.
 func (o *operations) handlers() map[string]http.Handler {
-	return map[string]http.Handler{
-		"GetHealth":      http.HandlerFunc(o.health),
-		"GetReady":       http.HandlerFunc(o.ready),
-		"GetMetrics":     promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}),
-		"GetVersion":     http.HandlerFunc(o.version),
-		"GetCA":          http.HandlerFunc(o.ca),
-		"GetSigningKeys": http.HandlerFunc(o.signingKeys),
+	handlers := map[string]http.Handler{
+		"/healthz":               http.HandlerFunc(o.health),
+		"/readyz":                http.HandlerFunc(o.ready),
+		"/metrics":               promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}),
+		"/version":               http.HandlerFunc(o.version),
+		"/ca.pem":                http.HandlerFunc(o.ca),
+		"/.well-known/jwks.json": http.HandlerFunc(o.signingKeys),
 	}
+	for path, h := range handlers {
+		handlers[path] = readOnly(h)
+	}
+	return handlers
 }
 
-func send(w http.ResponseWriter, contentType string, body []byte) {
-	w.Header().Set("Content-Type", contentType)
-	_, _ = w.Write(body) // the client may have gone
+// readOnly answers GET and HEAD.
+func readOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (o *operations) health(w http.ResponseWriter, _ *http.Request) {
-	send(w, "text/plain; charset=utf-8", []byte("ok\n"))
+	web.Send(w, "text/plain; charset=utf-8", []byte("ok\n"))
 }
 
 func (o *operations) ready(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +69,7 @@ func (o *operations) ready(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	send(w, "text/plain; charset=utf-8", []byte("ready\n"))
+	web.Send(w, "text/plain; charset=utf-8", []byte("ready\n"))
 }
 
 func (o *operations) checkReady(ctx context.Context) error {
@@ -78,8 +89,7 @@ func (o *operations) checkReady(ctx context.Context) error {
 }
 
 func (o *operations) version(w http.ResponseWriter, _ *http.Request) {
-	body, _ := json.Marshal(o.build) // strings only
-	send(w, "application/json", append(body, '\n'))
+	web.SendJSON(w, o.build)
 }
 
 func (o *operations) signingKeys(w http.ResponseWriter, _ *http.Request) {
@@ -88,7 +98,7 @@ func (o *operations) signingKeys(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	send(w, "application/json", body)
+	web.Send(w, "application/json", body)
 }
 
 func (o *operations) ca(w http.ResponseWriter, r *http.Request) {
@@ -96,5 +106,5 @@ func (o *operations) ca(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	send(w, "application/x-pem-file", o.caPEM)
+	web.Send(w, "application/x-pem-file", o.caPEM)
 }
