@@ -155,3 +155,20 @@ func TestSystem(t *testing.T) {
 		}
 	})
 }
+
+// A ticker keeps its rhythm, and takes no longer to move by a year than by a minute.
+func TestTickerOfALongMove(t *testing.T) {
+	bubble(t, func(t *testing.T, m *clock.Manual) {
+		m.Freeze()
+		begin := m.Now()
+		ticker := m.NewTicker(time.Second)
+		m.Advance(365*24*time.Hour + time.Second/2)
+		if at := <-ticker.C(); !at.Equal(begin.Add(time.Second)) {
+			t.Errorf("first at %v", at.Sub(begin))
+		}
+		m.Advance(time.Second / 2)
+		if at := <-ticker.C(); at.Sub(begin) != 365*24*time.Hour+time.Second {
+			t.Errorf("then at %v", at.Sub(begin))
+		}
+	})
+}
