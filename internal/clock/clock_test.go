@@ -119,7 +119,7 @@ func TestTicker(t *testing.T) {
 }
 
 // Timers may be made, moved and stopped while the clock moves.
-func TestManualConcurrently(t *testing.T) {
+func TestManualConcurrently(_ *testing.T) {
 	m := clock.NewManual()
 	var all sync.WaitGroup
 	for range 8 {

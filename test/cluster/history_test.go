@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/client"
-	"github.com/chatd/chatd/test/process"
 	"github.com/chatd/chatd/test/cluster"
+	"github.com/chatd/chatd/test/process"
 )
 
 // TestHistory lets clients do random things at two nodes while nodes, their network and Postgres are broken in all ways, and

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/chatd/chatd/test/process"
 	"github.com/chatd/chatd/test/cluster"
+	"github.com/chatd/chatd/test/process"
 )
 
 func TestSDKs(t *testing.T) {
