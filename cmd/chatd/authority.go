@@ -33,11 +33,11 @@ const (
 type authority struct {
 	devca.CA
 	dir  string
-	made bool // just now: nobody trusts it yet
+	made bool // just now: no client trusts it yet
 }
 
-// openAuthority reads the CA of the folder. It makes one where there is none, and in place of one that ends or may not sign for
-// all of the names: what clients trusted an older one for does not grow.
+// openAuthority reads the CA of the folder. It makes one where there is none, and replaces one that expires soon or may not sign
+// for all of the names, since the names that clients trusted an existing CA for must not grow.
 func openAuthority(dir string, names []string, now time.Time) (*authority, error) {
 	for {
 		a, old, err := readAuthority(dir)
@@ -52,11 +52,11 @@ func openAuthority(dir string, names []string, now time.Time) (*authority, error
 			if a, err = makeAuthority(dir, old, wanted, now); err != nil {
 				return nil, fmt.Errorf("development CA: %w", err)
 			}
-			if a == nil { // another process was faster
+			if a == nil { // another process was already done
 				continue
 			}
 		}
-		// Beside the key certificates are safe from a mix of two CAs; this copy of the root is for others to read.
+		// Key and certificates share a file, so that they cannot be of two CAs; this copy of the root is for clients to read.
 		if err := update(a.path(), a.RootPEM, 0o644); err != nil {
 			return nil, fmt.Errorf("development CA: %w", err)
 		}
@@ -64,8 +64,8 @@ func openAuthority(dir string, names []string, now time.Time) (*authority, error
 	}
 }
 
-// readAuthority returns the CA of the folder, nil if there is none, and the file's content. One of an older version, whose
-// certificate has a file of its own, was good for every name, and counts as none.
+// readAuthority returns the CA of the folder, nil if there is none, and the content of its file. A CA of an older version, whose
+// certificate has a separate file, could sign for every name; it counts as none.
 func readAuthority(dir string) (*authority, []byte, error) {
 	path := filepath.Join(dir, caKeyFile)
 	data, err := os.ReadFile(path)
@@ -93,13 +93,13 @@ func readAuthority(dir string) (*authority, []byte, error) {
 	return a, data, nil
 }
 
-// makeAuthority puts a new CA in the place of the old file's content. Of several processes that do so at once all get the same,
-// or nil when one of them was done before: they meet in a file that is named by what it replaces.
+// makeAuthority replaces the old content of the file by a new CA. Several processes that do so at once all get the same one, since
+// they agree on it in a file whose name is the hash of the old content; it returns nil when another process was already done.
 func makeAuthority(dir string, old []byte, c devca.Constraints, now time.Time) (*authority, error) {
 	path := filepath.Join(dir, caKeyFile)
 	next := fmt.Sprintf("%s.next-%.8x", path, sha256.Sum256(old))
 	data, err := keep(next, 0o600, func() ([]byte, error) { return newCA(c, now) })
-	if errors.Is(err, fs.ErrNotExist) { // removed by the one that was faster, between two looks at it
+	if errors.Is(err, fs.ErrNotExist) { // removed by another process that was done between the two reads
 		return nil, nil
 	}
 	if err != nil {
@@ -121,7 +121,7 @@ func makeAuthority(dir string, old []byte, c devca.Constraints, now time.Time) (
 	return a, err
 }
 
-// good reports whether the CA may sign for all that is wanted, for long enough, and for nothing but servers.
+// good reports whether the CA may sign for everything that is wanted, is valid for long enough, and is limited to servers.
 func (a *authority) good(wanted devca.Constraints, now time.Time) bool {
 	return now.Add(renewBefore).Before(a.Cert.NotAfter) && wanted.Within(a.Cert) &&
 		slices.Equal(a.Cert.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth})

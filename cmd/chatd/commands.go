@@ -36,7 +36,7 @@ func (c *config) caPath() (string, error) {
 	return filepath.Join(dir, caFile), err
 }
 
-// migrate brings the schema up to date without serving, for those who let another user of the database do it.
+// migrate brings the schema up to date without serving, for installations where a different database user has to do it.
 func migrate(ctx context.Context, p *program, cfg *config) error {
 	db, err := store.Open(ctx, cfg.store, store.Options{Listen: store.NoListen})
 	if err != nil {
@@ -56,7 +56,7 @@ func certFlags(f *flag.FlagSet, c *config) {
 	jsonFlag(f, c)
 }
 
-// cert tells about the development CA that the server made.
+// cert shows the development CA that the server made.
 func cert(ctx context.Context, p *program, cfg *config) error {
 	ca, dir, shownBy, err := cfg.currentCA(ctx)
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *config) isReady(ctx context.Context) error {
 	return c.probeAny(ctx)
 }
 
-// probeAny is content with one answer, as a check from elsewhere may lack what it takes to trust the https server.
+// probeAny needs one answer only: a health check may run where the CA of the https server is not available.
 func (c *config) probeAny(ctx context.Context) error {
 	var refused error
 	if c.listen != "" {
@@ -152,7 +152,7 @@ func (c *config) probeAny(ctx context.Context) error {
 	return errors.Join(refused, plain)
 }
 
-// probeTLS asks the https server of this configuration.
+// probeTLS asks the https server of this configuration whether it is ready.
 func (c *config) probeTLS(ctx context.Context, address string) error {
 	client, err := c.clientTLS()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -160,11 +161,30 @@ func TestSettingsInReadme(t *testing.T) {
 	want := settingsTable()
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
-		t.Fatalf("%v; its table of settings shall be:\n%s", err, want)
+		t.Fatalf("%v; its table of settings should be:\n%s", err, want)
 	}
 	_, rest, begun := strings.Cut(string(readme), "<!-- settings:begin -->\n")
 	got, _, ended := strings.Cut(rest, "<!-- settings:end -->")
 	if !begun || !ended || strings.TrimSpace(got) != strings.TrimSpace(want) {
 		t.Errorf("the table of settings in README.md is not that of the program; put this between the markers:\n%s", want)
+	}
+}
+
+// The table of commands in the README has a row for each but help, in the order of chatd help.
+func TestCommandsInReadme(t *testing.T) {
+	t.Parallel()
+	_, section, _ := strings.Cut(string(read(t, "../../README.md")), "\n## Commands\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var got, want []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (?:`chatd`, )?`chatd ([a-z]+)` \\|").FindAllStringSubmatch(section, -1) {
+		got = append(got, row[1])
+	}
+	for _, c := range commands() {
+		if c.name != "help" {
+			want = append(want, c.name)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("README.md has %q, chatd help %q", got, want)
 	}
 }

@@ -35,7 +35,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr, os.Environ()...))
 }
 
-// stopOn asks the program to stop at the first signal and ends it at the second.
+// stopOn stops the program in order at the first signal and exits at the second.
 func stopOn(signals <-chan os.Signal, stop func(), exit func(int)) {
 	<-signals
 	stop()
@@ -43,14 +43,14 @@ func stopOn(signals <-chan os.Signal, stop func(), exit func(int)) {
 	exit(exitFailure)
 }
 
-// program is what a command may use of the world around it.
+// program is what a command may use of its environment.
 type program struct {
 	getenv         func(string) string
 	environ        []string // NAME=value, for finding names that are misspelt
 	stdout, stderr io.Writer
 }
 
-// command is one thing that chatd can do.
+// command is a subcommand of chatd.
 type command struct {
 	name, operands string
 	help           string
@@ -66,7 +66,7 @@ func commands() []command {
 		{"copy", "", "copy all of a store to an empty one, from a file to Postgres or back", copyFlags, copyStore},
 		{"token", "", "make a user, or a token for one", tokenFlags, token},
 		{"keys", "list|rotate|retire ID", "list the signing keys of user tokens, make a new one active, or end one and its tokens", nil, keys},
-		{"cert", "", "tell where the CA certificate is and how to trust it", certFlags, cert},
+		{"cert", "", "show where the CA certificate is and how to trust it", certFlags, cert},
 		{"env", "", "print lines that set connection string and CA for a shell to evaluate", envFlags, printEnv},
 		{"health", "", "ask the server of the same settings whether it is ready; exit code 0 or 1", healthFlags, health},
 		{"version", "", "print the version", jsonFlag, printVersion},

@@ -70,8 +70,8 @@ func token(ctx context.Context, p *program, cfg *config) error {
 	return err
 }
 
-// mintToken signs with the keys of the configuration, which a server has made; none need run. A named user whom the store does not know
-// is added, as a server does with the bearer of a genuine token.
+// mintToken signs with the keys of the configuration, which a server has made but need not be running. A named user that the store
+// does not know is added, as a server does with the bearer of a genuine token.
 func (c *config) mintToken(ctx context.Context, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
 	db, keys, err := openStore(ctx, c, store.Options{AsIs: true})
 	if err != nil {
@@ -103,8 +103,8 @@ func (c *config) mint(ctx context.Context, db *store.DB, identities *auth.Identi
 	return issued{string(user), token.Value, token.ExpiresOn}, err
 }
 
-// keyID is that of the access key by which a token is made that no signed request asked for. The well-known key has none:
-// it is what this command has that was told of no key, on a store whose servers may have any.
+// keyID is the key ID of a token that is made without a signed request. With the well-known key it is empty: that is the default
+// of this command, and the servers of the store may have other keys.
 func (c *config) keyID() (auth.KeyID, error) {
 	if c.accessKey == wellKnownKey {
 		return "", nil
@@ -114,7 +114,7 @@ func (c *config) keyID() (auth.KeyID, error) {
 
 const identityVersion = "?api-version=2023-10-01"
 
-// askForToken has a running server make the token, by its Identity API.
+// askForToken asks a running server for the token, by its Identity API.
 func (c *config) askForToken(ctx context.Context, scopes []auth.Scope) (issued, error) {
 	var answer struct {
 		Identity struct {
@@ -165,7 +165,7 @@ func (c *config) ask(ctx context.Context, path string, in, out any) error {
 	return json.NewDecoder(response.Body).Decode(out)
 }
 
-// identityClient trusts what the machine trusts, and the development CA where there is one.
+// identityClient returns a client that trusts the roots of the machine, and the development CA where there is one.
 func (c *config) identityClient() (*http.Client, error) {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
@@ -184,7 +184,7 @@ func (c *config) identityClient() (*http.Client, error) {
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
 }
 
-// refusal tells what the server said.
+// refusal turns an error answer into an error.
 func refusal(response *http.Response) error {
 	var body struct {
 		Error struct{ Code, Message string } `json:"error"`

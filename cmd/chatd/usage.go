@@ -14,13 +14,13 @@ func help(_ context.Context, p *program, _ *config) error {
 	for _, c := range commands() {
 		fmt.Fprintf(&b, "  %-9s%s\n", c.name, c.help)
 	}
-	b.WriteString("\nchatd COMMAND -help tells the flags of a command; these are all of the servers'.\n")
+	b.WriteString("\nchatd COMMAND -help lists the flags of a command; these are all settings.\n")
 	writeSettings(&b, settings)
 	_, err := fmt.Fprint(p.stdout, b.String())
 	return err
 }
 
-// printUsage tells what one command takes.
+// printUsage prints what one command takes.
 func (p *program) printUsage(c *command) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Usage: chatd %s [flags]\n\n%s.\n", strings.TrimSpace(c.name+" "+c.operands), strings.ToUpper(c.help[:1])+c.help[1:])
@@ -45,7 +45,7 @@ func writeSettings(b *strings.Builder, settings []setting) {
 	if len(settings) == 0 {
 		return
 	}
-	b.WriteString("\nSettings, by flag or environment variable; the flag goes first:\n")
+	b.WriteString("\nSettings, by flag or environment variable; the flag wins:\n")
 	for _, s := range settings {
 		writeFlag(b, "--"+s.name+", "+s.variables(), s.help, s.shown())
 	}
@@ -59,7 +59,7 @@ func writeFlag(b *strings.Builder, names, help, initial string) {
 	b.WriteString("\n")
 }
 
-// variables names the environment twin, and for a secret the variable that names a file.
+// variables names the environment variable, and for a secret also the one that names a file.
 func (s *setting) variables() string {
 	if s.secret {
 		return s.env() + ", " + s.env() + "_FILE"

@@ -21,9 +21,9 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
-// The setters read one value each. Their errors say what is wanted; the caller names the flag and the value.
+// Each setter parses one value. Its error says what is wanted; the caller adds the flag and the value.
 
-// setAddress takes an address to listen on. None is said by a word too, as an empty variable counts as one that is not set.
+// setAddress parses an address to listen on. "off" means none, as does an empty flag: an empty variable counts as not set.
 func setAddress(to *string, v string) error {
 	if v == "" || v == "off" {
 		*to = ""
@@ -87,7 +87,7 @@ func setKey(c *config, to *string, v string) error {
 	return nil
 }
 
-// setEntraToken takes what is a password for all that an access key can do, hence as long as one.
+// setEntraToken requires a minimum length, since the token can do everything that an access key can.
 func setEntraToken(c *config, v string) error {
 	if c.command == "serve" && v != "" && len(v) < 16 {
 		return errors.New("at least 16 characters; openssl rand -hex 32 makes some")
@@ -121,7 +121,7 @@ func setCertNames(c *config, v string) error {
 	return nil
 }
 
-// setURL takes what a URL begins with: scheme, host and perhaps a port.
+// setURL parses a URL of scheme, host and perhaps a port.
 func setURL(to *string, v string) error {
 	u, err := url.Parse(strings.TrimRight(v, "/"))
 	switch {
@@ -182,7 +182,7 @@ func setStopDelay(c *config, v string) error {
 	return nil
 }
 
-// setCount takes a quota that is off when it is 0.
+// setCount parses a quota, which 0 turns off.
 func setCount(to *int, v string, least int) error {
 	n, err := strconv.Atoi(v)
 	if err != nil || n != 0 && n < least {
@@ -192,7 +192,7 @@ func setCount(to *int, v string, least int) error {
 	return nil
 }
 
-// list splits at commas; empty items count for nothing.
+// list splits at commas and leaves out empty items.
 func list(v string) []string {
 	var out []string
 	for item := range strings.SplitSeq(v, ",") {
@@ -203,7 +203,7 @@ func list(v string) []string {
 	return out
 }
 
-// check looks at what no single setting can tell.
+// check validates combinations of settings.
 func (c *config) check() error {
 	if (c.tlsCert == "") != (c.tlsKey == "") {
 		return usagef("--tls-cert and --tls-key belong together: give both or neither")
@@ -229,7 +229,7 @@ func (c *config) folder() (string, error) {
 	return filepath.Join(base, "chatd"), nil
 }
 
-// keys are the access keys that count.
+// keys are the access keys that are set.
 func (c *config) keys() []string {
 	return slices.DeleteFunc([]string{c.accessKey, c.accessKeySecondary}, func(k string) bool { return k == "" })
 }
@@ -242,7 +242,7 @@ func (c *config) newLogger(p *program) *slog.Logger {
 	return slog.New(slog.NewTextHandler(p.stderr, options))
 }
 
-// shown is the default as help and README tell it.
+// shown is the default as help and README show it.
 func (s *setting) shown() string {
 	text := s.initial
 	if text == wellKnownKey {
@@ -251,8 +251,8 @@ func (s *setting) shown() string {
 	if s.serve != "" {
 		text += "; chatd serve: " + s.serve
 	}
-	if s.demanded {
-		text = cmp.Or(text, "none") + "; chatd serve: none, demanded"
+	if s.required {
+		text = cmp.Or(text, "none") + "; chatd serve: none, required"
 	}
 	return text
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// distrustEvery is how often a client that does not trust the certificate is logged: an SDK that tries again and again must
-// not fill the log.
+// distrustEvery is how often a client that does not trust the certificate is logged: an SDK that keeps retrying must not fill the
+// log.
 const distrustEvery = time.Minute
 
 // errorLog takes the messages of net/http. They are about clients that break off and so of interest to few, except one: a client
@@ -24,7 +24,7 @@ func newErrorLog(help string, to *slog.Logger) *log.Logger {
 	return log.New(&errorLog{log: to, help: help}, "", 0)
 }
 
-// distrust are the alerts by which clients refuse a certificate (RFC 8446, 6.2), as crypto/tls writes them: of OpenSSL and
+// distrust lists the alerts with which clients refuse a certificate (RFC 8446, 6.2), as crypto/tls writes them: of OpenSSL and
 // Node.js, of Chromium and Java, and of Go and Firefox.
 var distrust = []string{"unknown certificate authority", "unknown certificate", "bad certificate"}
 

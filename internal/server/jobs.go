@@ -11,7 +11,7 @@ const (
 	refreshLimit = 5 * time.Second
 )
 
-// RefreshEvery is how long a server may go on without noticing that signing keys were rotated or retired.
+// RefreshEvery is how soon a server notices that signing keys were rotated or retired.
 const RefreshEvery = 10 * time.Second
 
 // every calls do each time d has passed on the server's clock, until the context ends.

@@ -74,7 +74,7 @@ func parseOrigin(text string) (origin, error) {
 	return o, nil
 }
 
-// numeric reports whether browsers would take a host for an IPv4 address, in another form than they write it.
+// numeric reports whether browsers would parse a host as an IPv4 address, in a form other than the one they write.
 func numeric(host string) bool {
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	_, err := strconv.ParseUint(last, 0, 64)
@@ -93,16 +93,16 @@ func (o origin) has(page origin) bool {
 	return o.host == page.host
 }
 
-// isLocalHost reports whether a name or address, in lower case, is that of the machine itself for everybody: no page of another
-// machine has it as its host.
+// isLocalHost reports whether a name or address, in lower case, always means the machine itself: no page of another machine has it
+// as its host.
 func isLocalHost(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
-// allow tells whether the page that a request comes from may call: its origin, "*" where any may, "" where no page is behind
-// the request, or why not. A page of the server's own address may always. App shells have schemes of their own, as
-// capacitor://localhost; "null" can be any page.
+// allow returns what Access-Control-Allow-Origin answers to the page that a request comes from: its origin, "*" where any page may
+// call, or "" where the request comes from no page. The error says why a page may not call. Pages of the server's own address always
+// may. App shells have their own schemes, as capacitor://localhost; "null" can be any page.
 func (o Origins) allow(r *http.Request, base func(*http.Request) string) (string, error) {
 	text := r.Header.Get("Origin")
 	if o.all {
