@@ -183,6 +183,7 @@ func keepKey(path string) (*ecdsa.PrivateKey, error) {
 	return readKey(path, data)
 }
 
+// readKey reads the first private key of a file's content; path is for errors.
 func readKey(path string, data []byte) (*ecdsa.PrivateKey, error) {
 	der, err := pemBlock(path, data, keyBlock)
 	if err != nil {
@@ -199,6 +200,7 @@ func readKey(path string, data []byte) (*ecdsa.PrivateKey, error) {
 	return key, nil
 }
 
+// newKey makes a private key in PEM form.
 func newKey() ([]byte, error) {
 	key, err := devca.NewKey()
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
+// printVersion is chatd version.
 func printVersion(_ context.Context, p *program, cfg *config) error {
 	b := buildInfo()
 	if cfg.json {
@@ -50,6 +51,7 @@ func migrate(ctx context.Context, p *program, cfg *config) error {
 	return err
 }
 
+// certFlags are the arguments of chatd cert.
 func certFlags(f *flag.FlagSet, c *config) {
 	f.BoolVar(&c.printPEM, "print", false, "print the CA certificate itself, in PEM form")
 	f.BoolVar(&c.printBundle, "bundle", false, "print the roots that this system trusts and the CA certificate, in PEM form, for what trusts one file only")
@@ -86,10 +88,12 @@ func cert(ctx context.Context, p *program, cfg *config) error {
 	return err
 }
 
+// jsonFlag is the argument of all commands that can print one JSON object instead of text.
 func jsonFlag(f *flag.FlagSet, c *config) {
 	f.BoolVar(&c.json, "json", false, "print one JSON object")
 }
 
+// writeJSON writes one object on one line.
 func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false) // of & in a connection string
@@ -102,6 +106,7 @@ const (
 	maxWait    = 10 * time.Minute
 )
 
+// healthFlags are the arguments of chatd health.
 func healthFlags(f *flag.FlagSet, c *config) {
 	f.DurationVar(&c.wait, "wait", 0, "how long to wait for the server to be ready, such as 30s; at most 10m")
 }
@@ -128,6 +133,7 @@ func health(ctx context.Context, p *program, cfg *config) error {
 	}
 }
 
+// isReady asks once, with a time limit: a server that hangs is not ready.
 func (c *config) isReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()

@@ -69,6 +69,7 @@ func (s *setting) env() string {
 	return "CHATD_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
 }
 
+// usedBy reports whether a command takes the setting.
 func (s *setting) usedBy(command string) bool {
 	for name := range strings.FieldsSeq(s.commands) {
 		if name == command {

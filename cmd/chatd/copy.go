@@ -8,6 +8,7 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
+// copyFlags are the arguments of chatd copy. Both stores are named explicitly, since --store would not say which one is meant.
 func copyFlags(f *flag.FlagSet, c *config) {
 	f.StringVar(&c.from, "from", "", "the store to copy, sqlite:PATH or postgres://…; it is not changed")
 	f.StringVar(&c.to, "to", "", "the store to fill, likewise; it has to be empty, and is made where it is a file. A password of Postgres is better kept in the file that PGPASSFILE names, ~/.pgpass")

@@ -28,10 +28,12 @@ var shells = map[string]func(name, value string) string{
 	},
 }
 
+// envFlags are the arguments of chatd env.
 func envFlags(f *flag.FlagSet, c *config) {
 	f.StringVar(&c.shell, "shell", "", "for which shell: "+shellNames()+"; without it that of SHELL, or of the system")
 }
 
+// shellNames lists the supported shells for help and errors.
 func shellNames() string { return strings.Join(slices.Sorted(maps.Keys(shells)), ", ") }
 
 // printEnv prints lines that set what SDKs and runtimes need for the server of this configuration.

@@ -25,6 +25,7 @@ func (c *config) privateFolder() (string, error) {
 	return dir, nil
 }
 
+// makePrivate makes a folder, or takes away the access of other users to an empty one.
 func makePrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return writable(err)

@@ -58,6 +58,7 @@ type command struct {
 	run            func(context.Context, *program, *config) error
 }
 
+// commands is the table of subcommands, in the order of chatd help. It is a function, since help refers to it.
 func commands() []command {
 	return []command{
 		{"dev", "", "run a server for development: in memory, own certificate, well-known key (the default)", jsonFlag, serve},
@@ -88,6 +89,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return exitFailure
 }
 
+// run finds the command that the arguments name and runs it. Without one it is dev, so that chatd alone starts a server.
 func (p *program) run(ctx context.Context, args []string) error {
 	name := "dev"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -112,6 +114,7 @@ func (p *program) run(ctx context.Context, args []string) error {
 	return usagef("there is no command %q; chatd help lists them", name)
 }
 
+// isHelp accepts the spellings of package flag.
 func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
 
 // usageError is a mistake in how chatd was called.
@@ -119,6 +122,7 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// usagef makes a usageError, for which the exit code is exitUsage.
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // buildInfo says what was built, as version control knows it.

@@ -29,6 +29,7 @@ func hostOf(address string) string {
 	return host
 }
 
+// announce prints how to connect to chatd dev, with a user and a token to start with. The token is valid for a day, as long as any is.
 func (r ready) announce(ctx context.Context, p *program, identities *auth.Identities) error {
 	user, err := identities.Create(ctx)
 	if err != nil {

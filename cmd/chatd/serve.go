@@ -30,6 +30,7 @@ type node struct {
 	ca       *authority // nil with a given certificate and without https
 }
 
+// now is the time of the machine. Commands have no other; servers go by their Clock.
 func now() chat.Time { return chat.TimeOf(time.Now()) }
 
 // serve is chatd dev and chatd serve. It returns when ctx is done and everything is closed.
@@ -44,6 +45,7 @@ func serve(ctx context.Context, p *program, cfg *config) error {
 	return err
 }
 
+// newNode makes a server of the configuration: it opens the certificate, the store and the keys, and makes what is missing.
 func newNode(ctx context.Context, cfg *config, log *slog.Logger) (*node, error) {
 	build := buildInfo()
 	n := &node{cfg: cfg, log: log, registry: server.NewRegistry(build)}
@@ -132,6 +134,7 @@ func (n *node) run(ctx context.Context, p *program) error {
 	})
 }
 
+// closeAll closes listeners that no server has taken over.
 func closeAll(listeners []net.Listener) {
 	for _, l := range listeners {
 		_ = l.Close() // what it accepted is not waited for

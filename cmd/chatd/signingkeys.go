@@ -96,6 +96,7 @@ func (d keyFolder) RemoveSigningKey(_ context.Context, id string) error {
 	return err
 }
 
+// path is the file of a key. IDs are escaped, as they may come from the command line.
 func (d keyFolder) path(id string) string {
 	return filepath.Join(string(d), url.PathEscape(id)+".json")
 }

@@ -82,6 +82,7 @@ func openCertificate(cfg *config, log *slog.Logger) (*certificate, *authority, e
 	return c, ca, c.start()
 }
 
+// loadPair reads the given certificate and its key.
 func loadPair(cfg *config) (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(cfg.tlsCert, cfg.tlsKey)
 	if err != nil {

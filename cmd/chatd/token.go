@@ -22,6 +22,7 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
+// tokenFlags are the arguments of chatd token. Lifetimes have the limits of the Identity API.
 func tokenFlags(f *flag.FlagSet, c *config) {
 	f.StringVar(&c.user, "user", "", "id of the user; without it a user is made")
 	f.StringVar(&c.scopes, "scope", "chat", "scopes, comma-separated: chat, chat.join, chat.join.limited, voip, voip.join")
@@ -84,6 +85,7 @@ func (c *config) mintToken(ctx context.Context, scopes []auth.Scope, lifetime ti
 	return out, errors.Join(err, db.Close())
 }
 
+// mint issues a token by the signing keys of the store.
 func (c *config) mint(ctx context.Context, db *store.DB, identities *auth.Identities, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
 	user := chat.Identity(c.user)
 	var err error

@@ -7,6 +7,7 @@ import (
 	"strings"
 )
 
+// help is chatd help: the commands and all settings.
 func help(_ context.Context, p *program, _ *config) error {
 	var b strings.Builder
 	b.WriteString("chatd is a chat server that speaks the REST APIs of Azure Communication Services Chat and Identity.\n\n")
@@ -41,6 +42,7 @@ func (p *program) printUsage(c *command) error {
 	return err
 }
 
+// writeSettings lists settings with their variables and defaults.
 func writeSettings(b *strings.Builder, settings []setting) {
 	if len(settings) == 0 {
 		return
@@ -51,6 +53,7 @@ func writeSettings(b *strings.Builder, settings []setting) {
 	}
 }
 
+// writeFlag writes one flag in the form of package flag. A default that is empty or false is left out.
 func writeFlag(b *strings.Builder, names, help, initial string) {
 	fmt.Fprintf(b, "  %s\n        %s", names, help)
 	if initial != "" && initial != "false" {

@@ -40,6 +40,7 @@ func setAddress(to *string, v string) error {
 	return nil
 }
 
+// setProfileListen accepts addresses of this machine only, as profiles show what is in memory.
 func setProfileListen(c *config, v string) error {
 	if err := setAddress(&c.profileListen, v); err != nil || isPublic(c.profileListen) {
 		return errors.New("localhost:port or another address that only this machine can connect to, or off")
@@ -47,6 +48,7 @@ func setProfileListen(c *config, v string) error {
 	return nil
 }
 
+// setStore accepts a store in memory only for commands that do not need it to outlive their process.
 func setStore(c *config, v string) error {
 	scheme, rest, found := strings.Cut(v, ":")
 	switch {
@@ -60,6 +62,7 @@ func setStore(c *config, v string) error {
 	}
 }
 
+// setStoreListen accepts a direct connection to Postgres: LISTEN does not work through a pooler in transaction mode.
 func setStoreListen(c *config, v string) error {
 	if v != "" && v != store.NoListen && !strings.HasPrefix(v, "postgres://") && !strings.HasPrefix(v, "postgresql://") {
 		return errors.New("postgres://… or none")
@@ -68,6 +71,7 @@ func setStoreListen(c *config, v string) error {
 	return nil
 }
 
+// setDurability checks the name; the store decides what it means.
 func setDurability(c *config, v string) error {
 	if v != "sync" && v != "async" {
 		return errors.New("sync or async")
@@ -76,6 +80,7 @@ func setDurability(c *config, v string) error {
 	return nil
 }
 
+// setKey accepts what can sign requests. chatd serve refuses the development key, which is public.
 func setKey(c *config, to *string, v string) error {
 	if c.command == "serve" && v == wellKnownKey {
 		return errors.New("a key of your own, not the well-known development key; openssl rand -base64 64 | tr -d '\\n' makes one")
@@ -98,6 +103,7 @@ func setEntraToken(c *config, v string) error {
 
 var guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
+// setResource accepts a GUID in either case; ids of users have it in lower case.
 func setResource(c *config, v string) error {
 	c.resourceID = strings.ToLower(v)
 	if !guid.MatchString(c.resourceID) {
@@ -111,6 +117,7 @@ func setResource(c *config, v string) error {
 
 var hostName = regexp.MustCompile(`^(\*\.)?[a-zA-Z0-9_-]{1,63}(\.[a-zA-Z0-9_-]{1,63})*$`)
 
+// setCertNames accepts host names, perhaps with a wildcard as the first label, and IP addresses.
 func setCertNames(c *config, v string) error {
 	c.certNames = list(v)
 	for _, name := range c.certNames {
@@ -133,6 +140,8 @@ func setURL(to *string, v string) error {
 	return nil
 }
 
+// setProxies accepts addresses and networks in the form in which peers are compared: IPv4 as such and without zones. Anything else
+// would never match, and silently trust no proxy.
 func setProxies(c *config, v string) error {
 	c.trustedProxies = nil
 	for _, item := range list(v) {
@@ -153,11 +162,13 @@ func setProxies(c *config, v string) error {
 	return nil
 }
 
+// setOrigins refuses what no browser would send as an origin.
 func setOrigins(c *config, v string) (err error) {
 	c.corsOrigins, err = server.ParseOrigins(list(v))
 	return err
 }
 
+// setLogLevel accepts lower case names only, as the help shows them; slog would accept others.
 func setLogLevel(c *config, v string) error {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, v) {
 		return errors.New("debug, info, warn or error")
@@ -165,6 +176,7 @@ func setLogLevel(c *config, v string) error {
 	return c.logLevel.UnmarshalText([]byte(v))
 }
 
+// setLogFormat accepts the formats of newLogger.
 func setLogFormat(c *config, v string) error {
 	if v != "text" && v != "json" {
 		return errors.New("text or json")
@@ -173,6 +185,7 @@ func setLogFormat(c *config, v string) error {
 	return nil
 }
 
+// setStopDelay bounds the delay, since supervisors kill a process that takes too long to stop.
 func setStopDelay(c *config, v string) error {
 	d, err := time.ParseDuration(v)
 	if err != nil || d < 0 || d > 5*time.Minute {
@@ -234,6 +247,7 @@ func (c *config) keys() []string {
 	return slices.DeleteFunc([]string{c.accessKey, c.accessKeySecondary}, func(k string) bool { return k == "" })
 }
 
+// newLogger writes to stderr: stdout is for what commands print.
 func (c *config) newLogger(p *program) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.logLevel}
 	if c.logFormat == "json" {

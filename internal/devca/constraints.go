@@ -51,12 +51,14 @@ func (c Constraints) And(cert *x509.Certificate) Constraints {
 	return c
 }
 
+// allowDomain adds a domain unless it is covered already.
 func (c *Constraints) allowDomain(domain string) {
 	if !below(domain, c.domains) {
 		c.domains = append(c.domains, strings.ToLower(domain))
 	}
 }
 
+// allow adds a network unless it is covered already.
 func (c *Constraints) allow(network *net.IPNet) {
 	if !inside(network, c.networks) {
 		c.networks = append(c.networks, network)
@@ -70,6 +72,7 @@ func (c Constraints) Within(cert *x509.Certificate) bool {
 	return cert.PermittedDNSDomainsCritical && all(c.domains, domain) && all(c.networks, network)
 }
 
+// all reports whether ok holds for every item.
 func all[T any](items []T, ok func(T) bool) bool {
 	return !slices.ContainsFunc(items, func(item T) bool { return !ok(item) })
 }
@@ -80,12 +83,14 @@ func below(domain string, of []string) bool {
 	return slices.ContainsFunc(of, func(d string) bool { return domain == d || strings.HasSuffix(domain, "."+d) })
 }
 
+// inside reports whether a network is one of the given or part of it.
 func inside(network *net.IPNet, of []*net.IPNet) bool {
 	return slices.ContainsFunc(of, func(n *net.IPNet) bool {
 		return len(n.Mask) == len(network.Mask) && n.Contains(network.IP) && bytes.Compare(n.Mask, network.Mask) <= 0
 	})
 }
 
+// ipNet converts a prefix to the type that certificates have.
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }

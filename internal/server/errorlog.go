@@ -20,6 +20,7 @@ type errorLog struct {
 	next atomic.Int64 // when such a client is logged again, in nanoseconds
 }
 
+// newErrorLog returns a logger for http.Server.ErrorLog.
 func newErrorLog(help string, to *slog.Logger) *log.Logger {
 	return log.New(&errorLog{log: to, help: help}, "", 0)
 }
@@ -43,6 +44,7 @@ func (w *errorLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// refusesCertificate reports whether a handshake failed because the client does not trust the certificate.
 func refusesCertificate(cause string) bool {
 	alert, found := strings.CutPrefix(cause, "remote error: tls: ")
 	for _, d := range distrust {

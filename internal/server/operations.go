@@ -60,10 +60,12 @@ func readOnly(next http.Handler) http.Handler {
 	})
 }
 
+// health answers as long as the process can answer: who restarts it by this must not do so because of the store.
 func (o *operations) health(w http.ResponseWriter, _ *http.Request) {
 	web.Send(w, "text/plain; charset=utf-8", []byte("ok\n"))
 }
 
+// ready answers 503 when the server should get no requests, with the reason.
 func (o *operations) ready(w http.ResponseWriter, r *http.Request) {
 	if err := o.checkReady(r.Context()); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -72,6 +74,7 @@ func (o *operations) ready(w http.ResponseWriter, r *http.Request) {
 	web.Send(w, "text/plain; charset=utf-8", []byte("ready\n"))
 }
 
+// checkReady returns why the server should get no requests. Its errors name no user, address or path.
 func (o *operations) checkReady(ctx context.Context) error {
 	if o.stopping.Load() {
 		return errors.New("the server is stopping")
@@ -88,10 +91,12 @@ func (o *operations) checkReady(ctx context.Context) error {
 	}
 }
 
+// version answers what is running, so that a roll-out can be followed.
 func (o *operations) version(w http.ResponseWriter, _ *http.Request) {
 	web.SendJSON(w, o.build)
 }
 
+// signingKeys answers the public keys of user tokens as a JSON Web Key Set (RFC 7517), for others that verify tokens.
 func (o *operations) signingKeys(w http.ResponseWriter, _ *http.Request) {
 	body, err := o.keys.JWKS(o.now())
 	if err != nil {
@@ -101,6 +106,7 @@ func (o *operations) signingKeys(w http.ResponseWriter, _ *http.Request) {
 	web.Send(w, "application/json", body)
 }
 
+// ca answers the root to trust, for devices on which the file of the server cannot be read.
 func (o *operations) ca(w http.ResponseWriter, r *http.Request) {
 	if o.caPEM == nil {
 		http.NotFound(w, r)

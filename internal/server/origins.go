@@ -50,6 +50,7 @@ var (
 	originHost = regexp.MustCompile(`^(\*\.)?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$`)
 )
 
+// parseOrigin brings an origin, of the setting or of a request, into the form that browsers send.
 func parseOrigin(text string) (origin, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || !strings.EqualFold(u.Scheme+"://"+u.Host, text) { // nothing before and behind

@@ -20,6 +20,7 @@ type realtime struct {
 	group   group
 }
 
+// newRealtime makes the hub and both protocols, which share what they know of tokens: one that is refused by REST is refused there.
 func (s *Server) newRealtime(ctx context.Context, base func(*http.Request) string, cors func(*http.Request) (string, error)) (*realtime, error) {
 	db, log := s.config.Store, s.config.Log
 	metrics, err := notify.NewMetrics(s.config.Registry)

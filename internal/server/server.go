@@ -119,11 +119,13 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	return s, nil
 }
 
+// now is the time of everything that follows a rule.
 func (s *Server) now() chat.Time { return chat.TimeOf(s.config.Clock.Now()) }
 
 // Identities are the users of the server and their tokens.
 func (s *Server) Identities() *auth.Identities { return s.identities }
 
+// newAPI makes the handler of the REST APIs. The host of the public URL is accepted in signatures too, since a proxy may change Host.
 func (s *Server) newAPI(ctx context.Context, base func(*http.Request) string, cors func(*http.Request) (string, error)) (http.Handler, error) {
 	var hosts []string
 	if u, err := url.Parse(s.config.PublicURL); err == nil && u.Host != "" {
