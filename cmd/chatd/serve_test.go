@@ -56,27 +56,6 @@ func TestDev(t *testing.T) {
 	}
 }
 
-func TestAPIBehindOps(t *testing.T) {
-	t.Parallel()
-	i := dev(t, t.TempDir())
-	for path, want := range map[string]int{
-		"//chat/threads?api-version=2024-03-07": http.StatusOK, // no redirect
-		"/nothing":                              http.StatusNotFound,
-	} {
-		if status, body := i.get(i.labels["Endpoint"]+path, i.labels["Token"]); status != want {
-			t.Errorf("GET %s: %d %s, want %d", path, status, body, want)
-		}
-	}
-	response, err := i.client.Head(i.labels["Endpoint"] + "/readyz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK || response.ProtoMajor != 2 {
-		t.Errorf("HEAD /readyz: %s %s, want HTTP/2 and 200", response.Proto, response.Status)
-	}
-}
-
 func TestBothLoopbackAddresses(t *testing.T) {
 	t.Parallel()
 	if l, err := net.Listen("tcp", "[::1]:0"); err != nil {
