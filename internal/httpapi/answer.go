@@ -80,14 +80,13 @@ const jsonType = "application/json; charset=utf-8"
 
 // render makes the bytes of a body, as a version has it.
 func render(body any, version Version) (contentType string, bytes []byte) {
-	if file, ok := body.(raw); ok {
-		return file.contentType, file.bytes
-	}
-	if v, ok := body.(versioned); ok {
-		body = v.at(version)
-	}
-	if page, ok := body.(messagePage); ok {
-		return jsonType, page.appendJSON(nil)
+	switch b := body.(type) {
+	case raw:
+		return b.contentType, b.bytes
+	case selfWritten:
+		return jsonType, b.appendJSON(nil, version)
+	case versioned:
+		body = b.at(version)
 	}
 	return jsonType, web.EncodeJSON(body)
 }

@@ -110,11 +110,27 @@ func anyInvalid(rt *rapid.T) []chat.InvalidParticipant {
 	}), 0, 2).Draw(rt, "invalid")
 }
 
-// decoded returns what a client gets of an answer.
+// decoded returns what a client of a version that has everything gets of an answer.
 func decoded(v any) map[string]any {
+	switch whole := v.(type) {
+	case messageReply:
+		v = toMessage(whole.message)
+	case messagePage:
+		v = list[messageModel]{models(whole.messages, toMessage), whole.next}
+	}
+	return parsedJSON(web.EncodeJSON(v))
+}
+
+// decodedAt returns what a client of a version gets of an answer.
+func decodedAt(v Version, answer any) map[string]any {
+	_, body := render(answer, v)
+	return parsedJSON(body)
+}
+
+func parsedJSON(text []byte) map[string]any {
 	var out map[string]any
-	if err := json.Unmarshal(web.EncodeJSON(v), &out); err != nil {
-		panic(err) // encode makes JSON
+	if err := json.Unmarshal(text, &out); err != nil {
+		panic(err) // what is encoded is JSON
 	}
 	return out
 }
@@ -200,11 +216,13 @@ func drawItem(rt *rapid.T) threadItemModel {
 	})
 }
 
-func drawMessage(rt *rapid.T) messageModel {
-	return toMessage(anyMessage(rt), func(image, view string) string { return "https://localhost/" + image + "/" + view })
+func drawPage(rt *rapid.T) messagePage {
+	page := messagePage{messages: []chat.Message{}, next: maybe(rt, "next", anyText), view: localView}
+	for range rapid.IntRange(0, 3).Draw(rt, "page") {
+		page.messages = append(page.messages, *anyMessage(rt))
+	}
+	return page
 }
-
-func drawPage(rt *rapid.T) any { return messagePage{drawList(drawMessage)(rt).(list[messageModel])} }
 
 func drawParticipant(rt *rapid.T) participantModel {
 	p := anyParticipant(rt)
@@ -231,9 +249,8 @@ func TestLoweringTellsWhatTheVersionHas(t *testing.T) {
 			return createThreadReply{toThread(anyThread(rt)), toInvalid(anyInvalid(rt))}
 		}, dialect.lowerCreated},
 		{"added participants", func(rt *rapid.T) any { return addParticipantsReply{toInvalid(anyInvalid(rt))} }, dialect.lowerInvalid},
-		{"message", func(rt *rapid.T) any { return drawMessage(rt) }, dialect.lowerMessage},
-		{"messages", drawList(drawMessage), inList(dialect.lowerMessage)},
-		{"page of messages", drawPage, inList(dialect.lowerMessage)},
+		{"message", func(rt *rapid.T) any { return messageReply{anyMessage(rt), localView} }, dialect.lowerMessage},
+		{"page of messages", func(rt *rapid.T) any { return drawPage(rt) }, inList(dialect.lowerMessage)},
 		{"participants", drawList(drawParticipant), inList(dialect.lowerParticipant)},
 		{"receipts", drawList(drawReceipt), inList(dialect.lowerReceipt)},
 		{"threads", drawList(drawItem), inList(dialect.lowerItem)},
@@ -246,7 +263,7 @@ func TestLoweringTellsWhatTheVersionHas(t *testing.T) {
 				for _, d := range dialects {
 					want := decoded(answer)
 					kind.lower(d, want)
-					if diff := cmp.Diff(want, decoded(answer.(versioned).at(Version(d.version)))); diff != "" {
+					if diff := cmp.Diff(want, decodedAt(Version(d.version), answer)); diff != "" {
 						rt.Fatalf("%s in %s (-want +got):\n%s", kind.name, d.version, diff)
 					}
 					if diff := cmp.Diff(whole, decoded(answer)); diff != "" {
@@ -270,7 +287,8 @@ func TestLoweringToMembers(t *testing.T) {
 		same(rt, "item", want, decoded(item.at(version)))
 
 		m := anyMessage(rt)
-		want = decoded(drawnMessage(m))
+		answer := messageReply{m, localView}
+		want = decoded(answer)
 		dialects[0].lowerMessage(want) // what the next version did not have, these had not either
 		delete(want, "sequenceId")
 		want["type"] = map[chat.MessageType]any{
@@ -278,7 +296,7 @@ func TestLoweringToMembers(t *testing.T) {
 			chat.ParticipantAdded: "ThreadActivity/AddMember", chat.ParticipantRemoved: "ThreadActivity/DeleteMember",
 		}[m.Type]
 		want["priority"] = map[bool]any{false: "Normal", true: "High"}[m.High]
-		got := decoded(toOldMessage("19:a@thread.v2", m))
+		got := decodedAt(version, answer)
 		if m.Type.User() {
 			want["senderDisplayName"], want["senderId"], want["content"] = m.SenderName, string(m.Sender), m.Content.Text
 		} else {
@@ -291,10 +309,6 @@ func TestLoweringToMembers(t *testing.T) {
 		}
 		same(rt, "message", want, got)
 	})
-}
-
-func drawnMessage(m *chat.Message) messageModel {
-	return toMessage(m, func(string, string) string { return "" })
 }
 
 func same(rt *rapid.T, what string, want, got any) {
@@ -360,7 +374,7 @@ func TestLiftingLosesNothing(t *testing.T) {
 			body := map[string]any{"content": content, "senderDisplayName": name, "priority": priority}
 			sent := readAt[sendMessageRequest](rt, preview2, body)
 			m := chat.Message{Type: chat.Text, Content: chat.Content{Text: sent.Content}, SenderName: sent.SenderName, High: isHigh(sent.priority)}
-			answer := decoded(toOldMessage("19:a@thread.v2", &m))
+			answer := decodedAt(preview2, messageReply{&m, localView})
 			maps.DeleteFunc(answer, func(key string, _ any) bool { return body[key] == nil })
 			same(rt, "message", body, answer)
 
@@ -379,7 +393,7 @@ func TestLiftingLosesNothing(t *testing.T) {
 func TestRequestsHoldWhatTheVersionHas(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		thread, present, m := toThread(anyThread(rt)), anyParticipants(rt), drawMessage(rt)
+		thread, present, m := toThread(anyThread(rt)), anyParticipants(rt), anyMessage(rt)
 		properties := decoded(thread)
 		properties["participants"] = decoded(list[participantModel]{Value: models(present, toParticipant)})["value"]
 		message := map[string]any{
@@ -495,10 +509,9 @@ func FuzzLiftAddMembers(f *testing.F) {
 }
 
 func FuzzLiftSendMessage(f *testing.F) {
-	fuzzLift(f, chatAPI, func(_ Version, in *sendMessageRequest) {
+	fuzzLift(f, chatAPI, func(v Version, in *sendMessageRequest) {
 		m := chat.Message{Type: chat.Text, Content: chat.Content{Text: in.Content, Attachments: fromAttachments(in.Attachments)}, SenderName: in.SenderName}
-		web.EncodeJSON(drawnMessage(&m))
-		web.EncodeJSON(toOldMessage("19:a@thread.v2", &m))
+		decodedAt(v, messageReply{&m, localView})
 	}, `{"content":"hello","senderDisplayName":"A","priority":"High","type":"html","metadata":{"k":""},"attachments":[{"id":"1","attachmentType":"image"}]}`)
 }
 

@@ -39,13 +39,6 @@ func (s *server) sendMessage(c *call, in sendMessageRequest) (reply, error) {
 // listMessages gives every full page a nextLink, so that an exact multiple ends with an empty page (12 of 12 recorded
 // lists; the .NET tests count on it).
 func (s *server) listMessages(c *call) (reply, error) {
-	return s.listMessagesAs(c, func(_ chat.ThreadID, messages []chat.Message, next string) any {
-		return messagePage{list[messageModel]{models(messages, func(m *chat.Message) messageModel { return toMessage(m, c.imageAddress) }), next}}
-	})
-}
-
-// listMessagesAs lists messages in the shape that render gives them.
-func (s *server) listMessagesAs(c *call, render func(thread chat.ThreadID, messages []chat.Message, next string) any) (reply, error) {
 	limit, err := c.page(chat.MessagePage)
 	if err != nil {
 		return reply{}, err
@@ -71,23 +64,19 @@ func (s *server) listMessagesAs(c *call, render func(thread chat.ThreadID, messa
 	if len(messages) == limit {
 		next = c.next("/chat/threads/"+string(thread)+"/messages", limit, "syncState", s.cursorAt(c, "messages", int64(messages[limit-1].ID)))
 	}
-	return ok(render(thread, messages, next))
+	return ok(messagePage{messages, next, c.messageView()})
 }
 
 func (s *server) getMessage(c *call) (reply, error) {
-	m, err := s.message(c)
+	id, err := c.message()
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(toMessage(m, c.imageAddress))
-}
-
-func (s *server) message(c *call) (*chat.Message, error) {
-	id, err := c.message()
+	m, err := s.Chat.GetMessage(c, c.user(), c.thread(), id)
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
-	return s.Chat.GetMessage(c, c.user(), c.thread(), id)
+	return ok(messageReply{m, c.messageView()})
 }
 
 // updateMessageRequest is a merge patch. A message cannot be without content, so null leaves it as it is.

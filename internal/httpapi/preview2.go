@@ -115,7 +115,7 @@ type itemWithFlag struct {
 }
 
 func (t threadItemModel) at(v Version) any {
-	if v <= preview2 {
+	if v.has(members) {
 		return itemWithFlag{t.ID, t.Topic, t.DeletedOn != nil, t.LastReceivedOn}
 	}
 	return t
@@ -132,7 +132,7 @@ func (in *sendWithPriority) lift() sendMessageRequest {
 }
 
 func (sendMessageRequest) shape(v Version) olderRequest[sendMessageRequest] {
-	if v <= preview2 {
+	if v.has(members) {
 		return &sendWithPriority{}
 	}
 	return nil
@@ -148,50 +148,20 @@ func (in *updateWithPriority) lift() updateMessageRequest {
 }
 
 func (updateMessageRequest) shape(v Version) olderRequest[updateMessageRequest] {
-	if v <= preview2 {
+	if v.has(members) {
 		return &updateWithPriority{}
 	}
 	return nil
 }
 
-type messageWithPriority struct {
-	ID         string    `json:"id"`
-	Type       string    `json:"type"`
-	Priority   string    `json:"priority"`
-	Version    string    `json:"version"`
-	Content    string    `json:"content"`
-	SenderName *string   `json:"senderDisplayName,omitempty"`
-	CreatedOn  chatTime  `json:"createdOn"`
-	SenderID   string    `json:"senderId"`
-	DeletedOn  *chatTime `json:"deletedOn,omitempty"`
-	EditedOn   *chatTime `json:"editedOn,omitempty"`
-}
-
-// oldTypes are the names that the types of message had. That of html is seen in the enumerations of later SDKs, that of a
+// memberTypes are the names that the types of message had. That of html is seen in the enumerations of later SDKs, that of a
 // removal in the documentation of the enumeration; the others are recorded.
-var oldTypes = map[chat.MessageType]string{
+var memberTypes = map[chat.MessageType]string{
 	chat.Text:               "Text",
 	chat.HTML:               "RichText/Html",
 	chat.TopicUpdated:       "ThreadActivity/TopicUpdate",
 	chat.ParticipantAdded:   "ThreadActivity/AddMember",
 	chat.ParticipantRemoved: "ThreadActivity/DeleteMember",
-}
-
-func toOldMessage(thread chat.ThreadID, m *chat.Message) messageWithPriority {
-	out := messageWithPriority{
-		ID: m.ID.String(), Type: oldTypes[m.Type], Priority: "Normal", Version: chat.MessageID(m.Version).String(), Content: m.Content.Text,
-		CreatedOn: chatTime(m.CreatedOn()), SenderID: string(m.Sender), DeletedOn: orNil(m.DeletedOn), EditedOn: orNil(m.EditedOn),
-	}
-	if m.High {
-		out.Priority = "High"
-	}
-	if m.Type.User() {
-		out.SenderName = &m.SenderName
-		return out
-	}
-	// The sender of a system message is the thread (recordings of the Java suite).
-	out.SenderID, out.Content = string(thread), activity(m)
-	return out
 }
 
 // activity renders a system message as the XML that stands in its content (recordings of the Java suite; that of a removal
@@ -236,21 +206,4 @@ func nameIn(participants []chat.Participant, who chat.Identity) string {
 		}
 	}
 	return ""
-}
-
-func (s *server) listOldMessages(c *call) (reply, error) {
-	return s.listMessagesAs(c, func(thread chat.ThreadID, messages []chat.Message, next string) any {
-		return list[messageWithPriority]{
-			Value:    models(messages, func(m *chat.Message) messageWithPriority { return toOldMessage(thread, m) }),
-			NextLink: next,
-		}
-	})
-}
-
-func (s *server) getOldMessage(c *call) (reply, error) {
-	m, err := s.message(c)
-	if err != nil {
-		return reply{}, err
-	}
-	return ok(toOldMessage(c.thread(), m))
 }

@@ -1,7 +1,5 @@
 package httpapi
 
-import "github.com/chatd/chatd/internal/chat"
-
 // The shapes of 2020-11-01-preview3 (azure-communication-chat 1.0.0b4 for Python, 1.0.0-beta.4 for JavaScript and Java):
 // identifiers are plain strings, and the participants who could not be added stand below "errors". The latter is so in
 // 2021-01-27-preview4 too.
@@ -72,41 +70,6 @@ type flatReceipt struct {
 
 func (r receiptModel) flat() flatReceipt {
 	return flatReceipt{string(r.Sender.identity()), r.MessageID, r.ReadOn}
-}
-
-type flatMessage struct {
-	ID         string      `json:"id"`
-	Type       string      `json:"type"`
-	SequenceID string      `json:"sequenceId"`
-	Version    string      `json:"version"`
-	Content    flatContent `json:"content"`
-	SenderName *string     `json:"senderDisplayName,omitempty"`
-	CreatedOn  chatTime    `json:"createdOn"`
-	SenderID   string      `json:"senderId,omitempty"`
-	DeletedOn  *chatTime   `json:"deletedOn,omitempty"`
-	EditedOn   *chatTime   `json:"editedOn,omitempty"`
-}
-
-type flatContent struct {
-	Message      *string           `json:"message,omitempty"`
-	Topic        *string           `json:"topic,omitempty"`
-	Participants []flatParticipant `json:"participants,omitempty"`
-	Initiator    string            `json:"initiator,omitempty"`
-}
-
-func (m messageModel) flat() flatMessage {
-	out := flatMessage{
-		ID: m.ID, Type: m.Type, SequenceID: m.SequenceID, Version: m.Version, CreatedOn: m.CreatedOn,
-		SenderID: string(m.Sender.identity()), DeletedOn: m.DeletedOn, EditedOn: m.EditedOn,
-		Content: flatContent{Message: m.Content.Message, Topic: m.Content.Topic, Initiator: string(m.Content.Initiator.identity())},
-	}
-	if chat.MessageType(m.Type).User() { // an empty name was sent then (recordings of the JavaScript and Python suites)
-		out.SenderName = &m.SenderName
-	}
-	for _, p := range m.Content.Participants {
-		out.Content.Participants = append(out.Content.Participants, p.flat())
-	}
-	return out
 }
 
 type flatCreateRequest struct {

@@ -50,8 +50,8 @@ var routes = []route{
 	{"DELETE", threadPath, "DeleteThread", chatAPI, oldest, current, auth.ManageThreads, bodiless((*server).deleteThread)},
 
 	{"POST", messagesPath, "SendMessage", chatAPI, oldest, current, auth.Converse, with((*server).sendMessage)},
-	{"GET", messagesPath, "ListMessages", chatAPI, preview3, current, auth.Converse, bodiless((*server).listMessages)},
-	{"GET", messagePath, "GetMessage", chatAPI, preview3, current, auth.Converse, bodiless((*server).getMessage)},
+	{"GET", messagesPath, "ListMessages", chatAPI, oldest, current, auth.Converse, bodiless((*server).listMessages)},
+	{"GET", messagePath, "GetMessage", chatAPI, oldest, current, auth.Converse, bodiless((*server).getMessage)},
 	{"PATCH", messagePath, "UpdateMessage", chatAPI, preview3, current, auth.Converse, with((*server).updateMessage)},
 	{"DELETE", messagePath, "DeleteMessage", chatAPI, oldest, current, auth.Converse, bodiless((*server).deleteMessage)},
 
@@ -74,8 +74,6 @@ var routes = []route{
 	{"POST", threadsPath, "CreateThread", chatAPI, oldest, preview2, auth.ManageThreads, with((*server).createWithMembers)},
 	{"GET", threadPath, "GetThread", chatAPI, oldest, preview2, auth.Converse, bodiless((*server).getThreadWithMembers)},
 	{"PATCH", threadPath, "UpdateThread", chatAPI, oldest, preview2, auth.ManageThreads, with((*server).updateThread).answering(http.StatusOK)},
-	{"GET", messagesPath, "ListMessages", chatAPI, oldest, preview2, auth.Converse, bodiless((*server).listOldMessages)},
-	{"GET", messagePath, "GetMessage", chatAPI, oldest, preview2, auth.Converse, bodiless((*server).getOldMessage)},
 	{"PATCH", messagePath, "UpdateMessage", chatAPI, oldest, preview2, auth.Converse, with((*server).updateMessage).answering(http.StatusOK)},
 	{"GET", membersPath, "ListParticipants", chatAPI, oldest, preview2, auth.Converse, bodiless((*server).listMembers)},
 	{"POST", membersPath, "AddParticipants", chatAPI, oldest, preview2, auth.ManageParticipants, with((*server).addMembers)},

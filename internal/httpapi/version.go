@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
@@ -34,7 +33,8 @@ const (
 type feature uint
 
 const (
-	flatIDs         feature = 1 << iota // identifiers are strings
+	members         feature = 1 << iota // the API of 2020-09-21-preview2; see preview2.go
+	flatIDs                             // identifiers are strings
 	nestedErrors                        // invalid participants stand below "errors"
 	messageMetadata                     // metadata of messages
 	htmlAttachments                     // attachments of html messages
@@ -53,8 +53,8 @@ var chatVersions = []struct {
 	version Version
 	has     feature
 }{
-	{"2020-07-20-preview1", flatIDs},
-	{preview2, flatIDs},
+	{"2020-07-20-preview1", members | flatIDs},
+	{preview2, members | flatIDs},
 	{preview3, flatIDs | nestedErrors},
 	{preview4, nestedErrors},
 	{preview5, 0},
@@ -148,6 +148,11 @@ type versioned interface {
 	at(v Version) any
 }
 
+// selfWritten is a reply that writes itself, as a version has it.
+type selfWritten interface {
+	appendJSON(to []byte, version Version) []byte
+}
+
 // olderRequest is a request of an older shape.
 type olderRequest[T any] interface {
 	// lift returns what it means in the newest shape.
@@ -226,42 +231,6 @@ func (r receiptModel) at(v Version) any {
 		return r.flat()
 	}
 	return r
-}
-
-func (m messageModel) at(v Version) any {
-	if m.lower(v); v.has(flatIDs) {
-		return m.flat()
-	}
-	return m
-}
-
-// lower drops what a version did not tell of messages.
-func (m *messageModel) lower(v Version) {
-	if !v.has(textAttachments) && (!v.has(htmlAttachments) || m.Type != string(chat.HTML)) {
-		m.Content.Attachments = nil
-	}
-	if !v.has(messageMetadata) {
-		m.Metadata = nil
-	}
-	if m.Content.Participants != nil && !v.has(flatIDs) {
-		participants := make([]participantModel, len(m.Content.Participants))
-		for i, p := range m.Content.Participants {
-			participants[i] = p.at(v).(participantModel)
-		}
-		m.Content.Participants = participants
-	}
-}
-
-// at keeps the page in the form that is written fast, where the version allows it.
-func (p messagePage) at(v Version) any {
-	if v.has(flatIDs) {
-		return p.list.at(v)
-	}
-	p.Value = slices.Clone(p.Value)
-	for i := range p.Value {
-		p.Value[i].lower(v)
-	}
-	return p
 }
 
 // at leaves out what identities did not tell before 2025.

@@ -6,22 +6,15 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
-	"github.com/chatd/chatd/internal/web"
 )
 
 // Wire types have the keys and the key order of the recorded service, in the newest version. Absent things are left out,
 // never null.
 
-// chatTime is written in whole seconds, cut, although ids carry milliseconds (all recordings).
+// chatTime is a time on the wire of Chat.
 type chatTime chat.Time
 
-func (t chatTime) MarshalJSON() ([]byte, error) {
-	at := chat.Time(t).Std()
-	if y := at.Year(); y < 1 || y > 9999 { // a client may have sent what has no such form
-		at = time.Time{}
-	}
-	return append(at.AppendFormat([]byte{'"'}, "2006-01-02T15:04:05Z"), '"'), nil
-}
+func (t chatTime) MarshalJSON() ([]byte, error) { return appendTime(nil, chat.Time(t)), nil }
 
 func (t *chatTime) UnmarshalJSON(raw []byte) error {
 	if string(raw) == "null" {
@@ -247,52 +240,6 @@ func toInvalid(in []chat.InvalidParticipant) []invalidModel {
 	var out []invalidModel
 	for _, p := range in {
 		out = append(out, invalidModel{string(p.Identity), p.Code, p.Message})
-	}
-	return out
-}
-
-type messageModel struct {
-	ID         string            `json:"id"`
-	Type       string            `json:"type"`
-	SequenceID string            `json:"sequenceId"`
-	Version    string            `json:"version"`
-	Content    contentModel      `json:"content"`
-	SenderName string            `json:"senderDisplayName,omitempty"`
-	CreatedOn  chatTime          `json:"createdOn"`
-	Sender     *identifierModel  `json:"senderCommunicationIdentifier,omitempty"`
-	DeletedOn  *chatTime         `json:"deletedOn,omitempty"`
-	EditedOn   *chatTime         `json:"editedOn,omitempty"`
-	Metadata   map[string]string `json:"metadata,omitempty"`
-}
-
-// contentModel is what a message says; Message and Attachments belong to user messages, the rest to system messages.
-type contentModel struct {
-	Message      *string            `json:"message,omitempty"`
-	Attachments  *[]web.Attachment  `json:"attachments,omitempty"`
-	Topic        *string            `json:"topic,omitempty"`
-	Participants []participantModel `json:"participants,omitempty"`
-	Initiator    *identifierModel   `json:"initiatorCommunicationIdentifier,omitempty"`
-}
-
-// System messages have no sender at all (all recordings). address tells where an image of the thread is.
-func toMessage(m *chat.Message, address func(image, view string) string) messageModel {
-	out := messageModel{
-		ID: m.ID.String(), Type: string(m.Type), SequenceID: chat.MessageID(m.Seq).String(), Version: chat.MessageID(m.Version).String(),
-		SenderName: m.SenderName, CreatedOn: chatTime(m.CreatedOn()), DeletedOn: orNil(m.DeletedOn), EditedOn: orNil(m.EditedOn),
-		Metadata: m.Metadata,
-	}
-	if m.Type.User() {
-		out.Sender = toModel(m.Sender)
-		attachments := web.Attachments(m.Content.Attachments, address)
-		out.Content = contentModel{Message: &m.Content.Text, Attachments: &attachments}
-		return out
-	}
-	out.Content.Initiator = toModel(m.Content.Initiator)
-	if m.Type == chat.TopicUpdated {
-		out.Content.Topic = &m.Content.Topic
-	}
-	for i := range m.Content.Participants {
-		out.Content.Participants = append(out.Content.Participants, toParticipant(&m.Content.Participants[i]))
 	}
 	return out
 }
