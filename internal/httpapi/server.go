@@ -166,10 +166,6 @@ func (s *server) authenticate(asked api, c *call, st *state) (err error) {
 		c.entra = true
 		return nil
 	default:
-		return denied("bearer token is not the configured Entra token")
+		return auth.Denied("bearer token is not the configured Entra token")
 	}
-}
-
-func denied(reason string) error {
-	return &chat.Error{Kind: chat.Unauthorized, Code: "Denied", Message: "Denied by the resource provider.", Reason: reason}
 }
