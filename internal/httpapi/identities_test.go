@@ -348,7 +348,7 @@ func TestCorrelationVector(t *testing.T) {
 }
 
 // A custom id gives the same identity until that is deleted (identity model page of ACS). What else there is to it in which
-// version is in identity_versions_test.go.
+// version is in compat_identity_test.go.
 func TestCustomIDOfDeletedIdentity(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

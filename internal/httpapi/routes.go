@@ -70,7 +70,7 @@ var routes = []route{
 	{"GET", imagesPath + "/{image}/view/{view}", "GetImage", chatAPI, images1, images2, auth.Converse, bodiless((*server).getImage).ofImages()},
 	{"DELETE", imagesPath + "/{image}", "DeleteImage", chatAPI, images1, images2, auth.Converse, bodiless((*server).deleteImage).ofImages()},
 
-	// Until 2020-09-21-preview2; see preview2.go.
+	// Until 2020-09-21-preview2; see compat_members.go.
 	{"POST", threadsPath, "CreateThread", chatAPI, oldest, preview2, auth.ManageThreads, with((*server).createWithMembers)},
 	{"GET", threadPath, "GetThread", chatAPI, oldest, preview2, auth.Converse, bodiless((*server).getThreadWithMembers)},
 	{"PATCH", threadPath, "UpdateThread", chatAPI, oldest, preview2, auth.ManageThreads, with((*server).updateThread).answering(http.StatusOK)},
@@ -89,7 +89,7 @@ var routes = []route{
 	{"POST", "/access/entra/:exchangeAccessToken", "ExchangeEntraToken", identityAPI, identityEntra, current, 0, bodiless((*server).exchangeEntraToken).entraOnly()},
 	{"POST", "/access/teamsExtension/:exchangeAccessToken", "ExchangeTeamsExtensionToken", identityAPI, identityTeamsExt, current, 0, bodiless((*server).exchangeEntraToken).entraOnly()},
 
-	// Until 2020-07-20-preview2; see identities_old.go.
+	// Until 2020-07-20-preview2; see compat_identity.go.
 	{"POST", identitiesPath, "CreateIdentity", identityAPI, oldest, identityOld, 0, bodiless((*server).createOldIdentity)},
 	{"PATCH", identityPath, "RevokeTokens", identityAPI, oldest, identityOld, 0, withOptional((*server).revokeBefore)},
 	{"POST", identityPath + "/token", "IssueToken", identityAPI, oldest, identityOld, 0, with((*server).issueOldToken)},

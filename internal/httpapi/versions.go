@@ -33,7 +33,7 @@ const (
 type feature uint
 
 const (
-	members         feature = 1 << iota // the API of 2020-09-21-preview2; see preview2.go
+	members         feature = 1 << iota // the API of 2020-09-21-preview2; see compat_members.go
 	flatIDs                             // identifiers are strings
 	nestedErrors                        // invalid participants stand below "errors"
 	messageMetadata                     // metadata of messages

@@ -15,7 +15,7 @@ import (
 
 // dialect is how one version of Chat is spoken from 2020-11-01-preview3 on: what its requests hold and what its answers
 // tell. The table is written from the specifications of the versions and from recordings (CLI suite for attachments, Java
-// and Android suites for errors), apart from the one that the server has. The versions before are in preview2_test.go.
+// and Android suites for errors), apart from the one that the server has. The versions before are in compat_members_test.go.
 type dialect struct {
 	version  string
 	token    string // the header of the idempotency token
