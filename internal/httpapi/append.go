@@ -3,10 +3,8 @@ package httpapi
 import (
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
-	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/web"
 )
 
@@ -33,31 +31,4 @@ func appendText(to []byte, text string) []byte {
 // appendDecimal writes a number as the service does those of messages: as a string.
 func appendDecimal(to []byte, n int64) []byte {
 	return append(strconv.AppendInt(append(to, '"'), n, 10), '"')
-}
-
-// appendTime writes a time in whole seconds, cut, although ids carry milliseconds (all recordings).
-func appendTime(to []byte, t chat.Time) []byte {
-	at := t.Std()
-	if y := at.Year(); y < 1 || y > 9999 { // RFC 3339 has no such year, but a client may have sent one
-		at = time.Time{}
-	}
-	return append(at.AppendFormat(append(to, '"'), time.RFC3339), '"')
-}
-
-// appendOptionalTime writes nothing for no time.
-func appendOptionalTime(to []byte, t chat.Time) []byte {
-	if t == 0 {
-		return to
-	}
-	return appendTime(to, t)
-}
-
-// appendIdentifier writes an identifier: those of users here, which are nearly all, the others by their model.
-func appendIdentifier(to []byte, id chat.Identity) []byte {
-	if id.Kind() != chat.KindUser {
-		return append(to, web.EncodeJSON(toModel(id))...)
-	}
-	to = appendText(append(to, `{"rawId":`...), string(id))
-	to = appendText(append(to, `,"communicationUser":{"id":`...), string(id))
-	return append(to, '}', '}')
 }

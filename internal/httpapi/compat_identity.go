@@ -3,7 +3,6 @@ package httpapi
 import (
 	"net/http"
 
-	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
 )
 
@@ -49,15 +48,27 @@ func (s *server) issueOldToken(c *call, in oldTokenRequest) (reply, error) {
 	return ok(oldTokenModel{string(c.identity()), *toToken(token)})
 }
 
-// issue makes a token for scopes and a lifetime as a request gives them.
-func (s *server) issue(c *call, id chat.Identity, names []string, minutes *int) (auth.Token, error) {
-	scopes, err := auth.ParseScopes(names)
-	if err != nil {
-		return auth.Token{}, err
+// at leaves out what identities did not tell before 2025.
+func (r createIdentityReply) at(v Version) any {
+	if v < identityEntra {
+		r.Identity.CustomID, r.Identity.LastTokenOn = "", ""
 	}
-	lifetime, err := auth.Lifetime(minutes)
-	if err != nil {
-		return auth.Token{}, err
-	}
-	return s.Identities.Issue(c, id, scopes, lifetime, c.key)
+	return r
 }
+
+func (in *createIdentityRequest) limit(v Version) {
+	if v < identityLifetime {
+		in.ExpiresInMinutes = nil
+	}
+	if v < identityEntra {
+		in.CustomID, in.ExternalID = "", ""
+	}
+}
+
+func (in *issueTokenRequest) limit(v Version) {
+	if v < identityLifetime {
+		in.ExpiresInMinutes = nil
+	}
+}
+
+func (in *exchangeTeamsRequest) limit(v Version) { in.tokenOnly = v < identityTeams }

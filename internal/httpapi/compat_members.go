@@ -1,11 +1,9 @@
 package httpapi
 
 import (
-	"encoding/xml"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
 )
@@ -152,58 +150,4 @@ func (updateMessageRequest) shape(v Version) olderRequest[updateMessageRequest] 
 		return &updateWithPriority{}
 	}
 	return nil
-}
-
-// memberTypes are the names that the types of message had. That of html is seen in the enumerations of later SDKs, that of a
-// removal in the documentation of the enumeration; the others are recorded.
-var memberTypes = map[chat.MessageType]string{
-	chat.Text:               "Text",
-	chat.HTML:               "RichText/Html",
-	chat.TopicUpdated:       "ThreadActivity/TopicUpdate",
-	chat.ParticipantAdded:   "ThreadActivity/AddMember",
-	chat.ParticipantRemoved: "ThreadActivity/DeleteMember",
-}
-
-// activity renders a system message as the XML that stands in its content (recordings of the Java suite; that of a removal
-// is not recorded and formed like an addition).
-func activity(m *chat.Message) string {
-	var b strings.Builder
-	element := func(name, text string) {
-		b.WriteString("<" + name + ">")
-		_ = xml.EscapeText(&b, []byte(text)) // a builder does not fail
-		b.WriteString("</" + name + ">")
-	}
-	root := map[chat.MessageType]string{
-		chat.TopicUpdated: "topicupdate", chat.ParticipantAdded: "addmember", chat.ParticipantRemoved: "deletemember",
-	}[m.Type]
-	b.WriteString("<" + root + ">")
-	element("eventtime", m.ID.String())
-	element("initiator", string(m.Content.Initiator))
-	if m.Type == chat.TopicUpdated {
-		element("value", m.Content.Topic)
-		b.WriteString("</" + root + ">")
-		return b.String()
-	}
-	b.WriteString("<detailedinitiatorinfo>")
-	element("friendlyName", nameIn(m.Content.Participants, m.Content.Initiator))
-	b.WriteString("</detailedinitiatorinfo>")
-	element("rosterVersion", m.ID.String())
-	for _, p := range m.Content.Participants {
-		element("target", string(p.Identity))
-		b.WriteString("<detailedtargetinfo>")
-		element("id", string(p.Identity))
-		element("friendlyName", p.DisplayName)
-		b.WriteString("</detailedtargetinfo>")
-	}
-	b.WriteString("</" + root + ">")
-	return b.String()
-}
-
-func nameIn(participants []chat.Participant, who chat.Identity) string {
-	for _, p := range participants {
-		if p.Identity == who {
-			return p.DisplayName
-		}
-	}
-	return ""
 }

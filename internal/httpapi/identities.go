@@ -151,3 +151,16 @@ func errRequired(field string) error {
 		Kind: chat.Invalid, Code: "ValidationError", Message: field + ": The " + field + " field is required.", Target: field,
 	}}
 }
+
+// issue makes a token for scopes and a lifetime as a request gives them.
+func (s *server) issue(c *call, id chat.Identity, names []string, minutes *int) (auth.Token, error) {
+	scopes, err := auth.ParseScopes(names)
+	if err != nil {
+		return auth.Token{}, err
+	}
+	lifetime, err := auth.Lifetime(minutes)
+	if err != nil {
+		return auth.Token{}, err
+	}
+	return s.Identities.Issue(c, id, scopes, lifetime, c.key)
+}

@@ -38,12 +38,6 @@ func imageType(bytes []byte) string {
 	return http.DetectContentType(bytes)
 }
 
-// raw is a body that is not JSON.
-type raw struct {
-	contentType string
-	bytes       []byte
-}
-
 // getImage returns the same bytes for every view: chatd makes no smaller ones.
 func (s *server) getImage(c *call) (reply, error) {
 	switch c.param("view") {
@@ -63,17 +57,6 @@ func (s *server) getImage(c *call) (reply, error) {
 
 func (s *server) deleteImage(c *call) (reply, error) {
 	return done(http.StatusNoContent, s.Chat.DeleteImage(c, c.user(), c.thread(), c.param("image")))
-}
-
-func fromAttachments(in []web.Attachment) []chat.Attachment {
-	if in == nil {
-		return nil
-	}
-	out := make([]chat.Attachment, len(in))
-	for i, a := range in {
-		out[i] = chat.Attachment(a)
-	}
-	return out
 }
 
 // imageAddress is where an image of the call's thread is. Clients call it as it is, so it names a version (quickstart

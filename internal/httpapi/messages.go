@@ -114,3 +114,14 @@ func (s *server) deleteMessage(c *call) (reply, error) {
 	}
 	return done(http.StatusNoContent, s.Chat.DeleteMessage(c, c.user(), c.thread(), id))
 }
+
+func fromAttachments(in []web.Attachment) []chat.Attachment {
+	if in == nil {
+		return nil
+	}
+	out := make([]chat.Attachment, len(in))
+	for i, a := range in {
+		out[i] = chat.Attachment(a)
+	}
+	return out
+}

@@ -2,12 +2,8 @@ package httpapi
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -17,36 +13,6 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/web"
 )
-
-// state is what is known of a request while it is served, for the log, the metrics and the answer.
-type state struct {
-	start     time.Time
-	id        string // MS-CV of the answer
-	client    string // x-ms-client-request-id
-	row       *route // nil where the path is unknown
-	supported string // api-supported-versions of the path
-	version   Version
-	user      chat.Identity
-	status    int
-	reason    error         // why it was refused, or what went wrong; never sent
-	part      time.Duration // for a client to take a part of the answer
-}
-
-type stateKey struct{}
-
-func stateOf(r *http.Request) *state { return r.Context().Value(stateKey{}).(*state) }
-
-var correlation = regexp.MustCompile(`^[A-Za-z0-9+/]{22}(\.[0-9]+){0,8}$`)
-
-// correlate returns the MS-CV of the answer: the caller's, one further, or a new one.
-func correlate(caller string) string {
-	if correlation.MatchString(caller) {
-		return caller + ".0"
-	}
-	var b [16]byte
-	rand.Read(b[:])
-	return base64.RawStdEncoding.EncodeToString(b[:]) + ".0"
-}
 
 // begin numbers the request, and logs and counts it when it is over.
 func (s *server) begin(next http.Handler) http.Handler {
@@ -61,51 +27,6 @@ func (s *server) begin(next http.Handler) http.Handler {
 		s.log(r, st)
 		s.metrics.observe(st)
 	})
-}
-
-// Identity echoes the client's request id unasked, Chat only when asked (recordings; Azure/Communication issue 379).
-func isIdentity(r *http.Request) bool {
-	path := strings.TrimLeft(r.URL.Path, "/")
-	return !strings.HasPrefix(path, "chat/")
-}
-
-// log writes the one line of a request. A refusal says why, which the client may not be told.
-func (s *server) log(r *http.Request, st *state) {
-	level := slog.LevelInfo
-	if st.status >= http.StatusInternalServerError {
-		level = slog.LevelError
-	}
-	if !s.Log.Enabled(r.Context(), level) {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.String("request_id", st.id),
-		slog.String("operation", st.operation()),
-		slog.String("method", r.Method),
-		slog.String("path", web.Shortened(r.URL.Path, 300)),
-		slog.Int("status", st.status),
-		slog.Duration("took", time.Since(st.start)),
-	}
-	if st.version != "" {
-		attrs = append(attrs, slog.String("api_version", string(st.version)))
-	}
-	if st.user != "" {
-		attrs = append(attrs, slog.String("user", string(st.user)))
-	}
-	if st.client != "" {
-		attrs = append(attrs, slog.String("client_request_id", web.Shortened(st.client, 100)))
-	}
-	if st.reason != nil {
-		attrs = append(attrs, slog.String("reason", web.Shortened(st.reason.Error(), 500)))
-	}
-	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
-}
-
-func (st *state) operation() string {
-	if st.row == nil {
-		return "none"
-	}
-	return st.row.operation
 }
 
 // recover answers a request whose handling panicked; the others go on.

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"crypto/subtle"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -84,88 +83,4 @@ func (s *server) router() http.Handler {
 		s.refuse(w, req, status, "no such route, or not with this method")
 	})
 	return r
-}
-
-// serve runs the rows of one method and path: authenticate, choose by version, check scope, read, handle, answer.
-func (s *server) serve(rows []*route) http.Handler {
-	supported := supported(rows)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		st := stateOf(r)
-		st.row, st.supported = rows[0], supported
-		if st.row.api == identityAPI { // on all of its answers, errors too (all recordings)
-			w.Header().Set("Request-Context", "appId=")
-		}
-		held := &hold{flow: &s.flow, keys: [2]string{r.RemoteAddr, ""}}
-		defer held.set(0)
-		reply, err := s.handle(rows, w, r, st, held)
-		if err != nil {
-			s.fail(w, r, st, err)
-			return
-		}
-		s.answer(w, st, reply, held)
-	})
-}
-
-func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, st *state, held *hold) (reply, error) {
-	c := call{Context: r.Context(), r: r, links: links{s.Base}, held: held}
-	// From here on, since net/http reads on after the answer to a request whose body was not read.
-	s.limitReading(w, r)
-	if err := s.authenticate(rows[0].api, &c, st); err != nil {
-		return reply{}, err
-	}
-	held.keys[1] = string(st.user)
-	if c.key != "" { // it signs the body too
-		if err := s.readSigned(w, &c); err != nil {
-			return reply{}, err
-		}
-	}
-	c.query = queryOf(r)
-	row, version, err := choose(rows, &c)
-	if err != nil {
-		return reply{}, err
-	}
-	c.version, st.row, st.version = version, row, version
-	if row.api == chatAPI && !c.principal.Can(row.need) {
-		return reply{}, &chat.Error{Kind: chat.Forbidden, Reason: "token scope does not allow " + row.operation}
-	}
-	if c.key == "" {
-		if c.body, err = s.readBody(w, &c, row.maxBody); err != nil {
-			return reply{}, err
-		}
-	}
-	if r.Method == http.MethodGet {
-		if err := held.grow(&c, smallAnswer); err != nil {
-			return reply{}, err
-		}
-	}
-	return row.run(s, &c)
-}
-
-// readSigned reads the body of a request that an access key signed, which is the last part of authenticating it.
-func (s *server) readSigned(w http.ResponseWriter, c *call) (err error) {
-	if c.body, err = s.readBody(w, c, maxJSON); err != nil {
-		return err
-	}
-	return auth.VerifyBody(c.r, c.body)
-}
-
-// authenticate finds out who calls, by the headers: nobody has the server keep a body without a token or key. Chat takes user tokens only; Identity takes the access key, or an Entra bearer.
-func (s *server) authenticate(asked api, c *call, st *state) (err error) {
-	token, bearer := web.BearerToken(c.r)
-	switch {
-	case asked == chatAPI && !bearer:
-		return &chat.Error{Kind: chat.Unauthorized, Reason: "no bearer token"}
-	case asked == chatAPI:
-		c.principal, err = s.Identities.Authenticate(c.r.Context(), token)
-		st.user = c.principal.Identity
-		return err
-	case !bearer:
-		c.key, err = s.AccessKeys.Verify(c.r, s.Now().Std())
-		return err
-	case s.EntraToken != "" && subtle.ConstantTimeCompare([]byte(token), []byte(s.EntraToken)) == 1:
-		c.entra = true
-		return nil
-	default:
-		return auth.Denied("bearer token is not the configured Entra token")
-	}
 }

@@ -13,7 +13,9 @@ import (
 
 // knowVersions are the files that may tell versions apart: the tables, the older shapes, and the plumbing that carries the
 // version of a call.
-var knowVersions = []string{"versions.go", "compat_members.go", "compat_flat.go", "message_fields.go", "compat_identity.go", "routes.go", "call.go", "server.go"}
+var knowVersions = []string{
+	"versions.go", "compat.go", "compat_members.go", "compat_flat.go", "compat_identity.go", "message_fields.go", "routes.go", "call.go", "serve.go",
+}
 
 // TestHandlersKnowNoVersion reads the other files: handlers speak the newest version, whatever is asked for.
 func TestHandlersKnowNoVersion(t *testing.T) {

@@ -1,0 +1,54 @@
+package httpapi
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+)
+
+// A cursor says where a page ended. It is signed together with the list and the user that it belongs to, so that it can
+// not be made up or carried elsewhere. The first byte is its version. Those of the store have some 200 numbers at most.
+const cursorVersion = 2
+
+func (s *server) cursorAt(c *call, list string, at ...int64) string {
+	raw := []byte{cursorVersion}
+	for _, n := range at {
+		raw = binary.BigEndian.AppendUint64(raw, uint64(n))
+	}
+	return base64.RawURLEncoding.EncodeToString(append(raw, s.sign(c, list, raw)...))
+}
+
+// cursor reads the continuation of a request: one number or more, nil when there is none.
+func (s *server) cursor(c *call, list string) ([]int64, error) {
+	text := c.query.Get("syncState")
+	if text == "" {
+		return nil, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	n := (len(raw) - 1 - cursorMAC) / 8
+	if err != nil || n < 1 || len(raw) != 1+8*n+cursorMAC || raw[0] != cursorVersion {
+		return nil, invalid("The query parameter syncState is malformed.")
+	}
+	raw, mac := raw[:1+8*n], raw[1+8*n:]
+	if !hmac.Equal(mac, s.sign(c, list, raw)) {
+		return nil, invalid("The query parameter syncState was not made for this list.")
+	}
+	at := make([]int64, n)
+	for i := range at {
+		at[i] = int64(binary.BigEndian.Uint64(raw[1+8*i:]))
+	}
+	return at, nil
+}
+
+const cursorMAC = 16
+
+func (s *server) sign(c *call, list string, raw []byte) []byte {
+	mac := hmac.New(sha256.New, s.CursorKey)
+	for _, part := range []string{list, string(c.user()), string(c.thread())} {
+		mac.Write([]byte(part))
+		mac.Write([]byte{0})
+	}
+	mac.Write(raw)
+	return mac.Sum(nil)[:cursorMAC]
+}

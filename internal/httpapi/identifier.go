@@ -1,0 +1,111 @@
+package httpapi
+
+import (
+	"strings"
+
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
+)
+
+// identifierModel is CommunicationIdentifierModel. Answers hold rawId and the one nested object, never kind.
+type identifierModel struct {
+	RawID              string         `json:"rawId,omitempty"`
+	CommunicationUser  *userModel     `json:"communicationUser,omitempty"`
+	PhoneNumber        *phoneModel    `json:"phoneNumber,omitempty"`
+	MicrosoftTeamsUser *teamsUser     `json:"microsoftTeamsUser,omitempty"`
+	MicrosoftTeamsApp  *teamsAppModel `json:"microsoftTeamsApp,omitempty"`
+}
+
+type userModel struct {
+	ID string `json:"id"`
+}
+
+type phoneModel struct {
+	Value string `json:"value"`
+}
+
+type teamsUser struct {
+	UserID      string `json:"userId"`
+	IsAnonymous bool   `json:"isAnonymous,omitempty"`
+	Cloud       string `json:"cloud,omitempty"`
+}
+
+type teamsAppModel struct {
+	AppID string `json:"appId"`
+	Cloud string `json:"cloud,omitempty"`
+}
+
+// clouds maps the prefixes of Teams ids to the cloud they name (azure-communication-common for JavaScript 2.5.0).
+var clouds = []struct{ prefix, cloud string }{{"orgid:", "public"}, {"dod:", "dod"}, {"gcch:", "gcch"}}
+
+func toModel(id chat.Identity) *identifierModel {
+	raw := string(id)
+	m := &identifierModel{RawID: raw}
+	switch id.Kind() {
+	case chat.KindUser:
+		m.CommunicationUser = &userModel{raw}
+	case chat.KindPhone:
+		m.PhoneNumber = &phoneModel{raw[len("4:"):]}
+	case chat.KindTeamsUser:
+		if user, ok := strings.CutPrefix(raw, "8:teamsvisitor:"); ok {
+			m.MicrosoftTeamsUser = &teamsUser{UserID: user, IsAnonymous: true, Cloud: "public"}
+			break
+		}
+		user, cloud := cutCloud(raw[len("8:"):])
+		m.MicrosoftTeamsUser = &teamsUser{UserID: user, Cloud: cloud}
+	case chat.KindTeamsApp:
+		app, cloud := cutCloud(raw[len("28:"):])
+		m.MicrosoftTeamsApp = &teamsAppModel{app, cloud}
+	case chat.KindUnknown:
+	}
+	return m
+}
+
+func cutCloud(rest string) (id, cloud string) {
+	for _, c := range clouds {
+		if id, ok := strings.CutPrefix(rest, c.prefix); ok {
+			return id, c.cloud
+		}
+	}
+	return rest, ""
+}
+
+func cloudPrefix(cloud string) string {
+	for _, c := range clouds {
+		if strings.EqualFold(c.cloud, cloud) {
+			return c.prefix
+		}
+	}
+	return "orgid:"
+}
+
+// identity returns who is meant: the nested object where there is one, else the raw id, since old SDKs send the former
+// alone and an identifier of unknown kind has the latter alone.
+func (m *identifierModel) identity() chat.Identity {
+	switch {
+	case m == nil:
+		return ""
+	case m.CommunicationUser != nil:
+		return chat.Identity(m.CommunicationUser.ID)
+	case m.PhoneNumber != nil:
+		return chat.Identity("4:" + m.PhoneNumber.Value)
+	case m.MicrosoftTeamsUser != nil && m.MicrosoftTeamsUser.IsAnonymous:
+		return chat.Identity("8:teamsvisitor:" + m.MicrosoftTeamsUser.UserID)
+	case m.MicrosoftTeamsUser != nil:
+		return chat.Identity("8:" + cloudPrefix(m.MicrosoftTeamsUser.Cloud) + m.MicrosoftTeamsUser.UserID)
+	case m.MicrosoftTeamsApp != nil:
+		return chat.Identity("28:" + cloudPrefix(m.MicrosoftTeamsApp.Cloud) + m.MicrosoftTeamsApp.AppID)
+	default:
+		return chat.Identity(m.RawID)
+	}
+}
+
+// appendIdentifier writes an identifier: those of users here, which are nearly all, the others by their model.
+func appendIdentifier(to []byte, id chat.Identity) []byte {
+	if id.Kind() != chat.KindUser {
+		return append(to, web.EncodeJSON(toModel(id))...)
+	}
+	to = appendText(append(to, `{"rawId":`...), string(id))
+	to = appendText(append(to, `,"communicationUser":{"id":`...), string(id))
+	return append(to, '}', '}')
+}
