@@ -10,7 +10,7 @@ import (
 )
 
 // answer writes what a handler returned, in the version that was asked for. What is held becomes what is written.
-func (s *server) answer(w http.ResponseWriter, st *state, re reply, held *hold) {
+func (s *server) answer(w http.ResponseWriter, st *requestState, re reply, memory *reservation) {
 	h := w.Header()
 	h.Set("api-supported-versions", st.supported)
 	if re.location != "" {
@@ -25,7 +25,7 @@ func (s *server) answer(w http.ResponseWriter, st *state, re reply, held *hold) 
 	if contentType != jsonType {
 		h.Set("X-Content-Type-Options", "nosniff")
 	}
-	held.set(int64(len(body)))
+	memory.resize(int64(len(body)))
 	st.write(w, re.status, contentType, body)
 }
 
@@ -34,18 +34,18 @@ const jsonType = "application/json; charset=utf-8"
 // render makes the bytes of a body, as a version has it.
 func render(body any, version Version) (contentType string, bytes []byte) {
 	switch b := body.(type) {
-	case raw:
+	case file:
 		return b.contentType, b.bytes
-	case selfWritten:
+	case jsonAppender:
 		return jsonType, b.appendJSON(nil, version)
-	case versioned:
+	case downgradable:
 		body = b.at(version)
 	}
 	return jsonType, web.EncodeJSON(body)
 }
 
 // write sends the answer. Empty answers have no Content-Type (all recordings).
-func (st *state) write(w http.ResponseWriter, status int, contentType string, body []byte) {
+func (st *requestState) write(w http.ResponseWriter, status int, contentType string, body []byte) {
 	st.status = status
 	h := w.Header()
 	h.Set("X-Processing-Time", strconv.FormatInt(time.Since(st.start).Milliseconds(), 10)+"ms")
@@ -58,7 +58,7 @@ func (st *state) write(w http.ResponseWriter, status int, contentType string, bo
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(status)
-	if err := writeParts(w, body, st.part); err != nil && st.reason == nil { // who has gone away needs no answer
+	if err := writeParts(w, body, st.writeTimeout); err != nil && st.reason == nil { // who has gone away needs no answer
 		st.reason = fmt.Errorf("the client did not take its answer: %w", err)
 	}
 }
@@ -84,8 +84,8 @@ func writeParts(w http.ResponseWriter, body []byte, each time.Duration) error {
 	return err
 }
 
-// raw is a body that is not JSON.
-type raw struct {
+// file is a body that is not JSON.
+type file struct {
 	contentType string
 	bytes       []byte
 }

@@ -22,9 +22,9 @@ type call struct {
 	query     url.Values
 	body      []byte
 	links     links
-	held      *hold      // what it keeps in memory
-	entra     bool       // the caller has the Entra token instead of the access key
-	key       auth.KeyID // of the access key that the caller has
+	memory    *reservation // what it keeps in memory
+	entra     bool         // the caller has the Entra token instead of the access key
+	key       auth.KeyID   // of the access key that the caller has
 }
 
 // reply is what a handler answers.
@@ -36,8 +36,8 @@ type reply struct {
 
 func ok(body any) (reply, error) { return reply{status: http.StatusOK, body: body}, nil }
 
-// done is the reply without a body, or the error.
-func done(status int, err error) (reply, error) { return reply{status: status}, err }
+// noBody is the reply without a body, or the error.
+func noBody(status int, err error) (reply, error) { return reply{status: status}, err }
 
 func (c *call) user() chat.Identity { return c.principal.Identity }
 
@@ -96,7 +96,7 @@ func (c *call) page(limit chat.PageLimit) (int, error) {
 		return 0, err
 	}
 	n = min(n, limit.Max)
-	return n, c.held.grow(c, int64(n)*listItem)
+	return n, c.memory.reserve(c, int64(n)*itemSize)
 }
 
 // startTime reads the time from which on to list; 0 for none.

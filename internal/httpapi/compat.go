@@ -2,42 +2,42 @@ package httpapi
 
 import "github.com/chatd/chatd/internal/chat"
 
-// versioned is a reply whose look depends on the version. Handlers return everything that any version has.
-type versioned interface {
+// downgradable is a reply whose look depends on the version. Handlers return everything that any version has.
+type downgradable interface {
 	// at returns the reply as it looks in a version.
 	at(v Version) any
 }
 
-// selfWritten is a reply that writes itself, as a version has it.
-type selfWritten interface {
+// jsonAppender is a reply that writes itself, as a version has it.
+type jsonAppender interface {
 	appendJSON(to []byte, version Version) []byte
 }
 
-// olderRequest is a request of an older shape.
-type olderRequest[T any] interface {
-	// lift returns what it means in the newest shape.
-	lift() T
+// oldRequest is a request of an older shape.
+type oldRequest[T any] interface {
+	// upgrade returns what it means in the newest shape.
+	upgrade() T
 }
 
-// shaped is a request that had older shapes.
-type shaped[T any] interface {
-	// shape returns what to decode the body of a version into; nil for the newest shape.
-	shape(v Version) olderRequest[T]
+// reshaped is a request that had older shapes.
+type reshaped[T any] interface {
+	// oldShape returns what to decode the body of a version into; nil for the newest shape.
+	oldShape(v Version) oldRequest[T]
 }
 
-// limited is a request of which older versions knew less.
-type limited interface {
-	// limit drops what the version did not know and ignored.
-	limit(v Version)
+// trimmed is a request of which older versions knew less.
+type trimmed interface {
+	// trim drops what the version did not know and ignored.
+	trim(v Version)
 }
 
 func (l list[T]) at(v Version) any {
-	if _, ok := any(*new(T)).(versioned); !ok {
+	if _, ok := any(*new(T)).(downgradable); !ok {
 		return l
 	}
 	out := list[any]{Value: make([]any, len(l.Value)), NextLink: l.NextLink}
 	for i := range l.Value {
-		out.Value[i] = any(l.Value[i]).(versioned).at(v)
+		out.Value[i] = any(l.Value[i]).(downgradable).at(v)
 	}
 	return out
 }
@@ -46,10 +46,10 @@ func (t threadModel) at(v Version) any {
 	if !v.has(threadMetadata) {
 		t.Metadata = nil
 	}
-	if !v.has(retention) {
+	if !v.has(retentionPolicy) {
 		t.RetentionPolicy = nil
 	}
-	if !v.has(policy) {
+	if !v.has(messagingPolicy) {
 		t.MessagingPolicy = nil
 	}
 	if v.has(flatIDs) {
@@ -60,7 +60,7 @@ func (t threadModel) at(v Version) any {
 
 func (r createThreadReply) at(v Version) any {
 	if v.has(nestedErrors) {
-		return nestedCreateReply{r.ChatThread.at(v), nest(r.InvalidParticipants)}
+		return nestedCreateReply{r.ChatThread.at(v), nestErrors(r.InvalidParticipants)}
 	}
 	r.ChatThread = r.ChatThread.at(v).(threadModel)
 	return r
@@ -68,7 +68,7 @@ func (r createThreadReply) at(v Version) any {
 
 func (r addParticipantsReply) at(v Version) any {
 	if v.has(nestedErrors) {
-		return nestedAddReply{nest(r.InvalidParticipants)}
+		return nestedAddReply{nestErrors(r.InvalidParticipants)}
 	}
 	return r
 }
@@ -93,21 +93,21 @@ func (r receiptModel) at(v Version) any {
 	return r
 }
 
-// limitThread drops what a version did not know of the properties of a thread.
-func limitThread[M, R, P any](v Version, metadata *M, r *R, p *P) {
-	limitTo(v.has(threadMetadata), metadata)
-	limitTo(v.has(retention), r)
-	limitTo(v.has(policy), p)
+// trimThread drops what a version did not know of the properties of a thread.
+func trimThread[M, R, P any](v Version, metadata *M, r *R, p *P) {
+	clearUnless(v.has(threadMetadata), metadata)
+	clearUnless(v.has(retentionPolicy), r)
+	clearUnless(v.has(messagingPolicy), p)
 }
 
-// limitTo makes a field that a version does not have absent.
-func limitTo[T any](has bool, field *T) {
+// clearUnless makes a field that a version does not have absent.
+func clearUnless[T any](has bool, field *T) {
 	if !has {
 		*field = *new(T)
 	}
 }
 
-func limitParticipants(v Version, in []participantModel) {
+func trimParticipants(v Version, in []participantModel) {
 	for i := range in {
 		if !v.has(threadMetadata) {
 			in[i].Metadata = nil
@@ -118,30 +118,30 @@ func limitParticipants(v Version, in []participantModel) {
 	}
 }
 
-func (in *createThreadRequest) limit(v Version) {
-	limitThread(v, &in.Metadata, &in.RetentionPolicy, &in.MessagingPolicy)
-	limitParticipants(v, in.Participants)
+func (in *createThreadRequest) trim(v Version) {
+	trimThread(v, &in.Metadata, &in.RetentionPolicy, &in.MessagingPolicy)
+	trimParticipants(v, in.Participants)
 }
 
-func (in *updateThreadRequest) limit(v Version) {
-	limitThread(v, &in.Metadata, &in.RetentionPolicy, &in.MessagingPolicy)
+func (in *updateThreadRequest) trim(v Version) {
+	trimThread(v, &in.Metadata, &in.RetentionPolicy, &in.MessagingPolicy)
 }
 
-func (in *addParticipantsRequest) limit(v Version) { limitParticipants(v, in.Participants) }
+func (in *addParticipantsRequest) trim(v Version) { trimParticipants(v, in.Participants) }
 
-// limitMessage drops what a version did not know of a message.
-func limitMessage[M, A any](v Version, metadata *M, attachments *A) {
-	limitTo(v.has(messageMetadata), metadata)
-	limitTo(v.has(sentAttachments), attachments)
+// trimMessage drops what a version did not know of a message.
+func trimMessage[M, A any](v Version, metadata *M, attachments *A) {
+	clearUnless(v.has(messageMetadata), metadata)
+	clearUnless(v.has(sentAttachments), attachments)
 }
 
-func (in *sendMessageRequest) limit(v Version) { limitMessage(v, &in.Metadata, &in.Attachments) }
+func (in *sendMessageRequest) trim(v Version) { trimMessage(v, &in.Metadata, &in.Attachments) }
 
-func (in *updateMessageRequest) limit(v Version) { limitMessage(v, &in.Metadata, &in.Attachments) }
+func (in *updateMessageRequest) trim(v Version) { trimMessage(v, &in.Metadata, &in.Attachments) }
 
-// envelope renders an error of Chat as the service really sent it, which is not what its specification says (recordings of
+// chatErrorBody renders an error of Chat as the service really sent it, which is not what its specification says (recordings of
 // the Java, Android and CLI suites).
-func envelope(v Version, code, message string) any {
+func chatErrorBody(v Version, code, message string) any {
 	inner := chatError{Code: code, Message: message}
 	switch {
 	case v == "" || v > preview4:
@@ -150,7 +150,7 @@ func envelope(v Version, code, message string) any {
 	case v > preview2:
 		inner.Details = &[]struct{}{}
 		return map[string]chatError{"Error": inner}
-	case code == outcomes[chat.NotFound].code: // recorded without
+	case code == errorAnswers[chat.NotFound].code: // recorded without
 		return inner
 	default: // azure-sdk-for-java issue 21723
 		inner.InnerErrors = &[]struct{}{}

@@ -4,24 +4,24 @@ package httpapi
 // identifiers are plain strings, and the participants who could not be added stand below "errors". The latter is so in
 // 2021-01-27-preview4 too.
 
-type nestedErrorsModel struct {
-	InvalidParticipants []invalidModel `json:"invalidParticipants"`
+type errorsModel struct {
+	InvalidParticipants []invalidParticipantModel `json:"invalidParticipants"`
 }
 
-func nest(in []invalidModel) *nestedErrorsModel {
+func nestErrors(in []invalidParticipantModel) *errorsModel {
 	if in == nil {
 		return nil
 	}
-	return &nestedErrorsModel{in}
+	return &errorsModel{in}
 }
 
 type nestedCreateReply struct {
-	ChatThread any                `json:"chatThread"`
-	Errors     *nestedErrorsModel `json:"errors,omitempty"`
+	ChatThread any          `json:"chatThread"`
+	Errors     *errorsModel `json:"errors,omitempty"`
 }
 
 type nestedAddReply struct {
-	Errors *nestedErrorsModel `json:"errors,omitempty"`
+	Errors *errorsModel `json:"errors,omitempty"`
 }
 
 type flatThread struct {
@@ -46,18 +46,18 @@ func (p participantModel) flat() flatParticipant {
 	return flatParticipant{string(p.Identifier.identity()), p.DisplayName, p.ShareHistoryTime}
 }
 
-// lift returns the participant in the newest shape.
-func (p flatParticipant) lift() participantModel {
+// upgrade returns the participant in the newest shape.
+func (p flatParticipant) upgrade() participantModel {
 	return participantModel{Identifier: &identifierModel{RawID: p.ID}, DisplayName: p.DisplayName, ShareHistoryTime: p.ShareHistoryTime}
 }
 
-func liftAll(in []flatParticipant) []participantModel {
+func upgradeAll(in []flatParticipant) []participantModel {
 	if in == nil {
 		return nil
 	}
 	out := make([]participantModel, len(in))
 	for i, p := range in {
-		out[i] = p.lift()
+		out[i] = p.upgrade()
 	}
 	return out
 }
@@ -72,33 +72,33 @@ func (r receiptModel) flat() flatReceipt {
 	return flatReceipt{string(r.Sender.identity()), r.MessageID, r.ReadOn}
 }
 
-type flatCreateRequest struct {
+type flatCreateThreadRequest struct {
 	Topic        string            `json:"topic"`
 	Participants []flatParticipant `json:"participants"`
 }
 
-func (in *flatCreateRequest) lift() createThreadRequest {
-	return createThreadRequest{Topic: in.Topic, Participants: liftAll(in.Participants)}
+func (in *flatCreateThreadRequest) upgrade() createThreadRequest {
+	return createThreadRequest{Topic: in.Topic, Participants: upgradeAll(in.Participants)}
 }
 
-func (createThreadRequest) shape(v Version) olderRequest[createThreadRequest] {
+func (createThreadRequest) oldShape(v Version) oldRequest[createThreadRequest] {
 	if v.has(flatIDs) {
-		return &flatCreateRequest{}
+		return &flatCreateThreadRequest{}
 	}
 	return nil
 }
 
-type flatAddRequest struct {
+type flatAddParticipantsRequest struct {
 	Participants []flatParticipant `json:"participants"`
 }
 
-func (in *flatAddRequest) lift() addParticipantsRequest {
-	return addParticipantsRequest{liftAll(in.Participants)}
+func (in *flatAddParticipantsRequest) upgrade() addParticipantsRequest {
+	return addParticipantsRequest{upgradeAll(in.Participants)}
 }
 
-func (addParticipantsRequest) shape(v Version) olderRequest[addParticipantsRequest] {
+func (addParticipantsRequest) oldShape(v Version) oldRequest[addParticipantsRequest] {
 	if v.has(flatIDs) {
-		return &flatAddRequest{}
+		return &flatAddParticipantsRequest{}
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 
 // Identity of 2020-07-20-preview2 (azure-communication-administration for JavaScript, Python, Java and .NET).
 
-func (s *server) createOldIdentity(c *call) (reply, error) {
+func (s *server) createIdentity2020(c *call) (reply, error) {
 	id, err := s.Identities.Create(c)
 	if err != nil {
 		return reply{}, err
@@ -16,28 +16,28 @@ func (s *server) createOldIdentity(c *call) (reply, error) {
 	return ok(identityModel{ID: string(id)})
 }
 
-type revokeBeforeRequest struct {
+type revokeTokensBeforeRequest struct {
 	ValidFrom *chatTime `json:"tokensValidFrom"`
 }
 
-// revokeBefore revokes the tokens issued before a given time; without one, all.
-func (s *server) revokeBefore(c *call, in revokeBeforeRequest) (reply, error) {
+// revokeTokensBefore revokes the tokens issued before a given time; without one, all.
+func (s *server) revokeTokensBefore(c *call, in revokeTokensBeforeRequest) (reply, error) {
 	if in.ValidFrom == nil {
-		return done(http.StatusNoContent, s.Identities.Revoke(c, c.identity()))
+		return noBody(http.StatusNoContent, s.Identities.Revoke(c, c.identity()))
 	}
-	return done(http.StatusNoContent, s.Identities.RevokeBefore(c, c.identity(), chat.Time(*in.ValidFrom)))
+	return noBody(http.StatusNoContent, s.Identities.RevokeBefore(c, c.identity(), chat.Time(*in.ValidFrom)))
 }
 
-type oldTokenRequest struct {
+type issueToken2020Request struct {
 	Scopes []string `json:"scopes"`
 }
 
-type oldTokenModel struct {
+type token2020Model struct {
 	ID string `json:"id"`
 	tokenModel
 }
 
-func (s *server) issueOldToken(c *call, in oldTokenRequest) (reply, error) {
+func (s *server) issueToken2020(c *call, in issueToken2020Request) (reply, error) {
 	if in.Scopes == nil {
 		return reply{}, errRequired("Scopes")
 	}
@@ -45,7 +45,7 @@ func (s *server) issueOldToken(c *call, in oldTokenRequest) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(oldTokenModel{string(c.identity()), *toToken(token)})
+	return ok(token2020Model{string(c.identity()), *toToken(token)})
 }
 
 // at leaves out what identities did not tell before 2025.
@@ -56,7 +56,7 @@ func (r createIdentityReply) at(v Version) any {
 	return r
 }
 
-func (in *createIdentityRequest) limit(v Version) {
+func (in *createIdentityRequest) trim(v Version) {
 	if v < identityLifetime {
 		in.ExpiresInMinutes = nil
 	}
@@ -65,10 +65,10 @@ func (in *createIdentityRequest) limit(v Version) {
 	}
 }
 
-func (in *issueTokenRequest) limit(v Version) {
+func (in *issueTokenRequest) trim(v Version) {
 	if v < identityLifetime {
 		in.ExpiresInMinutes = nil
 	}
 }
 
-func (in *exchangeTeamsRequest) limit(v Version) { in.tokenOnly = v < identityTeams }
+func (in *exchangeTeamsRequest) trim(v Version) { in.tokenOnly = v < identityTeams }

@@ -24,8 +24,8 @@ type multipleStatus struct {
 	Statuses []memberStatus `json:"multipleStatus"`
 }
 
-// membersStatus answers for each member in the order of the request (recordings of the JavaScript and Java suites).
-func membersStatus(members []flatParticipant, bad []chat.InvalidParticipant) []memberStatus {
+// memberStatuses answers for each member in the order of the request (recordings of the JavaScript and Java suites).
+func memberStatuses(members []flatParticipant, bad []chat.InvalidParticipant) []memberStatus {
 	out := make([]memberStatus, len(members))
 	for i, m := range members {
 		out[i] = memberStatus{ID: m.ID, StatusCode: http.StatusCreated, Type: "ThreadMember"}
@@ -39,23 +39,23 @@ func membersStatus(members []flatParticipant, bad []chat.InvalidParticipant) []m
 	return out
 }
 
-type createWithMembers struct {
+type createWithMembersRequest struct {
 	Topic   string            `json:"topic"`
 	Members []flatParticipant `json:"members"`
 }
 
 // createWithMembers demands the caller among the members (azure-sdk-for-java issue 21723).
-func (s *server) createWithMembers(c *call, in createWithMembers) (reply, error) {
+func (s *server) createWithMembers(c *call, in createWithMembersRequest) (reply, error) {
 	if !slices.ContainsFunc(in.Members, func(m flatParticipant) bool { return m.ID == string(c.user()) }) {
 		return reply{}, &chat.Error{Kind: chat.Invalid, Message: "Initiator is not a participant of the thread", Reason: "caller is not among the members"}
 	}
 	made, err := s.Chat.CreateThread(c, c.user(), chat.NewThread{
-		Topic: in.Topic, Participants: fromParticipants(liftAll(in.Members)), Token: c.idempotencyToken(),
+		Topic: in.Topic, Participants: fromParticipants(upgradeAll(in.Members)), Token: c.idempotencyToken(),
 	})
 	if err != nil {
 		return reply{}, err
 	}
-	statuses := append(membersStatus(in.Members, made.Invalid), memberStatus{ID: string(made.Thread.ID), StatusCode: http.StatusCreated, Type: "Thread"})
+	statuses := append(memberStatuses(in.Members, made.Invalid), memberStatus{ID: string(made.Thread.ID), StatusCode: http.StatusCreated, Type: "Thread"})
 	return reply{http.StatusMultiStatus, c.links.thread(c.r, made.Thread.ID), multipleStatus{statuses}}, nil
 }
 
@@ -67,11 +67,11 @@ func (s *server) addMembers(c *call, in addMembersRequest) (reply, error) {
 	if in.Members == nil {
 		return reply{}, invalid("The members are missing.")
 	}
-	bad, err := s.Chat.AddParticipants(c, c.user(), c.thread(), fromParticipants(liftAll(*in.Members)))
+	bad, err := s.Chat.AddParticipants(c, c.user(), c.thread(), fromParticipants(upgradeAll(*in.Members)))
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{status: http.StatusMultiStatus, body: multipleStatus{membersStatus(*in.Members, bad)}}, nil
+	return reply{status: http.StatusMultiStatus, body: multipleStatus{memberStatuses(*in.Members, bad)}}, nil
 }
 
 // listMembers has no pages.
@@ -85,7 +85,7 @@ func (s *server) listMembers(c *call) (reply, error) {
 
 func (s *server) members(c *call) ([]flatParticipant, error) {
 	present, _, err := s.Chat.ListParticipants(c, c.user(), c.thread(), chat.PageQuery{Limit: chat.MaxParticipants})
-	return models(present, func(p *chat.Participant) flatParticipant { return toParticipant(p).flat() }), err
+	return convert(present, func(p *chat.Participant) flatParticipant { return toParticipant(p).flat() }), err
 }
 
 type threadWithMembers struct {
@@ -105,7 +105,7 @@ func (s *server) getThreadWithMembers(c *call) (reply, error) {
 	return ok(threadWithMembers{toThread(&thread).flat(), members})
 }
 
-type itemWithFlag struct {
+type threadItemWithFlag struct {
 	ID             string    `json:"id"`
 	Topic          string    `json:"topic"`
 	IsDeleted      bool      `json:"isDeleted"`
@@ -114,40 +114,40 @@ type itemWithFlag struct {
 
 func (t threadItemModel) at(v Version) any {
 	if v.has(members) {
-		return itemWithFlag{t.ID, t.Topic, t.DeletedOn != nil, t.LastReceivedOn}
+		return threadItemWithFlag{t.ID, t.Topic, t.DeletedOn != nil, t.LastReceivedOn}
 	}
 	return t
 }
 
-type sendWithPriority struct {
+type sendWithPriorityRequest struct {
 	Content    string `json:"content"`
 	SenderName string `json:"senderDisplayName"`
 	Priority   string `json:"priority"`
 }
 
-func (in *sendWithPriority) lift() sendMessageRequest {
+func (in *sendWithPriorityRequest) upgrade() sendMessageRequest {
 	return sendMessageRequest{Content: in.Content, SenderName: in.SenderName, priority: in.Priority}
 }
 
-func (sendMessageRequest) shape(v Version) olderRequest[sendMessageRequest] {
+func (sendMessageRequest) oldShape(v Version) oldRequest[sendMessageRequest] {
 	if v.has(members) {
-		return &sendWithPriority{}
+		return &sendWithPriorityRequest{}
 	}
 	return nil
 }
 
-type updateWithPriority struct {
+type updateWithPriorityRequest struct {
 	Content  *string `json:"content"`
 	Priority *string `json:"priority"`
 }
 
-func (in *updateWithPriority) lift() updateMessageRequest {
+func (in *updateWithPriorityRequest) upgrade() updateMessageRequest {
 	return updateMessageRequest{Content: in.Content, priority: in.Priority}
 }
 
-func (updateMessageRequest) shape(v Version) olderRequest[updateMessageRequest] {
+func (updateMessageRequest) oldShape(v Version) oldRequest[updateMessageRequest] {
 	if v.has(members) {
-		return &updateWithPriority{}
+		return &updateWithPriorityRequest{}
 	}
 	return nil
 }

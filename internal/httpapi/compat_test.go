@@ -116,7 +116,7 @@ func decoded(v any) map[string]any {
 	case messageReply:
 		v = toMessage(whole.message)
 	case messagePage:
-		v = list[messageModel]{models(whole.messages, toMessage), whole.next}
+		v = list[messageModel]{convert(whole.messages, toMessage), whole.next}
 	}
 	return parsedJSON(web.EncodeJSON(v))
 }
@@ -362,11 +362,11 @@ func TestLiftingLosesNothing(t *testing.T) {
 		add := readAt[addParticipantsRequest](rt, preview3, map[string]any{"participants": list})
 		same(rt, "participants", list, answered(preview3, add.Participants))
 
-		members := readAt[createWithMembers](rt, preview2, map[string]any{"topic": topic, "members": list})
+		members := readAt[createWithMembersRequest](rt, preview2, map[string]any{"topic": topic, "members": list})
 		same(rt, "topic", topic, members.Topic)
-		same(rt, "members of a new thread", list, answered(preview2, liftAll(members.Members)))
+		same(rt, "members of a new thread", list, answered(preview2, upgradeAll(members.Members)))
 		if more := readAt[addMembersRequest](rt, preview2, map[string]any{"members": list}); list != nil {
-			same(rt, "members", list, answered(preview2, liftAll(*more.Members)))
+			same(rt, "members", list, answered(preview2, upgradeAll(*more.Members)))
 		}
 
 		content, name := anyText(rt, "content"), anyText(rt, "name")
@@ -395,7 +395,7 @@ func TestRequestsHoldWhatTheVersionHas(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		thread, present, m := toThread(anyThread(rt)), anyParticipants(rt), anyMessage(rt)
 		properties := decoded(thread)
-		properties["participants"] = decoded(list[participantModel]{Value: models(present, toParticipant)})["value"]
+		properties["participants"] = decoded(list[participantModel]{Value: convert(present, toParticipant)})["value"]
 		message := map[string]any{
 			"content": "hello", "type": "html", "metadata": m.Metadata, "attachments": []web.Attachment{{ID: "1", Type: chat.AttachedFile}},
 		}
@@ -494,16 +494,16 @@ func FuzzLiftAddParticipants(f *testing.F) {
 }
 
 func FuzzLiftCreateWithMembers(f *testing.F) {
-	fuzzLift(f, chatAPI, func(v Version, in *createWithMembers) {
-		useParticipants(v, liftAll(in.Members))
-		web.EncodeJSON(membersStatus(in.Members, nil))
+	fuzzLift(f, chatAPI, func(v Version, in *createWithMembersRequest) {
+		useParticipants(v, upgradeAll(in.Members))
+		web.EncodeJSON(memberStatuses(in.Members, nil))
 	}, flatSeed)
 }
 
 func FuzzLiftAddMembers(f *testing.F) {
 	fuzzLift(f, chatAPI, func(v Version, in *addMembersRequest) {
 		if in.Members != nil {
-			useParticipants(v, liftAll(*in.Members))
+			useParticipants(v, upgradeAll(*in.Members))
 		}
 	}, flatSeed)
 }
@@ -524,12 +524,12 @@ func FuzzLiftUpdateMessage(f *testing.F) {
 }
 
 func FuzzLiftRevokeBefore(f *testing.F) {
-	fuzzLift(f, identityAPI, func(_ Version, in *revokeBeforeRequest) { web.EncodeJSON(in) },
+	fuzzLift(f, identityAPI, func(_ Version, in *revokeTokensBeforeRequest) { web.EncodeJSON(in) },
 		`{"tokensValidFrom":"2020-10-10T00:00:00.000Z"}`, `{"tokensValidFrom":null}`, `{"tokensValidFrom":"99999-01-01T00:00:00Z"}`)
 }
 
 func FuzzLiftOldToken(f *testing.F) {
-	fuzzLift(f, identityAPI, func(_ Version, in *oldTokenRequest) { strings.Join(in.Scopes, ",") }, `{"scopes":["chat","pstn"]}`, `{"scopes":[null]}`)
+	fuzzLift(f, identityAPI, func(_ Version, in *issueToken2020Request) { strings.Join(in.Scopes, ",") }, `{"scopes":["chat","pstn"]}`, `{"scopes":[null]}`)
 }
 
 func FuzzLiftCreateIdentity(f *testing.F) {

@@ -11,7 +11,7 @@ import (
 // not be made up or carried elsewhere. The first byte is its version. Those of the store have some 200 numbers at most.
 const cursorVersion = 2
 
-func (s *server) cursorAt(c *call, list string, at ...int64) string {
+func (s *server) newCursor(c *call, list string, at ...int64) string {
 	raw := []byte{cursorVersion}
 	for _, n := range at {
 		raw = binary.BigEndian.AppendUint64(raw, uint64(n))

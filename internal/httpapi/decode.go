@@ -35,8 +35,8 @@ func hasBody(r *http.Request) bool {
 	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
 }
 
-// limitReading gives the body of a request its time.
-func (s *server) limitReading(w http.ResponseWriter, r *http.Request) {
+// startBodyTimeout gives the body of a request its time.
+func (s *server) startBodyTimeout(w http.ResponseWriter, r *http.Request) {
 	if hasBody(r) {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.BodyTimeout)) // a test recorder has no deadlines
 	}
@@ -56,7 +56,7 @@ func (s *server) readBody(w http.ResponseWriter, c *call, limit int64) ([]byte, 
 		length = limit
 	}
 	if length > smallBody {
-		if err := c.held.grow(c, length); err != nil {
+		if err := c.memory.reserve(c, length); err != nil {
 			return nil, err
 		}
 	}
@@ -94,36 +94,36 @@ func checkMediaType(r *http.Request) error {
 
 // decodeAt reads a body as the version has it.
 func decodeAt[T any](v Version, body []byte, in *T) error {
-	if s, ok := any(*in).(shaped[T]); ok {
-		if older := s.shape(v); older != nil {
+	if s, ok := any(*in).(reshaped[T]); ok {
+		if older := s.oldShape(v); older != nil {
 			err := decode(body, older)
-			*in = older.lift()
+			*in = older.upgrade()
 			return err
 		}
 	}
 	err := decode(body, in)
-	if l, ok := any(in).(limited); ok {
-		l.limit(v)
+	if l, ok := any(in).(trimmed); ok {
+		l.trim(v)
 	}
 	return err
 }
 
-// patched is a field of a merge patch (RFC 7396), which tells a field that is absent from one that is null.
-type patched[T any] struct {
+// patchField is a field of a merge patch (RFC 7396), which tells a field that is absent from one that is null.
+type patchField[T any] struct {
 	Sent  bool
 	Value *T // nil where null was sent
 }
 
-func (p *patched[T]) UnmarshalJSON(raw []byte) error {
-	*p = patched[T]{Sent: true}
+func (p *patchField[T]) UnmarshalJSON(raw []byte) error {
+	*p = patchField[T]{Sent: true}
 	return json.Unmarshal(raw, &p.Value)
 }
 
 // null reports whether the field is to be taken away.
-func (p patched[T]) null() bool { return p.Sent && p.Value == nil }
+func (p patchField[T]) null() bool { return p.Sent && p.Value == nil }
 
 // or returns the value where there is one, what null stands for where that was sent, and nil for an absent field.
-func (p patched[T]) or(null T) *T {
+func (p patchField[T]) or(null T) *T {
 	if p.null() {
 		return &null
 	}

@@ -14,15 +14,15 @@ type versionError struct{ code, message string }
 
 func (e *versionError) Error() string { return e.message }
 
-// outcome is how a kind of error looks in REST.
-type outcome struct {
+// errorAnswer is how a kind of error looks in REST.
+type errorAnswer struct {
 	status  int
 	code    string
 	message string // where the error brings none
 }
 
-// outcomes maps kinds to answers. Texts of 429, 500 and 503: recordings of the CLI suite and examples of the specification.
-var outcomes = map[chat.ErrorKind]outcome{
+// errorAnswers maps kinds to answers. Texts of 429, 500 and 503: recordings of the CLI suite and examples of the specification.
+var errorAnswers = map[chat.ErrorKind]errorAnswer{
 	chat.Internal:     {http.StatusInternalServerError, "InternalServerError", "The server could not fulfill the request due to some unexpected failure."},
 	chat.Invalid:      {http.StatusBadRequest, "BadRequest", ""},
 	chat.Unauthorized: {http.StatusUnauthorized, "Unauthorized", ""},
@@ -41,8 +41,8 @@ func (e *bindingError) Error() string { return e.cause.Error() }
 
 func (e *bindingError) Unwrap() error { return e.cause }
 
-// identityError is the documented envelope, which Identity does send.
-type identityError struct {
+// documentedError is the documented envelope, which Identity does send.
+type documentedError struct {
 	Error struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
@@ -50,8 +50,8 @@ type identityError struct {
 	} `json:"error"`
 }
 
-// frameworkError is the envelope of ASP.NET API versioning.
-type frameworkError struct {
+// versioningError is the envelope of ASP.NET API versioning.
+type versioningError struct {
 	Error struct {
 		Code       string  `json:"code"`
 		Message    string  `json:"message"`
@@ -65,7 +65,7 @@ const statusClientGone = 499
 
 // fail writes the answer to an error and notes the reason for the log. It is the only writer of errors that operations
 // return.
-func (s *server) fail(w http.ResponseWriter, r *http.Request, st *state, err error) {
+func (s *server) fail(w http.ResponseWriter, r *http.Request, st *requestState, err error) {
 	st.reason = err
 	var version *versionError
 	var binding *bindingError
@@ -78,7 +78,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, st *state, err err
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		st.write(w, statusClientGone, "", nil)
 	case errors.As(err, &version):
-		var body frameworkError
+		var body versioningError
 		body.Error.Code, body.Error.Message = version.code, version.message
 		w.Header().Set("api-supported-versions", st.supported)
 		st.write(w, http.StatusBadRequest, "application/json; charset=utf-8", web.EncodeJSON(body))
@@ -86,15 +86,15 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, st *state, err err
 		if !errors.As(err, &binding) {
 			w.Header().Set("api-supported-versions", st.supported)
 		}
-		s.failWith(w, st, err)
+		s.failOperation(w, st, err)
 	}
 }
 
-// failWith writes an error of the operation in the envelope of its API.
-func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
+// failOperation writes an error of the operation in the envelope of its API.
+func (s *server) failOperation(w http.ResponseWriter, st *requestState, err error) {
 	e := &chat.Error{Kind: chat.Internal}
 	errors.As(err, &e)
-	out := outcomes[e.Kind]
+	out := errorAnswers[e.Kind]
 	if e.Code != "" {
 		out.code = e.Code
 	}
@@ -105,14 +105,14 @@ func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
 	if e.Kind == chat.Unavailable {
 		h.Set("Retry-After", web.RetryAfter)
 	}
-	if st.row.api == identityAPI {
+	if st.route.api == identityAPI {
 		if e.Kind == chat.Unauthorized && e.Code != "IdentityNotOwned" { // a refused token or key (all recordings)
 			h.Del("api-supported-versions")
 		}
 		if out.code == "BadRequest" { // a kind without a code of its own is a validation error there
 			out.code = "ValidationError"
 		}
-		st.write(w, out.status, "application/json", web.EncodeJSON(documented(out, e.Target)))
+		st.write(w, out.status, "application/json", web.EncodeJSON(toDocumentedError(out, e.Target)))
 		return
 	}
 	if e.Kind == chat.Unauthorized { // empty, with nothing that says how to authenticate (recordings of the iOS suite)
@@ -120,15 +120,15 @@ func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
 		st.write(w, out.status, "", nil)
 		return
 	}
-	if st.row.images { // specified with the documented envelope; none is recorded
-		st.write(w, out.status, "application/json", web.EncodeJSON(documented(out, "")))
+	if st.route.imageErrors { // specified with the documented envelope; none is recorded
+		st.write(w, out.status, "application/json", web.EncodeJSON(toDocumentedError(out, "")))
 		return
 	}
-	st.write(w, out.status, "application/json", web.EncodeJSON(envelope(st.version, out.code, out.message)))
+	st.write(w, out.status, "application/json", web.EncodeJSON(chatErrorBody(st.version, out.code, out.message)))
 }
 
-func documented(out outcome, target string) identityError {
-	var body identityError
+func toDocumentedError(out errorAnswer, target string) documentedError {
+	var body documentedError
 	if out.message == "" {
 		out.message = "The request is invalid."
 	}

@@ -6,15 +6,15 @@ import (
 
 // handler is how an operation is run, with what the server must know before it runs it.
 type handler struct {
-	run     func(*server, *call) (reply, error)
-	body    bool  // takes a body
-	maxBody int64 // of the body of a request, in bytes
-	images  bool  // takes or gives images, whose errors have an envelope of their own
-	entra   bool  // only the configured Entra token may call
+	run         func(*server, *call) (reply, error)
+	body        bool  // takes a body
+	maxBody     int64 // of the body of a request, in bytes
+	imageErrors bool  // takes or gives images, whose errors have an envelope of their own
+	entra       bool  // only the configured Entra token may call
 }
 
-// bodiless makes a handler of an operation that passes over a body.
-func bodiless(run func(*server, *call) (reply, error)) handler {
+// withoutBody makes a handler of an operation that passes over a body.
+func withoutBody(run func(*server, *call) (reply, error)) handler {
 	return handler{run: run, maxBody: maxJSON}
 }
 
@@ -52,8 +52,8 @@ func withBytes(run func(*server, *call) (reply, error)) handler {
 	return handler{run: run, body: true, maxBody: chat.MaxImageBytes + 1} // one more, so that the rule on size can answer
 }
 
-// answering changes the status of success.
-func (h handler) answering(status int) handler {
+// withStatus changes the status of success.
+func (h handler) withStatus(status int) handler {
 	run := h.run
 	h.run = func(s *server, c *call) (reply, error) {
 		re, err := run(s, c)
@@ -63,14 +63,14 @@ func (h handler) answering(status int) handler {
 	return h
 }
 
-// ofImages says that the operation takes or gives images.
-func (h handler) ofImages() handler {
-	h.images = true
+// withImageErrors says that the operation takes or gives images.
+func (h handler) withImageErrors() handler {
+	h.imageErrors = true
 	return h
 }
 
-// entraOnly refuses a caller who has an access key.
-func (h handler) entraOnly() handler {
+// forEntra refuses a caller who has an access key.
+func (h handler) forEntra() handler {
 	run := h.run
 	h.entra = true
 	h.run = func(s *server, c *call) (reply, error) {

@@ -35,10 +35,10 @@ type teamsAppModel struct {
 	Cloud string `json:"cloud,omitempty"`
 }
 
-// clouds maps the prefixes of Teams ids to the cloud they name (azure-communication-common for JavaScript 2.5.0).
-var clouds = []struct{ prefix, cloud string }{{"orgid:", "public"}, {"dod:", "dod"}, {"gcch:", "gcch"}}
+// teamsClouds maps the prefixes of Teams ids to the cloud they name (azure-communication-common for JavaScript 2.5.0).
+var teamsClouds = []struct{ prefix, cloud string }{{"orgid:", "public"}, {"dod:", "dod"}, {"gcch:", "gcch"}}
 
-func toModel(id chat.Identity) *identifierModel {
+func toIdentifier(id chat.Identity) *identifierModel {
 	raw := string(id)
 	m := &identifierModel{RawID: raw}
 	switch id.Kind() {
@@ -62,7 +62,7 @@ func toModel(id chat.Identity) *identifierModel {
 }
 
 func cutCloud(rest string) (id, cloud string) {
-	for _, c := range clouds {
+	for _, c := range teamsClouds {
 		if id, ok := strings.CutPrefix(rest, c.prefix); ok {
 			return id, c.cloud
 		}
@@ -71,7 +71,7 @@ func cutCloud(rest string) (id, cloud string) {
 }
 
 func cloudPrefix(cloud string) string {
-	for _, c := range clouds {
+	for _, c := range teamsClouds {
 		if strings.EqualFold(c.cloud, cloud) {
 			return c.prefix
 		}
@@ -103,7 +103,7 @@ func (m *identifierModel) identity() chat.Identity {
 // appendIdentifier writes an identifier: those of users here, which are nearly all, the others by their model.
 func appendIdentifier(to []byte, id chat.Identity) []byte {
 	if id.Kind() != chat.KindUser {
-		return append(to, web.EncodeJSON(toModel(id))...)
+		return append(to, web.EncodeJSON(toIdentifier(id))...)
 	}
 	to = appendText(append(to, `{"rawId":`...), string(id))
 	to = appendText(append(to, `,"communicationUser":{"id":`...), string(id))

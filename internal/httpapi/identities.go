@@ -77,11 +77,11 @@ func (s *server) getIdentity(c *call) (reply, error) {
 }
 
 func (s *server) deleteIdentity(c *call) (reply, error) {
-	return done(http.StatusNoContent, s.Identities.Delete(c, c.identity()))
+	return noBody(http.StatusNoContent, s.Identities.Delete(c, c.identity()))
 }
 
 func (s *server) revokeTokens(c *call) (reply, error) {
-	return done(http.StatusNoContent, s.Identities.Revoke(c, c.identity()))
+	return noBody(http.StatusNoContent, s.Identities.Revoke(c, c.identity()))
 }
 
 type issueTokenRequest struct {

@@ -45,18 +45,18 @@ func (s *server) getImage(c *call) (reply, error) {
 	default:
 		return reply{}, invalid("The view of an image is original, small or large.")
 	}
-	if err := c.held.grow(c, wholeFile); err != nil {
+	if err := c.memory.reserve(c, imageSize); err != nil {
 		return reply{}, err
 	}
 	image, err := s.Chat.GetImage(c, c.user(), c.thread(), c.param("image"))
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(raw{image.Type, image.Bytes})
+	return ok(file{image.Type, image.Bytes})
 }
 
 func (s *server) deleteImage(c *call) (reply, error) {
-	return done(http.StatusNoContent, s.Chat.DeleteImage(c, c.user(), c.thread(), c.param("image")))
+	return noBody(http.StatusNoContent, s.Chat.DeleteImage(c, c.user(), c.thread(), c.param("image")))
 }
 
 // imageAddress is where an image of the call's thread is. Clients call it as it is, so it names a version (quickstart

@@ -24,9 +24,9 @@ func (l links) message(r *http.Request, thread chat.ThreadID, id chat.MessageID)
 	return l.thread(r, thread) + "/messages/" + id.String()
 }
 
-// next returns a nextLink: the path unescaped, the continuation, startTime where the request had one, page size and
+// nextLink returns a nextLink: the path unescaped, the continuation, startTime where the request had one, page size and
 // version (recordings of all suites).
-func (c *call) next(path string, size int, name, value string) string {
+func (c *call) nextLink(path string, size int, name, value string) string {
 	link := c.links.base(c.r) + path + "?" + name + "=" + url.QueryEscape(value)
 	if since := c.query.Get("startTime"); since != "" {
 		link += "&startTime=" + url.QueryEscape(since)

@@ -17,9 +17,9 @@ var memberTypes = map[chat.MessageType]string{
 	chat.ParticipantRemoved: "ThreadActivity/DeleteMember",
 }
 
-// activity renders a system message as the XML that stands in its content (recordings of the Java suite; that of a removal
+// activityXML renders a system message as the XML that stands in its content (recordings of the Java suite; that of a removal
 // is not recorded and formed like an addition).
-func activity(m *chat.Message) string {
+func activityXML(m *chat.Message) string {
 	var b strings.Builder
 	element := func(name, text string) {
 		b.WriteString("<" + name + ">")
@@ -38,7 +38,7 @@ func activity(m *chat.Message) string {
 		return b.String()
 	}
 	b.WriteString("<detailedinitiatorinfo>")
-	element("friendlyName", nameIn(m.Content.Participants, m.Content.Initiator))
+	element("friendlyName", displayNameOf(m.Content.Participants, m.Content.Initiator))
 	b.WriteString("</detailedinitiatorinfo>")
 	element("rosterVersion", m.ID.String())
 	for _, p := range m.Content.Participants {
@@ -52,7 +52,7 @@ func activity(m *chat.Message) string {
 	return b.String()
 }
 
-func nameIn(participants []chat.Participant, who chat.Identity) string {
+func displayNameOf(participants []chat.Participant, who chat.Identity) string {
 	for _, p := range participants {
 		if p.Identity == who {
 			return p.DisplayName

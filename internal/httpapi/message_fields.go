@@ -44,7 +44,7 @@ var messageFields = []messageField{
 		if m.Type.User() {
 			return appendText(to, m.Content.Text)
 		}
-		return appendText(to, activity(m))
+		return appendText(to, activityXML(m))
 	}},
 	{`"senderDisplayName":`, 0, 0, func(to []byte, m *chat.Message, v *messageView) []byte {
 		// An empty name was sent while identifiers were strings (recordings of the JavaScript and Python suites).

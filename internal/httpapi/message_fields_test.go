@@ -15,7 +15,7 @@ import (
 
 // everything is a version whose messages have all that those of any version with identifier objects have, but the roles of
 // participants.
-const everything = images2
+const everything = imagesLast
 
 // messageModel is a message as encoding/json writes it, in that version.
 type messageModel struct {
@@ -48,10 +48,10 @@ func toMessage(m *chat.Message) messageModel {
 	}
 	if m.Type.User() {
 		attachments := web.Attachments(m.Content.Attachments, localAddress)
-		out.Sender, out.Content = toModel(m.Sender), contentModel{Message: &m.Content.Text, Attachments: &attachments}
+		out.Sender, out.Content = toIdentifier(m.Sender), contentModel{Message: &m.Content.Text, Attachments: &attachments}
 		return out
 	}
-	out.Content.Initiator = toModel(m.Content.Initiator)
+	out.Content.Initiator = toIdentifier(m.Content.Initiator)
 	if m.Type == chat.TopicUpdated {
 		out.Content.Topic = &m.Content.Topic
 	}
@@ -85,7 +85,7 @@ func TestMessagesAreJSON(t *testing.T) {
 		var want bytes.Buffer
 		enc := json.NewEncoder(&want)
 		enc.SetEscapeHTML(false)
-		if err := enc.Encode(list[messageModel]{models(page.messages, toMessage), page.next}); err != nil {
+		if err := enc.Encode(list[messageModel]{convert(page.messages, toMessage), page.next}); err != nil {
 			rt.Fatal(err)
 		}
 		if diff := cmp.Diff(want.String(), string(page.appendJSON(nil, everything))+"\n"); diff != "" {

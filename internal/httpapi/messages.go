@@ -62,7 +62,7 @@ func (s *server) listMessages(c *call) (reply, error) {
 	}
 	next := ""
 	if len(messages) == limit {
-		next = c.next("/chat/threads/"+string(thread)+"/messages", limit, "syncState", s.cursorAt(c, "messages", int64(messages[limit-1].ID)))
+		next = c.nextLink("/chat/threads/"+string(thread)+"/messages", limit, "syncState", s.newCursor(c, "messages", int64(messages[limit-1].ID)))
 	}
 	return ok(messagePage{messages, next, c.messageView()})
 }
@@ -81,9 +81,9 @@ func (s *server) getMessage(c *call) (reply, error) {
 
 // updateMessageRequest is a merge patch. A message cannot be without content, so null leaves it as it is.
 type updateMessageRequest struct {
-	Content     *string                    `json:"content"`
-	Metadata    patched[map[string]string] `json:"metadata"`
-	Attachments patched[[]web.Attachment]  `json:"attachments"`
+	Content     *string                       `json:"content"`
+	Metadata    patchField[map[string]string] `json:"metadata"`
+	Attachments patchField[[]web.Attachment]  `json:"attachments"`
 
 	priority *string // only in the oldest version
 }
@@ -104,7 +104,7 @@ func (s *server) updateMessage(c *call, in updateMessageRequest) (reply, error) 
 		high := isHigh(*in.priority)
 		update.High = &high
 	}
-	return done(http.StatusNoContent, s.Chat.UpdateMessage(c, c.user(), c.thread(), id, update))
+	return noBody(http.StatusNoContent, s.Chat.UpdateMessage(c, c.user(), c.thread(), id, update))
 }
 
 func (s *server) deleteMessage(c *call) (reply, error) {
@@ -112,7 +112,7 @@ func (s *server) deleteMessage(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return done(http.StatusNoContent, s.Chat.DeleteMessage(c, c.user(), c.thread(), id))
+	return noBody(http.StatusNoContent, s.Chat.DeleteMessage(c, c.user(), c.thread(), id))
 }
 
 func fromAttachments(in []web.Attachment) []chat.Attachment {

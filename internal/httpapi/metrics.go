@@ -33,7 +33,7 @@ func newMetrics(registry prometheus.Registerer) (metrics, error) {
 }
 
 // observe counts a request that is over. Labels are bounded: operations and versions come from our tables.
-func (m metrics) observe(st *state) {
+func (m metrics) observe(st *requestState) {
 	class := strconv.Itoa(st.status/100) + "xx"
 	m.requests.WithLabelValues(st.operation(), string(st.version), class).Inc()
 	m.seconds.WithLabelValues(st.operation()).Observe(time.Since(st.start).Seconds())

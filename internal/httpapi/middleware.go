@@ -14,16 +14,16 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// begin numbers the request, and logs and counts it when it is over.
-func (s *server) begin(next http.Handler) http.Handler {
+// observe numbers the request, and logs and counts it when it is over.
+func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		st := &state{start: time.Now(), id: correlate(r.Header.Get("MS-CV")), client: r.Header.Get("x-ms-client-request-id"), part: s.WriteTimeout}
+		st := &requestState{start: time.Now(), id: correlate(r.Header.Get("MS-CV")), clientRequestID: r.Header.Get("x-ms-client-request-id"), writeTimeout: s.WriteTimeout}
 		h := w.Header()
 		h.Set("MS-CV", st.id)
-		if st.client != "" && (strings.EqualFold(r.Header.Get("x-ms-return-client-request-id"), "true") || isIdentity(r)) {
-			h.Set("x-ms-client-request-id", st.client)
+		if st.clientRequestID != "" && (strings.EqualFold(r.Header.Get("x-ms-return-client-request-id"), "true") || isIdentityPath(r)) {
+			h.Set("x-ms-client-request-id", st.clientRequestID)
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), stateKey{}, st)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestStateKey{}, st)))
 		s.log(r, st)
 		s.metrics.observe(st)
 	})
@@ -43,8 +43,8 @@ func (s *server) recover(next http.Handler) http.Handler {
 			}
 			s.Log.Error("request panicked", "request_id", st.id, "panic", p, "stack", string(debug.Stack()))
 			if st.status == 0 {
-				if st.row == nil {
-					st.row = &routes[0]
+				if st.route == nil {
+					st.route = &routes[0]
 				}
 				s.fail(w, r, st, &chat.Error{Kind: chat.Internal, Reason: fmt.Sprint("panic: ", p)})
 			}

@@ -35,7 +35,7 @@ type retentionModel struct {
 
 func toThread(t *chat.Thread) threadModel {
 	m := threadModel{
-		ID: string(t.ID), Topic: t.Topic, CreatedOn: chatTime(t.CreatedOn), CreatedBy: toModel(t.CreatedBy),
+		ID: string(t.ID), Topic: t.Topic, CreatedOn: chatTime(t.CreatedOn), CreatedBy: toIdentifier(t.CreatedBy),
 		DeletedOn: orNil(t.DeletedOn), Metadata: t.Metadata,
 	}
 	if t.Retention.Kind != "" {
@@ -84,7 +84,7 @@ type participantModel struct {
 // toParticipant always tells from when history is shared; 1970 is all of it.
 func toParticipant(p *chat.Participant) participantModel {
 	from := chatTime(p.ShareFrom)
-	return participantModel{toModel(p.Identity), p.DisplayName, &from, p.Metadata, p.Roles}
+	return participantModel{toIdentifier(p.Identity), p.DisplayName, &from, p.Metadata, p.Roles}
 }
 
 func fromParticipants(in []participantModel) []chat.NewParticipant {
@@ -98,16 +98,16 @@ func fromParticipants(in []participantModel) []chat.NewParticipant {
 	return out
 }
 
-type invalidModel struct {
+type invalidParticipantModel struct {
 	Target  string `json:"target"`
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
 
-func toInvalid(in []chat.InvalidParticipant) []invalidModel {
-	var out []invalidModel
+func toInvalid(in []chat.InvalidParticipant) []invalidParticipantModel {
+	var out []invalidParticipantModel
 	for _, p := range in {
-		out = append(out, invalidModel{string(p.Identity), p.Code, p.Message})
+		out = append(out, invalidParticipantModel{string(p.Identity), p.Code, p.Message})
 	}
 	return out
 }
@@ -119,11 +119,11 @@ type receiptModel struct {
 }
 
 func toReceipt(r *chat.ReadReceipt) receiptModel {
-	return receiptModel{toModel(r.Reader), r.MessageID.String(), chatTime(r.ReadOn)}
+	return receiptModel{toIdentifier(r.Reader), r.MessageID.String(), chatTime(r.ReadOn)}
 }
 
-// models renders a page.
-func models[D, W any](in []D, render func(*D) W) []W {
+// convert renders a page.
+func convert[D, W any](in []D, render func(*D) W) []W {
 	out := make([]W, len(in))
 	for i := range in {
 		out[i] = render(&in[i])

@@ -10,7 +10,7 @@ import (
 
 // listParticipants gives a page a nextLink only when there is more (9 of 9 recorded lists).
 func (s *server) listParticipants(c *call) (reply, error) {
-	return listWindow(s, c, "participants", chat.ParticipantPage, s.Chat.ListParticipants, toParticipant)
+	return listBySkip(s, c, "participants", chat.ParticipantPage, s.Chat.ListParticipants, toParticipant)
 }
 
 type addParticipantsRequest struct {
@@ -18,7 +18,7 @@ type addParticipantsRequest struct {
 }
 
 type addParticipantsReply struct {
-	InvalidParticipants []invalidModel `json:"invalidParticipants,omitempty"`
+	InvalidParticipants []invalidParticipantModel `json:"invalidParticipants,omitempty"`
 }
 
 func (s *server) addParticipants(c *call, in addParticipantsRequest) (reply, error) {
@@ -33,7 +33,7 @@ func (s *server) addParticipants(c *call, in addParticipantsRequest) (reply, err
 }
 
 func (s *server) removeParticipant(c *call, in identifierModel) (reply, error) {
-	return done(http.StatusNoContent, s.Chat.RemoveParticipant(c, c.user(), c.thread(), in.identity()))
+	return noBody(http.StatusNoContent, s.Chat.RemoveParticipant(c, c.user(), c.thread(), in.identity()))
 }
 
 type updateParticipantRequest struct {
@@ -45,13 +45,13 @@ type updateParticipantRequest struct {
 // updateParticipant was in one preview only.
 func (s *server) updateParticipant(c *call, in updateParticipantRequest) (reply, error) {
 	update := chat.ParticipantUpdate{Identity: in.Identifier.identity(), DisplayName: in.DisplayName, Roles: in.RoleIDs}
-	return done(http.StatusNoContent, s.Chat.UpdateParticipant(c, c.user(), c.thread(), update))
+	return noBody(http.StatusNoContent, s.Chat.UpdateParticipant(c, c.user(), c.thread(), update))
 }
 
-// listWindow answers with a page of a list of the thread. Its nextLink counts by skip as the service does, and says in
+// listBySkip answers with a page of a list of the thread. Its nextLink counts by skip as the service does, and says in
 // syncState where it goes on: who leaves meanwhile would make it skip somebody else. A skip without syncState is the client's
 // own.
-func listWindow[T, W any](s *server, c *call, name string, sizes chat.PageLimit,
+func listBySkip[T, W any](s *server, c *call, name string, sizes chat.PageLimit,
 	read func(context.Context, chat.Identity, chat.ThreadID, chat.PageQuery) ([]T, chat.Mark, error), render func(*T) W,
 ) (reply, error) {
 	limit, err := c.page(sizes)
@@ -70,10 +70,10 @@ func listWindow[T, W any](s *server, c *call, name string, sizes chat.PageLimit,
 	if err != nil {
 		return reply{}, err
 	}
-	out := list[W]{Value: models(items, render)}
+	out := list[W]{Value: convert(items, render)}
 	if next != nil {
-		out.NextLink = c.next("/chat/threads/"+string(c.thread())+"/"+name, limit, "skip", strconv.Itoa(skip+len(items))) +
-			"&syncState=" + s.cursorAt(c, name, next...)
+		out.NextLink = c.nextLink("/chat/threads/"+string(c.thread())+"/"+name, limit, "skip", strconv.Itoa(skip+len(items))) +
+			"&syncState=" + s.newCursor(c, name, next...)
 	}
 	return ok(out)
 }

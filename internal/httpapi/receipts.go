@@ -15,11 +15,11 @@ func (s *server) sendReadReceipt(c *call, in sendReceiptRequest) (reply, error) 
 	if err != nil {
 		return reply{}, err
 	}
-	return done(http.StatusOK, s.Chat.SendReadReceipt(c, c.user(), c.thread(), id))
+	return noBody(http.StatusOK, s.Chat.SendReadReceipt(c, c.user(), c.thread(), id))
 }
 
 func (s *server) listReadReceipts(c *call) (reply, error) {
-	return listWindow(s, c, "readReceipts", chat.ReceiptPage, s.Chat.ListReadReceipts, toReceipt)
+	return listBySkip(s, c, "readReceipts", chat.ReceiptPage, s.Chat.ListReadReceipts, toReceipt)
 }
 
 type typingRequest struct {
@@ -27,5 +27,5 @@ type typingRequest struct {
 }
 
 func (s *server) sendTyping(c *call, in typingRequest) (reply, error) {
-	return done(http.StatusOK, s.Chat.SendTyping(c, c.user(), c.thread(), in.SenderName))
+	return noBody(http.StatusOK, s.Chat.SendTyping(c, c.user(), c.thread(), in.SenderName))
 }

@@ -11,44 +11,44 @@ import (
 
 // serve runs the rows of one method and path: authenticate, choose by version, check scope, read, handle, answer.
 func (s *server) serve(rows []*route) http.Handler {
-	supported := supported(rows)
+	supported := supportedVersions(rows)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		st := stateOf(r)
-		st.row, st.supported = rows[0], supported
-		if st.row.api == identityAPI { // on all of its answers, errors too (all recordings)
+		st.route, st.supported = rows[0], supported
+		if st.route.api == identityAPI { // on all of its answers, errors too (all recordings)
 			w.Header().Set("Request-Context", "appId=")
 		}
-		held := &hold{flow: &s.flow, keys: [2]string{r.RemoteAddr, ""}}
-		defer held.set(0)
-		reply, err := s.handle(rows, w, r, st, held)
+		memory := &reservation{budget: &s.memory, keys: [2]string{r.RemoteAddr, ""}}
+		defer memory.resize(0)
+		reply, err := s.handle(rows, w, r, st, memory)
 		if err != nil {
 			s.fail(w, r, st, err)
 			return
 		}
-		s.answer(w, st, reply, held)
+		s.answer(w, st, reply, memory)
 	})
 }
 
-func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, st *state, held *hold) (reply, error) {
-	c := call{Context: r.Context(), r: r, links: links{s.Base}, held: held}
+func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, st *requestState, memory *reservation) (reply, error) {
+	c := call{Context: r.Context(), r: r, links: links{s.Base}, memory: memory}
 	// From here on, since net/http reads on after the answer to a request whose body was not read.
-	s.limitReading(w, r)
+	s.startBodyTimeout(w, r)
 	if err := s.authenticate(rows[0].api, &c, st); err != nil {
 		return reply{}, err
 	}
-	held.keys[1] = string(st.user)
+	memory.keys[1] = string(st.user)
 	if c.key != "" { // it signs the body too
-		if err := s.readSigned(w, &c); err != nil {
+		if err := s.readSignedBody(w, &c); err != nil {
 			return reply{}, err
 		}
 	}
 	c.query = queryOf(r)
-	row, version, err := choose(rows, &c)
+	row, version, err := chooseVersion(rows, &c)
 	if err != nil {
 		return reply{}, err
 	}
-	c.version, st.row, st.version = version, row, version
-	if row.api == chatAPI && !c.principal.Can(row.need) {
+	c.version, st.route, st.version = version, row, version
+	if row.api == chatAPI && !c.principal.Can(row.capability) {
 		return reply{}, &chat.Error{Kind: chat.Forbidden, Reason: "token scope does not allow " + row.operation}
 	}
 	if c.key == "" {
@@ -57,15 +57,15 @@ func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, s
 		}
 	}
 	if r.Method == http.MethodGet {
-		if err := held.grow(&c, smallAnswer); err != nil {
+		if err := memory.reserve(&c, smallAnswer); err != nil {
 			return reply{}, err
 		}
 	}
 	return row.run(s, &c)
 }
 
-// readSigned reads the body of a request that an access key signed, which is the last part of authenticating it.
-func (s *server) readSigned(w http.ResponseWriter, c *call) (err error) {
+// readSignedBody reads the body of a request that an access key signed, which is the last part of authenticating it.
+func (s *server) readSignedBody(w http.ResponseWriter, c *call) (err error) {
 	if c.body, err = s.readBody(w, c, maxJSON); err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *server) readSigned(w http.ResponseWriter, c *call) (err error) {
 }
 
 // authenticate finds out who calls, by the headers: nobody has the server keep a body without a token or key. Chat takes user tokens only; Identity takes the access key, or an Entra bearer.
-func (s *server) authenticate(asked api, c *call, st *state) (err error) {
+func (s *server) authenticate(asked api, c *call, st *requestState) (err error) {
 	token, bearer := web.BearerToken(c.r)
 	switch {
 	case asked == chatAPI && !bearer:

@@ -35,7 +35,7 @@ type Config struct {
 type server struct {
 	Config
 	metrics metrics
-	flow    flow
+	memory  memoryBudget
 }
 
 // New returns the handler of both APIs. It refuses a configuration that lacks a required part.
@@ -52,7 +52,7 @@ func New(c Config) (http.Handler, error) {
 	if c.WriteTimeout == 0 {
 		c.WriteTimeout = 30 * time.Second
 	}
-	s := &server{Config: c, flow: flow{by: map[string]int64{}}}
+	s := &server{Config: c, memory: memoryBudget{by: map[string]int64{}}}
 	var err error
 	if s.metrics, err = newMetrics(c.Metrics); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func New(c Config) (http.Handler, error) {
 
 func (s *server) router() http.Handler {
 	r := chi.NewRouter()
-	r.Use(s.begin, s.recover, s.cors, cleanPath)
+	r.Use(s.observe, s.recover, s.cors, cleanPath)
 	rows := map[[2]string][]*route{} // by method and pattern: versions may have rows of their own
 	for i := range routes {
 		key := [2]string{routes[i].method, routes[i].pattern}

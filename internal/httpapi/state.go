@@ -13,29 +13,31 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// state is what is known of a request while it is served, for the log, the metrics and the answer.
-type state struct {
-	start     time.Time
-	id        string // MS-CV of the answer
-	client    string // x-ms-client-request-id
-	row       *route // nil where the path is unknown
-	supported string // api-supported-versions of the path
-	version   Version
-	user      chat.Identity
-	status    int
-	reason    error         // why it was refused, or what went wrong; never sent
-	part      time.Duration // for a client to take a part of the answer
+// requestState is what is known of a request while it is served, for the log, the metrics and the answer.
+type requestState struct {
+	start           time.Time
+	id              string // MS-CV of the answer
+	clientRequestID string // x-ms-client-request-id
+	route           *route // nil where the path is unknown
+	supported       string // api-supported-versions of the path
+	version         Version
+	user            chat.Identity
+	status          int
+	reason          error         // why it was refused, or what went wrong; never sent
+	writeTimeout    time.Duration // for a client to take a part of the answer
 }
 
-type stateKey struct{}
+type requestStateKey struct{}
 
-func stateOf(r *http.Request) *state { return r.Context().Value(stateKey{}).(*state) }
+func stateOf(r *http.Request) *requestState {
+	return r.Context().Value(requestStateKey{}).(*requestState)
+}
 
-var correlation = regexp.MustCompile(`^[A-Za-z0-9+/]{22}(\.[0-9]+){0,8}$`)
+var correlationVector = regexp.MustCompile(`^[A-Za-z0-9+/]{22}(\.[0-9]+){0,8}$`)
 
 // correlate returns the MS-CV of the answer: the caller's, one further, or a new one.
 func correlate(caller string) string {
-	if correlation.MatchString(caller) {
+	if correlationVector.MatchString(caller) {
 		return caller + ".0"
 	}
 	var b [16]byte
@@ -44,13 +46,13 @@ func correlate(caller string) string {
 }
 
 // Identity echoes the client's request id unasked, Chat only when asked (recordings; Azure/Communication issue 379).
-func isIdentity(r *http.Request) bool {
+func isIdentityPath(r *http.Request) bool {
 	path := strings.TrimLeft(r.URL.Path, "/")
 	return !strings.HasPrefix(path, "chat/")
 }
 
 // log writes the one line of a request. A refusal says why, which the client may not be told.
-func (s *server) log(r *http.Request, st *state) {
+func (s *server) log(r *http.Request, st *requestState) {
 	level := slog.LevelInfo
 	if st.status >= http.StatusInternalServerError {
 		level = slog.LevelError
@@ -72,8 +74,8 @@ func (s *server) log(r *http.Request, st *state) {
 	if st.user != "" {
 		attrs = append(attrs, slog.String("user", string(st.user)))
 	}
-	if st.client != "" {
-		attrs = append(attrs, slog.String("client_request_id", web.Shortened(st.client, 100)))
+	if st.clientRequestID != "" {
+		attrs = append(attrs, slog.String("client_request_id", web.Shortened(st.clientRequestID, 100)))
 	}
 	if st.reason != nil {
 		attrs = append(attrs, slog.String("reason", web.Shortened(st.reason.Error(), 500)))
@@ -81,9 +83,9 @@ func (s *server) log(r *http.Request, st *state) {
 	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-func (st *state) operation() string {
-	if st.row == nil {
+func (st *requestState) operation() string {
+	if st.route == nil {
 		return "none"
 	}
-	return st.row.operation
+	return st.route.operation
 }

@@ -15,8 +15,8 @@ type createThreadRequest struct {
 }
 
 type createThreadReply struct {
-	ChatThread          threadModel    `json:"chatThread"`
-	InvalidParticipants []invalidModel `json:"invalidParticipants,omitempty"`
+	ChatThread          threadModel               `json:"chatThread"`
+	InvalidParticipants []invalidParticipantModel `json:"invalidParticipants,omitempty"`
 }
 
 func (s *server) createThread(c *call, in createThreadRequest) (reply, error) {
@@ -67,9 +67,9 @@ func (s *server) listThreads(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	out := list[threadItemModel]{Value: models(items, toThreadItem)}
+	out := list[threadItemModel]{Value: convert(items, toThreadItem)}
 	if next != nil {
-		out.NextLink = c.next("/chat/threads", limit, "syncState", s.cursorAt(c, "threads", next...))
+		out.NextLink = c.nextLink("/chat/threads", limit, "syncState", s.newCursor(c, "threads", next...))
 	}
 	return ok(out)
 }
@@ -84,10 +84,10 @@ func (s *server) getThread(c *call) (reply, error) {
 
 // updateThreadRequest is a merge patch. A thread cannot be without a topic, so null leaves it as it is.
 type updateThreadRequest struct {
-	Topic           *string                    `json:"topic"`
-	Metadata        patched[map[string]string] `json:"metadata"`
-	RetentionPolicy patched[retentionModel]    `json:"retentionPolicy"`
-	MessagingPolicy patched[policyModel]       `json:"messagingPolicy"`
+	Topic           *string                       `json:"topic"`
+	Metadata        patchField[map[string]string] `json:"metadata"`
+	RetentionPolicy patchField[retentionModel]    `json:"retentionPolicy"`
+	MessagingPolicy patchField[policyModel]       `json:"messagingPolicy"`
 }
 
 // updateThread takes away what is null. That a thread then has the retention policy "none" is seen in the live suite of
@@ -104,9 +104,9 @@ func (s *server) updateThread(c *call, in updateThreadRequest) (reply, error) {
 	if policy := in.MessagingPolicy.or(policyModel{}); policy != nil {
 		update.TextOnly = &policy.TextOnly
 	}
-	return done(http.StatusNoContent, s.Chat.UpdateThread(c, c.user(), c.thread(), update))
+	return noBody(http.StatusNoContent, s.Chat.UpdateThread(c, c.user(), c.thread(), update))
 }
 
 func (s *server) deleteThread(c *call) (reply, error) {
-	return done(http.StatusNoContent, s.Chat.DeleteThread(c, c.user(), c.thread()))
+	return noBody(http.StatusNoContent, s.Chat.DeleteThread(c, c.user(), c.thread()))
 }

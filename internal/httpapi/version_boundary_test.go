@@ -183,7 +183,7 @@ func TestVersionUsesAreFound(t *testing.T) {
 		{`body := v.at(st.version); use(body)`, false},
 		{`use(t.Format("2006-01-02T15:04:05Z"))`, false},
 		{`roles := 1; use(roles)`, false},
-		{`use(in.policy)`, false},
+		{`use(in.messagingPolicy)`, false},
 	} {
 		source := "package httpapi\nfunc handler(c *call) error {\n" + test.line + "\nreturn nil\n}\n"
 		if found := versionUses(t, "handler.go", source, words); (found != nil) != test.found {

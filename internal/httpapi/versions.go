@@ -10,21 +10,21 @@ type Version string
 
 // The versions at which routes or shapes change.
 const (
-	preview2 Version = "2020-09-21-preview2" // Chat of the first SDKs: members
-	preview3 Version = "2020-11-01-preview3" // participants, ids as strings
-	preview4 Version = "2021-01-27-preview4" // identifier objects
-	preview5 Version = "2021-03-01-preview5" // invalidParticipants beside the thread
-	preview7 Version = "2021-10-01-preview7" // roles
-	images1  Version = "2024-03-15-preview"  // images, in this and the next version only
-	images2  Version = "2024-06-05-preview"
+	preview2    Version = "2020-09-21-preview2" // Chat of the first SDKs: members
+	preview3    Version = "2020-11-01-preview3" // participants, ids as strings
+	preview4    Version = "2021-01-27-preview4" // identifier objects
+	preview5    Version = "2021-03-01-preview5" // invalidParticipants beside the thread
+	preview7    Version = "2021-10-01-preview7" // roles
+	imagesFirst Version = "2024-03-15-preview"  // images, in this and the next version only
+	imagesLast  Version = "2024-06-05-preview"
 
-	identityOld      Version = "2020-07-20-preview2" // Identity of the first SDKs
-	identity2021     Version = "2021-02-22-preview1"
-	identityTeamsOld Version = "2021-03-31-preview1" // exchange of Teams tokens
-	identityTeams    Version = "2022-06-01"          // the same with application and user
-	identityLifetime Version = "2022-10-01"          // expiresInMinutes
-	identityEntra    Version = "2025-03-02-preview"  // customId, get, exchange of Entra tokens
-	identityTeamsExt Version = "2025-06-30"
+	identity2020       Version = "2020-07-20-preview2" // Identity of the first SDKs
+	identity2021       Version = "2021-02-22-preview1"
+	identityTeamsToken Version = "2021-03-31-preview1" // exchange of Teams tokens
+	identityTeams      Version = "2022-06-01"          // the same with application and user
+	identityLifetime   Version = "2022-10-01"          // expiresInMinutes
+	identityEntra      Version = "2025-03-02-preview"  // customId, get, exchange of Entra tokens
+	identityTeamsExt   Version = "2025-06-30"
 )
 
 // feature is something that the shapes of a version have.
@@ -38,8 +38,8 @@ const (
 	htmlAttachments                     // attachments of html messages
 	textAttachments                     // attachments of text messages too
 	threadMetadata                      // metadata of threads and participants
-	retention                           // retention policy of threads
-	policy                              // messaging policy of threads
+	retentionPolicy                     // retention policy of threads
+	messagingPolicy                     // messaging policy of threads
 	roles                               // role ids of participants
 	sentAttachments                     // attachments of messages that users send
 )
@@ -68,13 +68,13 @@ var chatVersions = []struct {
 	{"2023-11-15-preview", messageMetadata | htmlAttachments | textAttachments | threadMetadata},
 	{"2024-03-01-preview", messageMetadata | htmlAttachments | textAttachments | threadMetadata},
 	{"2024-03-07", messageMetadata | htmlAttachments | textAttachments},
-	{images1, messageMetadata | htmlAttachments | textAttachments | threadMetadata | retention | sentAttachments},
-	{images2, messageMetadata | htmlAttachments | textAttachments | threadMetadata | retention | sentAttachments | policy},
-	{"2025-03-15", messageMetadata | htmlAttachments | textAttachments | threadMetadata | retention},
+	{imagesFirst, messageMetadata | htmlAttachments | textAttachments | threadMetadata | retentionPolicy | sentAttachments},
+	{imagesLast, messageMetadata | htmlAttachments | textAttachments | threadMetadata | retentionPolicy | sentAttachments | messagingPolicy},
+	{"2025-03-15", messageMetadata | htmlAttachments | textAttachments | threadMetadata | retentionPolicy},
 }
 
 var identityVersions = []Version{
-	identityOld, identity2021, "2021-03-07", identityTeamsOld, "2021-10-31-preview", "2021-11-01", identityTeams, identityLifetime,
+	identity2020, identity2021, "2021-03-07", identityTeamsToken, "2021-10-31-preview", "2021-11-01", identityTeams, identityLifetime,
 	"2023-08-01", "2023-08-30-preview", "2023-10-01", identityEntra, "2025-04-01-preview", identityTeamsExt, "2026-07-22", "2026-09-23",
 }
 
@@ -95,7 +95,7 @@ func withImages(v Version) Version {
 	if v.has(sentAttachments) {
 		return v
 	}
-	return images2
+	return imagesLast
 }
 
 // serves reports whether a row of the table belongs to a version.
@@ -103,8 +103,8 @@ func (row *route) serves(v Version) bool {
 	return v >= row.since && (row.until == "" || v <= row.until)
 }
 
-// supported lists the versions of rows that share method and path, for the header api-supported-versions.
-func supported(rows []*route) string {
+// supportedVersions lists the versions of rows that share method and path, for the header api-supported-versions.
+func supportedVersions(rows []*route) string {
 	var out []string
 	for _, v := range versions[rows[0].api] {
 		for _, row := range rows {
@@ -117,9 +117,9 @@ func supported(rows []*route) string {
 	return strings.Join(out, ", ")
 }
 
-// choose finds the api-version of a call and the row that serves it. The text of the refusal is reported in
+// chooseVersion finds the api-version of a call and the row that serves it. The text of the refusal is reported in
 // Azure/Communication issues 159 and 160, the codes are the defaults of ASP.NET API versioning.
-func choose(rows []*route, c *call) (*route, Version, error) {
+func chooseVersion(rows []*route, c *call) (*route, Version, error) {
 	asked := Version(c.query.Get("api-version"))
 	for _, v := range versions[rows[0].api] {
 		for _, row := range rows {
