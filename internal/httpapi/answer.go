@@ -9,7 +9,7 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// answer writes what a handler returned, in the version that was asked for. What is held becomes what is written.
+// answer writes what a handler returned, in the version that the request asked for.
 func (s *server) answer(w http.ResponseWriter, st *requestState, re reply, memory *reservation) {
 	h := w.Header()
 	h.Set("api-supported-versions", st.supported)
@@ -21,7 +21,7 @@ func (s *server) answer(w http.ResponseWriter, st *requestState, re reply, memor
 		return
 	}
 	contentType, body := render(re.body, st.version)
-	re.body = nil // while it is written only the rendered one is needed
+	re.body = nil // may be collected while the client reads
 	if contentType != jsonType {
 		h.Set("X-Content-Type-Options", "nosniff")
 	}
@@ -31,7 +31,7 @@ func (s *server) answer(w http.ResponseWriter, st *requestState, re reply, memor
 
 const jsonType = "application/json; charset=utf-8"
 
-// render makes the bytes of a body, as a version has it.
+// render encodes a body as a version has it.
 func render(body any, version Version) (contentType string, bytes []byte) {
 	switch b := body.(type) {
 	case file:
@@ -44,7 +44,7 @@ func render(body any, version Version) (contentType string, bytes []byte) {
 	return jsonType, web.EncodeJSON(body)
 }
 
-// write sends the answer. Empty answers have no Content-Type (all recordings).
+// write sends the answer. Empty answers have no Content-Type (all recordings); nil keeps net/http from adding one.
 func (st *requestState) write(w http.ResponseWriter, status int, contentType string, body []byte) {
 	st.status = status
 	h := w.Header()
@@ -58,17 +58,18 @@ func (st *requestState) write(w http.ResponseWriter, status int, contentType str
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(status)
-	if err := writeParts(w, body, st.writeTimeout); err != nil && st.reason == nil { // who has gone away needs no answer
+	if err := writeParts(w, body, st.writeTimeout); err != nil && st.reason == nil { // an answer to nobody is no failure, but worth a line
 		st.reason = fmt.Errorf("the client did not take its answer: %w", err)
 	}
 }
 
-// writePart is how much a client takes in the time that it has for a part of an answer. Answers that are no larger have the time
-// of the http.Server for a whole request.
+// writePart is how many bytes a client must take within the write timeout. Smaller answers have the write timeout of the
+// http.Server, as whole requests have.
 const writePart = 256 << 10
 
-// writeParts writes a body. The time ends with each part that was written, over HTTP/2 too, where it is the stream's: a client
-// may be slow, but not stop. It stays as the last part set it until net/http sets it for the next request.
+// writeParts writes a body with a new deadline for each part, so that a client may be slow but cannot stop: a large image over a
+// slow connection takes minutes. With HTTP/2 the deadline is the stream's. That of the last part remains until net/http sets
+// one for the next request.
 func writeParts(w http.ResponseWriter, body []byte, each time.Duration) error {
 	control := http.NewResponseController(w)
 	for len(body) > writePart {
@@ -84,7 +85,7 @@ func writeParts(w http.ResponseWriter, body []byte, each time.Duration) error {
 	return err
 }
 
-// file is a body that is not JSON.
+// file is a body of bytes as they are.
 type file struct {
 	contentType string
 	bytes       []byte

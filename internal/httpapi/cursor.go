@@ -7,10 +7,11 @@ import (
 	"encoding/binary"
 )
 
-// A cursor says where a page ended. It is signed together with the list and the user that it belongs to, so that it can
-// not be made up or carried elsewhere. The first byte is its version. Those of the store have some 200 numbers at most.
+// A cursor says where a page ended, as numbers that the store understands, some 200 at most. It is signed together with its
+// list and user, so that it cannot be made up or used for another list. Its first byte is the version of this form.
 const cursorVersion = 2
 
+// newCursor returns the cursor of a position in a list of the call.
 func (s *server) newCursor(c *call, list string, at ...int64) string {
 	raw := []byte{cursorVersion}
 	for _, n := range at {
@@ -19,7 +20,7 @@ func (s *server) newCursor(c *call, list string, at ...int64) string {
 	return base64.RawURLEncoding.EncodeToString(append(raw, s.sign(c, list, raw)...))
 }
 
-// cursor reads the continuation of a request: one number or more, nil when there is none.
+// cursor returns the numbers in the cursor of a request, nil if there is none.
 func (s *server) cursor(c *call, list string) ([]int64, error) {
 	text := c.query.Get("syncState")
 	if text == "" {
@@ -41,7 +42,7 @@ func (s *server) cursor(c *call, list string) ([]int64, error) {
 	return at, nil
 }
 
-const cursorMAC = 16
+const cursorMAC = 16 // bytes of the signature: more than enough against guessing, and a shorter nextLink
 
 func (s *server) sign(c *call, list string, raw []byte) []byte {
 	mac := hmac.New(sha256.New, s.CursorKey)

@@ -9,19 +9,21 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// versionError is the framework's own refusal, which has its own envelope in both APIs.
+// versionError refuses an api-version. The service answers it before the API itself, with an envelope of its own.
 type versionError struct{ code, message string }
 
+// Error returns the message.
 func (e *versionError) Error() string { return e.message }
 
-// errorAnswer is how a kind of error looks in REST.
+// errorAnswer is the answer to a kind of error.
 type errorAnswer struct {
 	status  int
 	code    string
-	message string // where the error brings none
+	message string // unless the error has one of its own
 }
 
-// errorAnswers maps kinds to answers. Texts of 429, 500 and 503: recordings of the CLI suite and examples of the specification.
+// errorAnswers has the answer to each kind of error. The texts of 429, 500 and 503 come from recordings of the CLI suite and
+// from examples of the specification.
 var errorAnswers = map[chat.ErrorKind]errorAnswer{
 	chat.Internal:     {http.StatusInternalServerError, "InternalServerError", "The server could not fulfill the request due to some unexpected failure."},
 	chat.Invalid:      {http.StatusBadRequest, "BadRequest", ""},
@@ -33,15 +35,17 @@ var errorAnswers = map[chat.ErrorKind]errorAnswer{
 	chat.TooMany:      {http.StatusTooManyRequests, "TooManyRequests", "Rate limit exceeded."},
 }
 
-// bindingError is found before the operation itself is reached; such answers do not list the supported versions
-// (recordings of the Python suite).
+// bindingError is an error that the service finds while it reads a request, before the operation begins: the answer does not
+// list the supported versions (recordings of the Python suite).
 type bindingError struct{ cause *chat.Error }
 
+// Error returns the text of the cause.
 func (e *bindingError) Error() string { return e.cause.Error() }
 
+// Unwrap returns the cause.
 func (e *bindingError) Unwrap() error { return e.cause }
 
-// documentedError is the documented envelope, which Identity does send.
+// documentedError is the envelope of the API descriptions. Identity sends it; Chat does not, see chatErrorBody.
 type documentedError struct {
 	Error struct {
 		Code    string `json:"code"`
@@ -59,12 +63,11 @@ type versioningError struct {
 	} `json:"error"`
 }
 
-// statusClientGone is for log and metrics: the client went away before its answer, which is no failure of the server. Nobody
-// reads it. The number is nginx's.
+// statusClientGone stands in the log and the metrics for a client that disconnected before its answer, which is no failure of
+// the server. No client sees it. The number is the one of nginx.
 const statusClientGone = 499
 
-// fail writes the answer to an error and notes the reason for the log. It is the only writer of errors that operations
-// return.
+// fail answers with an error and keeps the reason for the log. All errors of operations are answered here.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, st *requestState, err error) {
 	st.reason = err
 	var version *versionError
@@ -81,7 +84,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, st *requestState, 
 		var body versioningError
 		body.Error.Code, body.Error.Message = version.code, version.message
 		w.Header().Set("api-supported-versions", st.supported)
-		st.write(w, http.StatusBadRequest, "application/json; charset=utf-8", web.EncodeJSON(body))
+		st.write(w, http.StatusBadRequest, jsonType, web.EncodeJSON(body))
 	default:
 		if !errors.As(err, &binding) {
 			w.Header().Set("api-supported-versions", st.supported)
@@ -90,7 +93,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, st *requestState, 
 	}
 }
 
-// failOperation writes an error of the operation in the envelope of its API.
+// failOperation answers with an error in the envelope of its API.
 func (s *server) failOperation(w http.ResponseWriter, st *requestState, err error) {
 	e := &chat.Error{Kind: chat.Internal}
 	errors.As(err, &e)
@@ -109,24 +112,25 @@ func (s *server) failOperation(w http.ResponseWriter, st *requestState, err erro
 		if e.Kind == chat.Unauthorized && e.Code != "IdentityNotOwned" { // a refused token or key (all recordings)
 			h.Del("api-supported-versions")
 		}
-		if out.code == "BadRequest" { // a kind without a code of its own is a validation error there
+		if out.code == "BadRequest" { // what has no code of its own is a validation error there
 			out.code = "ValidationError"
 		}
 		st.write(w, out.status, "application/json", web.EncodeJSON(toDocumentedError(out, e.Target)))
 		return
 	}
-	if e.Kind == chat.Unauthorized { // empty, with nothing that says how to authenticate (recordings of the iOS suite)
+	if e.Kind == chat.Unauthorized { // empty, without WWW-Authenticate (recordings of the iOS suite)
 		h.Del("api-supported-versions")
 		st.write(w, out.status, "", nil)
 		return
 	}
-	if st.route.imageErrors { // specified with the documented envelope; none is recorded
+	if st.route.imageErrors { // as specified; no recording shows one
 		st.write(w, out.status, "application/json", web.EncodeJSON(toDocumentedError(out, "")))
 		return
 	}
 	st.write(w, out.status, "application/json", web.EncodeJSON(chatErrorBody(st.version, out.code, out.message)))
 }
 
+// toDocumentedError returns the documented envelope, which must have a message.
 func toDocumentedError(out errorAnswer, target string) documentedError {
 	var body documentedError
 	if out.message == "" {
@@ -136,7 +140,7 @@ func toDocumentedError(out errorAnswer, target string) documentedError {
 	return body
 }
 
-// refuse answers a request that reaches no operation.
+// refuse answers a request that reaches no operation, without a body. The reason is for the log.
 func (s *server) refuse(w http.ResponseWriter, r *http.Request, status int, reason string) {
 	st := stateOf(r)
 	st.reason = errors.New(reason)

@@ -9,10 +9,10 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// links builds the absolute addresses that answers hold. Clients call them as they are, so they must begin with the name
-// by which the client reaches this server.
+// links builds the absolute URLs in answers. Clients call them as they are, so they begin with the address by which the client
+// reaches this server.
 type links struct {
-	base func(*http.Request) string // scheme and host without a slash at the end
+	base func(*http.Request) string // scheme and host, without a slash at the end
 }
 
 // thread returns the Location of a thread.
@@ -20,12 +20,13 @@ func (l links) thread(r *http.Request, id chat.ThreadID) string {
 	return l.base(r) + web.ThreadPath(id)
 }
 
+// message returns the Location of a message.
 func (l links) message(r *http.Request, thread chat.ThreadID, id chat.MessageID) string {
 	return l.thread(r, thread) + "/messages/" + id.String()
 }
 
-// nextLink returns a nextLink: the path unescaped, the continuation, startTime where the request had one, page size and
-// version (recordings of all suites).
+// nextLink returns the URL of the next page: the path unescaped, the parameter that continues the list, startTime if the
+// request had one, page size and version (recordings of all suites).
 func (c *call) nextLink(path string, size int, name, value string) string {
 	link := c.links.base(c.r) + path + "?" + name + "=" + url.QueryEscape(value)
 	if since := c.query.Get("startTime"); since != "" {

@@ -9,49 +9,54 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// Bounds of what is in memory at once of requests and answers that are on their way. A client that does not read has the
-// server keep its answers, so they are counted before they are loaded, by the most that they can be, and by what they are until
-// they are written. What finds no room waits, and is then refused with 503.
+// Bounds of the memory that requests and answers take, in bytes. A client that does not read its answer makes the server keep
+// it, so thousands of such clients could exhaust a server that keeps no account. An answer is counted before it is loaded, at
+// its largest possible size, and at its real size until it is written. A request that does not fit waits, and is then answered
+// with 503.
 const (
-	maxInFlight      = 192 << 20        // of all; the last quarter of it is for small ones
-	maxInFlightShare = 48 << 20         // of one connection, and of one user
-	reserveTimeout   = 20 * time.Second // for room: pages of images are loaded at once, over connections that take their time
+	maxInFlight      = 192 << 20 // in all; the last quarter of it is for small requests
+	maxInFlightShare = 48 << 20  // of one connection, and of one user
 
-	smallBody   = 64 << 10 // of a request; one that is no larger is not counted
-	smallAnswer = 64 << 10 // what answers to reads may hold at least: a message or a topic, twice
+	// reserveTimeout is how long a request waits. It protects the connection and is no rule of the API, so it runs on the real
+	// time and not on the server's clock. Pages with many images load them all at once, over connections that are slow.
+	reserveTimeout = 20 * time.Second
 
-	// An item of a list at most, a message or a topic, once as it is read and once as JSON. Where all of a text is escapes its JSON
-	// is up to six times as long; then the page counts for more, without waiting, as soon as that is known.
+	smallBody   = 64 << 10 // a request body up to this size is not counted
+	smallAnswer = 64 << 10 // counted for every read: a message or a topic, twice
+
+	// An item of a list at its largest, a message or a topic: once as it is read and once as JSON. A text of nothing but escapes
+	// makes JSON of six times its size; such a page is counted in full, without waiting, once it is encoded.
 	itemSize  = 2 * chat.MaxMessageBytes
-	imageSize = 2 * chat.MaxImageBytes // an image, once as the database sends it
+	imageSize = 2 * chat.MaxImageBytes // once as the database sends it, once as the answer
 )
 
-// memoryBudget counts what is on its way.
+// memoryBudget counts the memory of all requests in flight.
 type memoryBudget struct {
 	mu      sync.Mutex
 	used    int64
-	by      map[string]int64 // connections and users
-	waiting []*waiter        // the first to come first
+	by      map[string]int64 // by connection and by user
+	waiting []*waiter        // in the order of arrival
 }
 
+// waiter is a request that waits for memory.
 type waiter struct {
-	hold  *reservation
-	bytes int64
-	ready chan struct{} // closed when it has them
+	request *reservation
+	bytes   int64
+	ready   chan struct{} // closed when it has the memory
 }
 
-// reservation is the part of a request.
+// reservation is the memory of one request. Only the goroutine of the request uses it.
 type reservation struct {
 	budget *memoryBudget
-	keys   [2]string // connection and user, empty for none
+	keys   [2]string // connection and user; empty for none
 	bytes  int64
 }
 
-var errNoMemory = &chat.Error{Kind: chat.Unavailable, Reason: "too much is on its way to clients that do not take it"}
+var errNoMemory = &chat.Error{Kind: chat.Unavailable, Reason: "answers that clients do not read take all the memory for answers"}
 
-// reserve adds bytes, when there is room for them.
-func (h *reservation) reserve(ctx context.Context, bytes int64) error {
-	w := h.tryReserve(bytes)
+// reserve adds bytes to the reservation. It waits until they fit, the context ends, or reserveTimeout has passed.
+func (r *reservation) reserve(ctx context.Context, bytes int64) error {
+	w := r.tryReserve(bytes)
 	if w == nil {
 		return nil
 	}
@@ -66,62 +71,63 @@ func (h *reservation) reserve(ctx context.Context, bytes int64) error {
 	case <-timeout.C:
 		err = errNoMemory
 	}
-	if h.budget.cancel(w) {
+	if r.budget.cancel(w) {
 		return err
 	}
-	return nil // it came at the last moment
+	return nil // it was granted in the same moment
 }
 
-// tryReserve adds bytes, or returns who waits for them.
-func (h *reservation) tryReserve(bytes int64) *waiter {
-	h.budget.mu.Lock()
-	defer h.budget.mu.Unlock()
-	if h.fits(bytes) {
-		h.add(bytes)
+// tryReserve adds bytes if they fit, or else returns a new waiter for them.
+func (r *reservation) tryReserve(bytes int64) *waiter {
+	r.budget.mu.Lock()
+	defer r.budget.mu.Unlock()
+	if r.fits(bytes) {
+		r.add(bytes)
 		return nil
 	}
-	w := &waiter{h, bytes, make(chan struct{})}
-	h.budget.waiting = append(h.budget.waiting, w)
+	w := &waiter{r, bytes, make(chan struct{})}
+	r.budget.waiting = append(r.budget.waiting, w)
 	return w
 }
 
-// cancel reports whether one that waited has got nothing.
-func (f *memoryBudget) cancel(w *waiter) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	before := len(f.waiting)
-	f.waiting = slices.DeleteFunc(f.waiting, func(o *waiter) bool { return o == w })
-	return len(f.waiting) < before
+// cancel removes a waiter and reports whether it was still waiting.
+func (b *memoryBudget) cancel(w *waiter) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := len(b.waiting)
+	b.waiting = slices.DeleteFunc(b.waiting, func(other *waiter) bool { return other == w })
+	return len(b.waiting) < before
 }
 
-// fits reports whether there is room; the lock is held. Small ones pass by large ones that wait.
-func (h *reservation) fits(bytes int64) bool {
+// fits reports whether so many bytes more are allowed; the lock is held. Small requests overtake large ones that wait, so that
+// chats go on while images are downloaded.
+func (r *reservation) fits(bytes int64) bool {
 	limit := int64(maxInFlight)
 	if bytes > smallAnswer {
 		limit -= maxInFlight / 4
 	}
-	for _, key := range h.keys {
-		if key != "" && h.budget.by[key]+bytes > maxInFlightShare {
+	for _, key := range r.keys {
+		if key != "" && r.budget.by[key]+bytes > maxInFlightShare {
 			return false
 		}
 	}
-	return h.budget.used+bytes <= limit
+	return r.budget.used+bytes <= limit
 }
 
-// resize changes the part to what it turned out to be, without waiting. Zero ends it.
-func (h *reservation) resize(bytes int64) {
-	f := h.budget
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	less := bytes < h.bytes
-	h.add(bytes - h.bytes)
-	if !less {
+// resize sets the reservation to the real size, without waiting, and grants what becomes free to waiters. Zero ends it.
+func (r *reservation) resize(bytes int64) {
+	b := r.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	shrinks := bytes < r.bytes
+	r.add(bytes - r.bytes)
+	if !shrinks {
 		return
 	}
-	f.waiting = slices.DeleteFunc(f.waiting, func(w *waiter) bool {
-		fits := w.hold.fits(w.bytes)
+	b.waiting = slices.DeleteFunc(b.waiting, func(w *waiter) bool {
+		fits := w.request.fits(w.bytes)
 		if fits {
-			w.hold.add(w.bytes)
+			w.request.add(w.bytes)
 			close(w.ready)
 		}
 		return fits
@@ -129,15 +135,15 @@ func (h *reservation) resize(bytes int64) {
 }
 
 // add changes all counts; the lock is held.
-func (h *reservation) add(bytes int64) {
-	h.bytes += bytes
-	h.budget.used += bytes
-	for _, key := range h.keys {
+func (r *reservation) add(bytes int64) {
+	r.bytes += bytes
+	r.budget.used += bytes
+	for _, key := range r.keys {
 		if key == "" {
 			continue
 		}
-		if h.budget.by[key] += bytes; h.budget.by[key] == 0 {
-			delete(h.budget.by, key)
+		if r.budget.by[key] += bytes; r.budget.by[key] == 0 {
+			delete(r.budget.by, key)
 		}
 	}
 }

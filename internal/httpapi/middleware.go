@@ -14,7 +14,7 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// observe numbers the request, and logs and counts it when it is over.
+// observe gives each request an id and a state, and logs and counts it at its end.
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		st := &requestState{start: time.Now(), id: correlate(r.Header.Get("MS-CV")), clientRequestID: r.Header.Get("x-ms-client-request-id"), writeTimeout: s.WriteTimeout}
@@ -29,7 +29,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 	})
 }
 
-// recover answers a request whose handling panicked; the others go on.
+// recover answers 500 to a request whose handler panicked, and keeps the server running.
 func (s *server) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		st := stateOf(r)
@@ -53,9 +53,8 @@ func (s *server) recover(next http.Handler) http.Handler {
 	})
 }
 
-// cors lets web pages of the allowed origins call, on errors too: without it a page sees a network error instead of the
-// answer. Preflights are answered here, for any path, since they carry no token. What another page has a browser send is
-// refused here, since not all of it is preflighted.
+// cors lets web pages of the allowed origins call. It answers preflights for any path, since they carry no token, and refuses
+// requests of other pages, since browsers send simple requests without a preflight.
 func (s *server) cors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -82,7 +81,7 @@ func (s *server) cors(next http.Handler) http.Handler {
 	})
 }
 
-// preflightHeaders allows what is asked for, or what SDKs are known to send when the preflight names nothing.
+// preflightHeaders returns the headers that the preflight asks for, or if it names none, those that SDKs are known to send.
 func preflightHeaders(r *http.Request) string {
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		return asked
@@ -91,9 +90,7 @@ func preflightHeaders(r *http.Request) string {
 		"x-ms-client-request-id, x-ms-return-client-request-id, x-ms-useragent, x-ms-date, x-ms-content-sha256, traceparent"
 }
 
-// cleanPath gives the router the path in one form: single slashes, literal colons, no slash at the end. It does so inside
-// the server, since a redirect would break preflights: connection strings end in "/", and SDKs add paths that begin with
-// one (azure-communication-signaling for JavaScript).
+// cleanPath gives the router each path in one form: single slashes, literal colons, no slash at the end.
 func cleanPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := web.CleanPath(r.URL.EscapedPath())

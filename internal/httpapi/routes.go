@@ -6,6 +6,7 @@ import (
 	"github.com/chatd/chatd/internal/auth"
 )
 
+// api is one of the two services, whose versions, callers and errors differ.
 type api int
 
 const (
@@ -13,15 +14,15 @@ const (
 	identityAPI
 )
 
-// route is a row of the table of all routes. Rows of one method and path serve different versions.
+// route is a row of the table of all routes. Several rows of one method and path serve different versions.
 type route struct {
 	method     string
 	pattern    string
 	operation  string // label in logs and metrics, operationId in openapi.yaml
 	api        api
-	since      Version         // first api-version that has it
-	until      Version         // the last; empty: the newest
-	capability auth.Capability // what a user token must allow; Identity has no user tokens
+	since      Version         // the first that has it
+	until      Version         // the last that has it; empty for the newest
+	capability auth.Capability // that a user token needs; 0 for Identity, which has no user tokens
 	handler
 }
 
@@ -41,7 +42,7 @@ const (
 	identityPath     = identitiesPath + "/{identity}"
 )
 
-// routes is the whole surface. Segments that begin with a colon are literal.
+// routes is the table of all routes. A segment that begins with a colon is literal, as in the service.
 var routes = []route{
 	{"POST", threadsPath, "CreateThread", chatAPI, preview3, current, auth.ManageThreads, with((*server).createThread)},
 	{"GET", threadsPath, "ListThreads", chatAPI, oldest, current, auth.Converse, withoutBody((*server).listThreads)},
@@ -70,7 +71,7 @@ var routes = []route{
 	{"GET", imagesPath + "/{image}/view/{view}", "GetImage", chatAPI, imagesFirst, imagesLast, auth.Converse, withoutBody((*server).getImage).withImageErrors()},
 	{"DELETE", imagesPath + "/{image}", "DeleteImage", chatAPI, imagesFirst, imagesLast, auth.Converse, withoutBody((*server).deleteImage).withImageErrors()},
 
-	// Until 2020-09-21-preview2; see compat_members.go.
+	// Chat until 2020-09-21-preview2; see compat_members.go.
 	{"POST", threadsPath, "CreateThread", chatAPI, oldest, preview2, auth.ManageThreads, with((*server).createWithMembers)},
 	{"GET", threadPath, "GetThread", chatAPI, oldest, preview2, auth.Converse, withoutBody((*server).getThreadWithMembers)},
 	{"PATCH", threadPath, "UpdateThread", chatAPI, oldest, preview2, auth.ManageThreads, with((*server).updateThread).withStatus(http.StatusOK)},
@@ -89,28 +90,28 @@ var routes = []route{
 	{"POST", "/access/entra/:exchangeAccessToken", "ExchangeEntraToken", identityAPI, identityEntra, current, 0, withoutBody((*server).exchangeEntraToken).forEntra()},
 	{"POST", "/access/teamsExtension/:exchangeAccessToken", "ExchangeTeamsExtensionToken", identityAPI, identityTeamsExt, current, 0, withoutBody((*server).exchangeEntraToken).forEntra()},
 
-	// Until 2020-07-20-preview2; see compat_identity.go.
+	// Identity until 2020-07-20-preview2; see compat_identity.go.
 	{"POST", identitiesPath, "CreateIdentity", identityAPI, oldest, identity2020, 0, withoutBody((*server).createIdentity2020)},
 	{"PATCH", identityPath, "RevokeTokens", identityAPI, oldest, identity2020, 0, withOptional((*server).revokeTokensBefore)},
 	{"POST", identityPath + "/token", "IssueToken", identityAPI, oldest, identity2020, 0, with((*server).issueToken2020)},
 }
 
-// Who may call a route.
+// Who may call a route, in words for tables.
 const (
 	UserToken  = "user token"                // with the scope that the operation needs
-	AccessKey  = "access key or Entra token" // the latter where one is configured
+	AccessKey  = "access key or Entra token" // an Entra token only if one is configured
 	EntraToken = "Entra token"
 )
 
-// Route is a method and path of the surface, whatever its versions.
+// Route is a method and path of the API, in whichever versions.
 type Route struct {
 	Method  string
 	Pattern string // a name in braces stands for one segment; a segment that begins with a colon is literal
 	Caller  string // UserToken, AccessKey or EntraToken
-	Body    bool   // reads a body, in one version at least; elsewhere a body is passed over
+	Body    bool   // at least one version reads a body; a body that is not read is ignored
 }
 
-// Routes returns the whole surface, in the order of the table.
+// Routes returns each method and path once, in the order of the table.
 func Routes() []Route {
 	var out []Route
 	at := map[[2]string]int{}
@@ -128,6 +129,7 @@ func Routes() []Route {
 	return out
 }
 
+// caller returns who may call, as Route has it.
 func (row *route) caller() string {
 	switch {
 	case row.api == chatAPI:

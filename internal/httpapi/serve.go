@@ -9,7 +9,7 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// serve runs the rows of one method and path: authenticate, choose by version, check scope, read, handle, answer.
+// serve returns the handler of one method and path, whose rows serve different versions.
 func (s *server) serve(rows []*route) http.Handler {
 	supported := supportedVersions(rows)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -29,15 +29,17 @@ func (s *server) serve(rows []*route) http.Handler {
 	})
 }
 
+// handle runs a request: who calls, which version, is it allowed, and only then the body. So nobody learns anything without
+// credentials, and no body is kept for a caller who may not call. An access key signs the body too, which is read at once then.
 func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, st *requestState, memory *reservation) (reply, error) {
 	c := call{Context: r.Context(), r: r, links: links{s.Base}, memory: memory}
-	// From here on, since net/http reads on after the answer to a request whose body was not read.
+	// It begins here because net/http reads the rest of the body even after a request was refused.
 	s.startBodyTimeout(w, r)
 	if err := s.authenticate(rows[0].api, &c, st); err != nil {
 		return reply{}, err
 	}
 	memory.keys[1] = string(st.user)
-	if c.key != "" { // it signs the body too
+	if c.key != "" {
 		if err := s.readSignedBody(w, &c); err != nil {
 			return reply{}, err
 		}
@@ -64,7 +66,8 @@ func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, s
 	return row.run(s, &c)
 }
 
-// readSignedBody reads the body of a request that an access key signed, which is the last part of authenticating it.
+// readSignedBody reads the body of a request with an access key and checks that it is the signed one, which completes the
+// authentication.
 func (s *server) readSignedBody(w http.ResponseWriter, c *call) (err error) {
 	if c.body, err = s.readBody(w, c, maxJSON); err != nil {
 		return err
@@ -72,13 +75,14 @@ func (s *server) readSignedBody(w http.ResponseWriter, c *call) (err error) {
 	return auth.VerifyBody(c.r, c.body)
 }
 
-// authenticate finds out who calls, by the headers: nobody has the server keep a body without a token or key. Chat takes user tokens only; Identity takes the access key, or an Entra bearer.
-func (s *server) authenticate(asked api, c *call, st *requestState) (err error) {
+// authenticate finds out who calls, by the headers alone, so that only known callers can make the server keep a body. Chat
+// accepts user tokens; Identity accepts an access key or the configured Entra token.
+func (s *server) authenticate(called api, c *call, st *requestState) (err error) {
 	token, bearer := web.BearerToken(c.r)
 	switch {
-	case asked == chatAPI && !bearer:
+	case called == chatAPI && !bearer:
 		return &chat.Error{Kind: chat.Unauthorized, Reason: "no bearer token"}
-	case asked == chatAPI:
+	case called == chatAPI:
 		c.principal, err = s.Identities.Authenticate(c.r.Context(), token)
 		st.user = c.principal.Identity
 		return err

@@ -14,31 +14,35 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// Config is what the API is made of. Chat, Identities, AccessKeys, Base, CORS, CursorKey and Now are required.
+// Config has the parts of the API. Chat, Identities, AccessKeys, Base, CORS, CursorKey and Now are required.
 type Config struct {
 	Chat       *chat.Service
 	Identities *auth.Identities
 	AccessKeys *auth.AccessKeys
 
-	Base         func(*http.Request) string // by which scheme and host a client reaches this server; see web.Base
-	EntraToken   string                     // a static bearer that the Identity API accepts; empty for none
-	CORS         web.OriginPolicy           // which web pages may call
-	CursorKey    []byte                     // signs continuation tokens
-	WriteTimeout time.Duration              // for a client to take a part of a large answer; 0 for 30 s. That for a whole request is the http.Server's
-	BodyTimeout  time.Duration              // for a client to send a whole body; 0 for 30 s
+	Base       func(*http.Request) string // the scheme and host by which the client reaches this server; see web.Base
+	EntraToken string                     // a fixed bearer token that Identity accepts; empty for none
+	CORS       web.OriginPolicy           // which web pages may call
+	CursorKey  []byte                     // signs nextLinks; the same on all nodes, so that a list may continue on another
+
+	// WriteTimeout is how long a client may take for each part of a large answer; 0 for 30 s. The write timeout of the
+	// http.Server limits small answers.
+	WriteTimeout time.Duration
+	BodyTimeout  time.Duration // how long a client may take to send a body; 0 for 30 s
 
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
-	Now     func() chat.Time
+	Now     func() chat.Time // for the dates of signed requests
 }
 
+// server handles the requests of both APIs.
 type server struct {
 	Config
 	metrics metrics
 	memory  memoryBudget
 }
 
-// New returns the handler of both APIs. It refuses a configuration that lacks a required part.
+// New returns the handler of both APIs, or an error if the configuration lacks a required part.
 func New(c Config) (http.Handler, error) {
 	if c.Chat == nil || c.Identities == nil || c.AccessKeys == nil || c.Base == nil || c.CORS == nil || len(c.CursorKey) == 0 || c.Now == nil {
 		return nil, errors.New("httpapi: incomplete configuration")
@@ -60,10 +64,11 @@ func New(c Config) (http.Handler, error) {
 	return s.router(), nil
 }
 
+// router routes the escaped path, so that an escaped slash in an id separates nothing.
 func (s *server) router() http.Handler {
 	r := chi.NewRouter()
 	r.Use(s.observe, s.recover, s.cors, cleanPath)
-	rows := map[[2]string][]*route{} // by method and pattern: versions may have rows of their own
+	rows := map[[2]string][]*route{} // by method and pattern
 	for i := range routes {
 		key := [2]string{routes[i].method, routes[i].pattern}
 		rows[key] = append(rows[key], &routes[i])
@@ -73,7 +78,7 @@ func (s *server) router() http.Handler {
 	}
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) { s.refuse(w, r, http.StatusNotFound, "no such route") })
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
-		status := http.StatusNotFound // methods that the router has never heard of come here from any path
+		status := http.StatusNotFound // for methods that the router does not know, whatever the path
 		for _, method := range []string{"GET", "POST", "PATCH", "DELETE"} {
 			if r.Match(chi.NewRouteContext(), method, chi.RouteContext(req.Context()).RoutePath) {
 				w.Header().Add("Allow", method)

@@ -13,7 +13,7 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// requestState is what is known of a request while it is served, for the log, the metrics and the answer.
+// requestState is what is known about a request while it is served, for the log, the metrics and the answer.
 type requestState struct {
 	start           time.Time
 	id              string // MS-CV of the answer
@@ -23,19 +23,21 @@ type requestState struct {
 	version         Version
 	user            chat.Identity
 	status          int
-	reason          error         // why it was refused, or what went wrong; never sent
-	writeTimeout    time.Duration // for a client to take a part of the answer
+	reason          error         // why it was refused or failed; for the log, never sent
+	writeTimeout    time.Duration // for the client to take each part of the answer
 }
 
 type requestStateKey struct{}
 
+// stateOf returns the state that observe gave to the request.
 func stateOf(r *http.Request) *requestState {
 	return r.Context().Value(requestStateKey{}).(*requestState)
 }
 
+// correlationVector is the form of the header MS-CV (Correlation Vector, version 2).
 var correlationVector = regexp.MustCompile(`^[A-Za-z0-9+/]{22}(\.[0-9]+){0,8}$`)
 
-// correlate returns the MS-CV of the answer: the caller's, one further, or a new one.
+// correlate returns the MS-CV of the answer: that of the request with one more element, or a new one.
 func correlate(caller string) string {
 	if correlationVector.MatchString(caller) {
 		return caller + ".0"
@@ -45,13 +47,14 @@ func correlate(caller string) string {
 	return base64.RawStdEncoding.EncodeToString(b[:]) + ".0"
 }
 
-// Identity echoes the client's request id unasked, Chat only when asked (recordings; Azure/Communication issue 379).
+// isIdentityPath reports whether the request is one of Identity, which returns the client's request id always; Chat returns it
+// only when asked to (recordings; Azure/Communication issue 379).
 func isIdentityPath(r *http.Request) bool {
 	path := strings.TrimLeft(r.URL.Path, "/")
 	return !strings.HasPrefix(path, "chat/")
 }
 
-// log writes the one line of a request. A refusal says why, which the client may not be told.
+// log writes the one line of a request. It tells why a request was refused, which the answer may not reveal.
 func (s *server) log(r *http.Request, st *requestState) {
 	level := slog.LevelInfo
 	if st.status >= http.StatusInternalServerError {
@@ -83,6 +86,7 @@ func (s *server) log(r *http.Request, st *requestState) {
 	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
+// operation returns the name of the operation for logs and metrics.
 func (st *requestState) operation() string {
 	if st.route == nil {
 		return "none"
