@@ -8,9 +8,9 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// What is written here is byte for byte what encoding/json writes without HTML escapes, in a fraction of the time.
+// These functions write what encoding/json writes without HTML escapes, byte for byte, in a fraction of the time.
 
-// appendText writes a string. One that needs an escape is left to encoding/json.
+// appendText writes a string. One that needs an escape is left to encoding/json, since few do.
 func appendText(to []byte, text string) []byte {
 	ascii := true
 	for i := range len(text) {
@@ -28,7 +28,7 @@ func appendText(to []byte, text string) []byte {
 	return append(append(append(to, '"'), text...), '"')
 }
 
-// appendDecimal writes a number as the service does those of messages: as a string.
+// appendDecimal writes a number as a string, as the service writes ids, versions and sequence numbers.
 func appendDecimal(to []byte, n int64) []byte {
 	return append(strconv.AppendInt(append(to, '"'), n, 10), '"')
 }

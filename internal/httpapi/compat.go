@@ -2,35 +2,40 @@ package httpapi
 
 import "github.com/chatd/chatd/internal/chat"
 
-// downgradable is a reply whose look depends on the version. Handlers return everything that any version has.
+// This file has what older versions of Chat lack, except for messages, whose fields stand in message_fields.go with the versions
+// that have them. Handlers return everything that any version has and get requests in the newest shape.
+
+// downgradable is a reply that older versions have in another form.
 type downgradable interface {
-	// at returns the reply as it looks in a version.
+	// at returns the reply in the form of a version.
 	at(v Version) any
 }
 
-// jsonAppender is a reply that writes itself, as a version has it.
+// jsonAppender is a reply that encodes itself in the form of a version, where encoding/json would be too slow.
 type jsonAppender interface {
+	// appendJSON appends the reply to a buffer.
 	appendJSON(to []byte, version Version) []byte
 }
 
-// oldRequest is a request of an older shape.
+// oldRequest is a request in an older shape.
 type oldRequest[T any] interface {
-	// upgrade returns what it means in the newest shape.
+	// upgrade returns the request in the newest shape.
 	upgrade() T
 }
 
-// reshaped is a request that had older shapes.
+// reshaped is a request that had other shapes in older versions.
 type reshaped[T any] interface {
-	// oldShape returns what to decode the body of a version into; nil for the newest shape.
+	// oldShape returns an empty request in the shape of the version, into which to decode; nil for the newest shape.
 	oldShape(v Version) oldRequest[T]
 }
 
-// trimmed is a request of which older versions knew less.
+// trimmed is a request that has fields which older versions did not know.
 type trimmed interface {
-	// trim drops what the version did not know and ignored.
+	// trim clears those fields, since the version ignored them as it ignores all unknown fields.
 	trim(v Version)
 }
 
+// at lowers each item; a list of items that are the same in all versions stays as it is.
 func (l list[T]) at(v Version) any {
 	if _, ok := any(*new(T)).(downgradable); !ok {
 		return l
@@ -43,15 +48,7 @@ func (l list[T]) at(v Version) any {
 }
 
 func (t threadModel) at(v Version) any {
-	if !v.has(threadMetadata) {
-		t.Metadata = nil
-	}
-	if !v.has(retentionPolicy) {
-		t.RetentionPolicy = nil
-	}
-	if !v.has(messagingPolicy) {
-		t.MessagingPolicy = nil
-	}
+	trimThread(v, &t.Metadata, &t.RetentionPolicy, &t.MessagingPolicy)
 	if v.has(flatIDs) {
 		return t.flat()
 	}
@@ -74,12 +71,7 @@ func (r addParticipantsReply) at(v Version) any {
 }
 
 func (p participantModel) at(v Version) any {
-	if !v.has(threadMetadata) {
-		p.Metadata = nil
-	}
-	if !v.has(roles) {
-		p.RoleIDs = nil
-	}
+	p.trim(v)
 	if v.has(flatIDs) {
 		return p.flat()
 	}
@@ -93,28 +85,29 @@ func (r receiptModel) at(v Version) any {
 	return r
 }
 
-// trimThread drops what a version did not know of the properties of a thread.
+// trimThread clears the properties of a thread that a version does not have, in requests and answers.
 func trimThread[M, R, P any](v Version, metadata *M, r *R, p *P) {
 	clearUnless(v.has(threadMetadata), metadata)
 	clearUnless(v.has(retentionPolicy), r)
 	clearUnless(v.has(messagingPolicy), p)
 }
 
-// clearUnless makes a field that a version does not have absent.
+// clearUnless clears a field that a version does not have.
 func clearUnless[T any](has bool, field *T) {
 	if !has {
 		*field = *new(T)
 	}
 }
 
+// trim clears what a version does not have, in requests and answers.
+func (p *participantModel) trim(v Version) {
+	clearUnless(v.has(threadMetadata), &p.Metadata)
+	clearUnless(v.has(roles), &p.RoleIDs)
+}
+
 func trimParticipants(v Version, in []participantModel) {
 	for i := range in {
-		if !v.has(threadMetadata) {
-			in[i].Metadata = nil
-		}
-		if !v.has(roles) {
-			in[i].RoleIDs = nil
-		}
+		in[i].trim(v)
 	}
 }
 
@@ -129,7 +122,8 @@ func (in *updateThreadRequest) trim(v Version) {
 
 func (in *addParticipantsRequest) trim(v Version) { trimParticipants(v, in.Participants) }
 
-// trimMessage drops what a version did not know of a message.
+// trimMessage clears what a version did not read of a message. The list of attachments that it may answer is another matter:
+// stable versions show attachments but cannot send them.
 func trimMessage[M, A any](v Version, metadata *M, attachments *A) {
 	clearUnless(v.has(messageMetadata), metadata)
 	clearUnless(v.has(sentAttachments), attachments)
@@ -139,8 +133,8 @@ func (in *sendMessageRequest) trim(v Version) { trimMessage(v, &in.Metadata, &in
 
 func (in *updateMessageRequest) trim(v Version) { trimMessage(v, &in.Metadata, &in.Attachments) }
 
-// chatErrorBody renders an error of Chat as the service really sent it, which is not what its specification says (recordings of
-// the Java, Android and CLI suites).
+// chatErrorBody returns the body of an error of Chat as the service really sends it, which is not what its API description says
+// (recordings of the Java, Android and CLI suites). The version is empty where the request named none that is served.
 func chatErrorBody(v Version, code, message string) any {
 	inner := chatError{Code: code, Message: message}
 	switch {
@@ -150,7 +144,7 @@ func chatErrorBody(v Version, code, message string) any {
 	case v > preview2:
 		inner.Details = &[]struct{}{}
 		return map[string]chatError{"Error": inner}
-	case code == errorAnswers[chat.NotFound].code: // recorded without
+	case code == errorAnswers[chat.NotFound].code: // recorded without InnerErrors (Java suite)
 		return inner
 	default: // azure-sdk-for-java issue 21723
 		inner.InnerErrors = &[]struct{}{}
@@ -158,6 +152,7 @@ func chatErrorBody(v Version, code, message string) any {
 	}
 }
 
+// chatError is an error of Chat, in all of its envelopes.
 type chatError struct {
 	Code        string      `json:"Code"`
 	Message     string      `json:"Message,omitempty"`

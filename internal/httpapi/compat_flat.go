@@ -1,9 +1,10 @@
 package httpapi
 
 // The shapes of 2020-11-01-preview3 (azure-communication-chat 1.0.0b4 for Python, 1.0.0-beta.4 for JavaScript and Java):
-// identifiers are plain strings, and the participants who could not be added stand below "errors". The latter is so in
-// 2021-01-27-preview4 too.
+// identifiers are plain strings, and the participants who could not be added stand below "errors". 2021-01-27-preview4 has the
+// latter too.
 
+// errorsModel has the participants who could not be added, where later versions have them one level higher.
 type errorsModel struct {
 	InvalidParticipants []invalidParticipantModel `json:"invalidParticipants"`
 }
@@ -46,11 +47,12 @@ func (p participantModel) flat() flatParticipant {
 	return flatParticipant{string(p.Identifier.identity()), p.DisplayName, p.ShareHistoryTime}
 }
 
-// upgrade returns the participant in the newest shape.
+// upgrade returns the participant in the newest shape. The raw id says what kind of identifier it is.
 func (p flatParticipant) upgrade() participantModel {
 	return participantModel{Identifier: &identifierModel{RawID: p.ID}, DisplayName: p.DisplayName, ShareHistoryTime: p.ShareHistoryTime}
 }
 
+// upgradeAll keeps nil, which is an absent list.
 func upgradeAll(in []flatParticipant) []participantModel {
 	if in == nil {
 		return nil
@@ -103,7 +105,8 @@ func (addParticipantsRequest) oldShape(v Version) oldRequest[addParticipantsRequ
 	return nil
 }
 
-// removeByPath removes the participant whom the path names (until 2020-11-01-preview3).
+// removeByPath removes the participant in the path. Since 2021-01-27-preview4 the body names the participant, because an
+// identifier is no longer a string.
 func (s *server) removeByPath(c *call) (reply, error) {
 	return s.removeParticipant(c, identifierModel{RawID: c.param("participant")})
 }

@@ -6,8 +6,11 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// Identity of 2020-07-20-preview2 (azure-communication-administration for JavaScript, Python, Java and .NET).
+// Identity of 2020-07-20-preview2 (azure-communication-administration for JavaScript, Python, Java and .NET): identities are
+// created without a token, and revocation is a change of the time from which tokens are valid. What later versions lack is
+// below.
 
+// createIdentity2020 answers 200 and not 201.
 func (s *server) createIdentity2020(c *call) (reply, error) {
 	id, err := s.Identities.Create(c)
 	if err != nil {
@@ -20,7 +23,7 @@ type revokeTokensBeforeRequest struct {
 	ValidFrom *chatTime `json:"tokensValidFrom"`
 }
 
-// revokeTokensBefore revokes the tokens issued before a given time; without one, all.
+// revokeTokensBefore revokes the tokens issued before a given time, or all if there is none.
 func (s *server) revokeTokensBefore(c *call, in revokeTokensBeforeRequest) (reply, error) {
 	if in.ValidFrom == nil {
 		return noBody(http.StatusNoContent, s.Identities.Revoke(c, c.identity()))
@@ -37,6 +40,7 @@ type token2020Model struct {
 	tokenModel
 }
 
+// issueToken2020 repeats the identity in its answer.
 func (s *server) issueToken2020(c *call, in issueToken2020Request) (reply, error) {
 	if in.Scopes == nil {
 		return reply{}, errRequired("Scopes")
@@ -48,7 +52,7 @@ func (s *server) issueToken2020(c *call, in issueToken2020Request) (reply, error
 	return ok(token2020Model{string(c.identity()), *toToken(token)})
 }
 
-// at leaves out what identities did not tell before 2025.
+// at leaves out what answers about identities had not before 2025.
 func (r createIdentityReply) at(v Version) any {
 	if v < identityEntra {
 		r.Identity.CustomID, r.Identity.LastTokenOn = "", ""
@@ -71,4 +75,5 @@ func (in *issueTokenRequest) trim(v Version) {
 	}
 }
 
+// trim notes that the version knows nothing but the token, so that the missing fields are not required.
 func (in *exchangeTeamsRequest) trim(v Version) { in.tokenOnly = v < identityTeams }

@@ -9,10 +9,11 @@ import (
 )
 
 // The API of 2020-09-21-preview2 (azure-communication-chat 1.0.0b1 to b3 for Python, 1.0.0-beta.1 and beta.3 for
-// JavaScript, the betas of 2020 for Java, .NET, iOS and Android) is so much another one that it has handlers of its own:
-// members instead of participants, several results in one answer, system messages as XML. 2020-07-20-preview1, of which
-// nothing is recorded, is served alike.
+// JavaScript, the betas of 2020 for Java, .NET, iOS and Android) differs so much that it has handlers of its own: members
+// instead of participants, several results in one answer (207), messages with a priority. 2020-07-20-preview1, of which nothing
+// is recorded, is served in the same way.
 
+// memberStatus is the result for one member, or for the new thread itself.
 type memberStatus struct {
 	ID         string `json:"id"`
 	StatusCode int    `json:"statusCode"`
@@ -24,7 +25,8 @@ type multipleStatus struct {
 	Statuses []memberStatus `json:"multipleStatus"`
 }
 
-// memberStatuses answers for each member in the order of the request (recordings of the JavaScript and Java suites).
+// memberStatuses returns the result for each member, in the order of the request (recordings of the JavaScript and Java
+// suites).
 func memberStatuses(members []flatParticipant, bad []chat.InvalidParticipant) []memberStatus {
 	out := make([]memberStatus, len(members))
 	for i, m := range members {
@@ -44,7 +46,7 @@ type createWithMembersRequest struct {
 	Members []flatParticipant `json:"members"`
 }
 
-// createWithMembers demands the caller among the members (azure-sdk-for-java issue 21723).
+// createWithMembers requires the caller among the members (azure-sdk-for-java issue 21723).
 func (s *server) createWithMembers(c *call, in createWithMembersRequest) (reply, error) {
 	if !slices.ContainsFunc(in.Members, func(m flatParticipant) bool { return m.ID == string(c.user()) }) {
 		return reply{}, &chat.Error{Kind: chat.Invalid, Message: "Initiator is not a participant of the thread", Reason: "caller is not among the members"}
@@ -74,7 +76,7 @@ func (s *server) addMembers(c *call, in addMembersRequest) (reply, error) {
 	return reply{status: http.StatusMultiStatus, body: multipleStatus{memberStatuses(*in.Members, bad)}}, nil
 }
 
-// listMembers has no pages.
+// listMembers returns all members at once; these versions had no pages here.
 func (s *server) listMembers(c *call) (reply, error) {
 	members, err := s.members(c)
 	if err != nil {
@@ -83,6 +85,7 @@ func (s *server) listMembers(c *call) (reply, error) {
 	return ok(list[flatParticipant]{Value: members})
 }
 
+// members returns all members of the thread of the call.
 func (s *server) members(c *call) ([]flatParticipant, error) {
 	present, _, err := s.Chat.ListParticipants(c, c.user(), c.thread(), chat.PageQuery{Limit: chat.MaxParticipants})
 	return convert(present, func(p *chat.Participant) flatParticipant { return toParticipant(p).flat() }), err
@@ -93,6 +96,7 @@ type threadWithMembers struct {
 	Members []flatParticipant `json:"members"`
 }
 
+// getThreadWithMembers returns the members too, which later versions list separately.
 func (s *server) getThreadWithMembers(c *call) (reply, error) {
 	thread, err := s.Chat.GetThread(c, c.user(), c.thread())
 	if err != nil {
@@ -105,6 +109,7 @@ func (s *server) getThreadWithMembers(c *call) (reply, error) {
 	return ok(threadWithMembers{toThread(&thread).flat(), members})
 }
 
+// threadItemWithFlag says whether the thread is deleted, and not when it was.
 type threadItemWithFlag struct {
 	ID             string    `json:"id"`
 	Topic          string    `json:"topic"`
@@ -136,6 +141,7 @@ func (sendMessageRequest) oldShape(v Version) oldRequest[sendMessageRequest] {
 	return nil
 }
 
+// updateWithPriorityRequest has pointers, since an absent field changes nothing.
 type updateWithPriorityRequest struct {
 	Content  *string `json:"content"`
 	Priority *string `json:"priority"`

@@ -7,7 +7,7 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// identifierModel is CommunicationIdentifierModel. Answers hold rawId and the one nested object, never kind.
+// identifierModel is the service's CommunicationIdentifierModel. Answers have rawId and one nested object, never kind.
 type identifierModel struct {
 	RawID              string         `json:"rawId,omitempty"`
 	CommunicationUser  *userModel     `json:"communicationUser,omitempty"`
@@ -38,6 +38,7 @@ type teamsAppModel struct {
 // teamsClouds maps the prefixes of Teams ids to the cloud they name (azure-communication-common for JavaScript 2.5.0).
 var teamsClouds = []struct{ prefix, cloud string }{{"orgid:", "public"}, {"dod:", "dod"}, {"gcch:", "gcch"}}
 
+// toIdentifier returns the identifier of an identity. One of unknown kind has its raw id alone.
 func toIdentifier(id chat.Identity) *identifierModel {
 	raw := string(id)
 	m := &identifierModel{RawID: raw}
@@ -61,6 +62,7 @@ func toIdentifier(id chat.Identity) *identifierModel {
 	return m
 }
 
+// cutCloud splits a Teams id into the id and its cloud, "" for none that is known.
 func cutCloud(rest string) (id, cloud string) {
 	for _, c := range teamsClouds {
 		if id, ok := strings.CutPrefix(rest, c.prefix); ok {
@@ -70,6 +72,7 @@ func cutCloud(rest string) (id, cloud string) {
 	return rest, ""
 }
 
+// cloudPrefix returns the prefix of a cloud; the public one is the default, as in azure-communication-common for JavaScript.
 func cloudPrefix(cloud string) string {
 	for _, c := range teamsClouds {
 		if strings.EqualFold(c.cloud, cloud) {
@@ -79,8 +82,8 @@ func cloudPrefix(cloud string) string {
 	return "orgid:"
 }
 
-// identity returns who is meant: the nested object where there is one, else the raw id, since old SDKs send the former
-// alone and an identifier of unknown kind has the latter alone.
+// identity returns the identity of an identifier: that of the nested object if there is one, or else the raw id. Old SDKs send
+// only the former, and an identifier of unknown kind has only the latter.
 func (m *identifierModel) identity() chat.Identity {
 	switch {
 	case m == nil:
@@ -100,7 +103,7 @@ func (m *identifierModel) identity() chat.Identity {
 	}
 }
 
-// appendIdentifier writes an identifier: those of users here, which are nearly all, the others by their model.
+// appendIdentifier writes what encoding/json makes of toIdentifier. Nearly all are users, which are written without it.
 func appendIdentifier(to []byte, id chat.Identity) []byte {
 	if id.Kind() != chat.KindUser {
 		return append(to, web.EncodeJSON(toIdentifier(id))...)

@@ -11,7 +11,7 @@ type createIdentityRequest struct {
 	Scopes           []string `json:"createTokenWithScopes"`
 	ExpiresInMinutes *int     `json:"expiresInMinutes"`
 	CustomID         string   `json:"customId"`
-	ExternalID       string   `json:"externalId"` // its name in the specification's branch of 2025-04-01-preview
+	ExternalID       string   `json:"externalId"` // the name of customId in the API description of 2025-04-01-preview
 }
 
 type identityModel struct {
@@ -40,8 +40,9 @@ type createIdentityReply struct {
 	AccessToken *tokenModel   `json:"accessToken,omitempty"`
 }
 
+// createIdentity creates an identity, and a token for it if the request names scopes.
 func (s *server) createIdentity(c *call, in createIdentityRequest) (reply, error) {
-	// What is wrong with the token shall not leave an identity behind.
+	// First, so that a request for an impossible token leaves no identity behind.
 	if _, err := auth.Lifetime(in.ExpiresInMinutes); err != nil {
 		return reply{}, err
 	}
@@ -105,12 +106,12 @@ type exchangeTeamsRequest struct {
 	AppID  string `json:"appId"`
 	UserID string `json:"userId"`
 
-	tokenOnly bool // before 2022-06-01 the body held nothing else
+	tokenOnly bool // before 2022-06-01 the body had nothing else
 }
 
-// exchangeTeamsToken refuses every token: no issuer of Teams tokens is known to this server. The service refuses an empty appId
-// first, and a token that it cannot read before an empty userId (recordings of the Python suite, 2022-10-01: 401 for an empty
-// userId with the tokens "" and "invalid", 400 with a genuine one).
+// exchangeTeamsToken refuses every token, since the server knows no issuer of Teams tokens. The order is that of the service: it
+// refuses an empty appId first, and a token that it cannot read before an empty userId (recordings of the Python suite,
+// 2022-10-01: 401 for an empty userId with the tokens "" and "invalid", 400 with a genuine one).
 func (s *server) exchangeTeamsToken(_ *call, in exchangeTeamsRequest) (reply, error) {
 	switch {
 	case in.AppID == "" && !in.tokenOnly:
@@ -126,8 +127,8 @@ func (s *server) exchangeTeamsToken(_ *call, in exchangeTeamsRequest) (reply, er
 // entraUser is the custom id of the user that the configured Entra token stands for.
 const entraUser = "chatd:entra"
 
-// exchangeEntraToken gives the holder of the configured Entra token an identity and a token: always the same identity, as
-// the service does for a user of Entra (identity model page of the ACS documentation).
+// exchangeEntraToken gives the holder of the configured Entra token a token of an identity, always the same one, as the service
+// does for each user of Entra (identity model page of the ACS documentation).
 func (s *server) exchangeEntraToken(c *call) (reply, error) {
 	user, err := s.Identities.CreateCustom(c, entraUser)
 	if err != nil {
@@ -145,14 +146,14 @@ func errExchange(reason string) error {
 	return &chat.Error{Kind: chat.Unauthorized, Code: "InvalidAccessToken", Message: "Provided access token is not valid.", Reason: reason}
 }
 
-// errRequired is the answer of model binding to a field that is missing or empty.
+// errRequired is the answer to a required field that is missing or empty. It comes from model binding, before the operation.
 func errRequired(field string) error {
 	return &bindingError{&chat.Error{
 		Kind: chat.Invalid, Code: "ValidationError", Message: field + ": The " + field + " field is required.", Target: field,
 	}}
 }
 
-// issue makes a token for scopes and a lifetime as a request gives them.
+// issue makes a token for the scopes and the lifetime, in minutes, of a request.
 func (s *server) issue(c *call, id chat.Identity, names []string, minutes *int) (auth.Token, error) {
 	scopes, err := auth.ParseScopes(names)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// Images are part of 2024-03-15-preview and 2024-06-05-preview only (specification folders of these versions).
+// Images can be uploaded in 2024-03-15-preview and 2024-06-05-preview only (API descriptions of these versions).
 
 type imageModel struct {
 	ID   string `json:"id"`
@@ -16,7 +16,7 @@ type imageModel struct {
 	Name string `json:"name,omitempty"`
 }
 
-// uploadImage takes the bytes as they are; their kind is told by themselves.
+// uploadImage takes the bytes as they are, and finds their type in them: a claimed one could make a browser run them as a page.
 func (s *server) uploadImage(c *call) (reply, error) {
 	if len(c.body) == 0 {
 		return reply{}, invalid("The image is missing.")
@@ -29,8 +29,8 @@ func (s *server) uploadImage(c *call) (reply, error) {
 	return reply{http.StatusCreated, location, imageModel{image.ID, chat.AttachedImage, image.Name}}, nil
 }
 
-// imageType tells the type of an image by its bytes. HEIC, which telephones make, is unknown to the standard library: it is
-// an ISO base media file of one of these brands (ISO/IEC 23008-12).
+// imageType returns the media type of an image by its first bytes. The standard library does not know HEIC, which phones make: it
+// is an ISO base media file of one of these brands (ISO/IEC 23008-12).
 func imageType(bytes []byte) string {
 	if len(bytes) >= 12 && slices.Contains([]string{"ftypheic", "ftypheix", "ftypmif1"}, string(bytes[4:12])) {
 		return "image/heic"
@@ -38,7 +38,7 @@ func imageType(bytes []byte) string {
 	return http.DetectContentType(bytes)
 }
 
-// getImage returns the same bytes for every view: chatd makes no smaller ones.
+// getImage returns the same bytes for every view, since chatd makes no smaller images.
 func (s *server) getImage(c *call) (reply, error) {
 	switch c.param("view") {
 	case "original", "small", "large":
@@ -59,7 +59,7 @@ func (s *server) deleteImage(c *call) (reply, error) {
 	return noBody(http.StatusNoContent, s.Chat.DeleteImage(c, c.user(), c.thread(), c.param("image")))
 }
 
-// imageAddress is where an image of the call's thread is. Clients call it as it is, so it names a version (quickstart
+// imageAddress returns the URL of an image of the call's thread. Clients call it as it is, so it includes a version (quickstart
 // "Enable inline image support" of the ACS documentation).
 func (c *call) imageAddress(image, view string) string {
 	return c.links.base(c.r) + web.ImagePath(c.thread(), image, view) + "?api-version=" + string(withImages(c.version))

@@ -7,8 +7,8 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// memberTypes are the names that the types of message had. That of html is seen in the enumerations of later SDKs, that of a
-// removal in the documentation of the enumeration; the others are recorded.
+// memberTypes are the names that the types of messages had until 2020-09-21-preview2. The name of html is in the enumerations of
+// later SDKs, that of a removal in the documentation of the enumeration; the others are recorded.
 var memberTypes = map[chat.MessageType]string{
 	chat.Text:               "Text",
 	chat.HTML:               "RichText/Html",
@@ -17,8 +17,8 @@ var memberTypes = map[chat.MessageType]string{
 	chat.ParticipantRemoved: "ThreadActivity/DeleteMember",
 }
 
-// activityXML renders a system message as the XML that stands in its content (recordings of the Java suite; that of a removal
-// is not recorded and formed like an addition).
+// activityXML returns the content of a system message of these versions: XML in a string, with the message id for the time and the
+// roster version (recordings of the Java suite; a removal is not recorded and has the form of an addition).
 func activityXML(m *chat.Message) string {
 	var b strings.Builder
 	element := func(name, text string) {
@@ -52,6 +52,7 @@ func activityXML(m *chat.Message) string {
 	return b.String()
 }
 
+// displayNameOf returns the name of a participant, "" if it is none of these.
 func displayNameOf(participants []chat.Participant, who chat.Identity) string {
 	for _, p := range participants {
 		if p.Identity == who {

@@ -7,16 +7,16 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// messageField is a field of a message on the wire.
+// messageField is a field of a message, with the versions that have it.
 type messageField struct {
 	key     string  // as it is written, with the colon
 	with    feature // only versions that have it; 0 for all
 	without feature // only versions that do not; 0 for all
-	// value appends the value. What appends nothing leaves the field out of this message.
+	// value appends the value, or nothing if this message does not have the field.
 	value func(to []byte, m *chat.Message, v *messageView) []byte
 }
 
-// messageView is what the fields of a message depend on beside it.
+// messageView is what the fields of a message depend on beside the message.
 type messageView struct {
 	version Version
 	has     feature                         // of the version
@@ -24,9 +24,8 @@ type messageView struct {
 	address func(image, view string) string // of an image of the thread
 }
 
-// messageFields describes a message once for lists and single messages of all versions, in the order of the recorded
-// service. Messages are written by hand, since lists of them are asked for more often than all else: encoding/json takes
-// several times as long.
+// messageFields describes a message for all versions, in lists and alone, in the order of the recorded service. Messages are not
+// left to encoding/json, which takes several times as long: lists of messages are what clients ask for most.
 var messageFields = []messageField{
 	{`"id":`, 0, 0, func(to []byte, m *chat.Message, _ *messageView) []byte { return appendDecimal(to, int64(m.ID)) }},
 	{`"type":`, 0, members, func(to []byte, m *chat.Message, _ *messageView) []byte { return appendText(to, string(m.Type)) }},
@@ -79,7 +78,8 @@ var messageFields = []messageField{
 	}},
 }
 
-// contentFields describes what a message says: the first two belong to user messages, the others to system messages.
+// contentFields describes the content of a message: the first two fields belong to user messages, the others to system
+// messages.
 var contentFields = []messageField{
 	{`"message":`, 0, 0, func(to []byte, m *chat.Message, _ *messageView) []byte {
 		if m.Type.User() {
@@ -127,7 +127,7 @@ var contentFields = []messageField{
 	}},
 }
 
-// appendFields writes an object of those fields that the version and the message have.
+// appendFields writes an object with the fields that the version and the message have.
 func appendFields(to []byte, fields []messageField, m *chat.Message, v *messageView) []byte {
 	to = append(to, '{')
 	for i := range fields {
@@ -148,7 +148,7 @@ func appendFields(to []byte, fields []messageField, m *chat.Message, v *messageV
 	return append(to, '}')
 }
 
-// messageReply is the answer with one message.
+// messageReply is the body with one message.
 type messageReply struct {
 	message *chat.Message
 	view    messageView
@@ -158,7 +158,7 @@ func (r messageReply) appendJSON(to []byte, version Version) []byte {
 	return appendFields(slices.Grow(to, roughSize(r.message)), messageFields, r.message, r.view.in(version))
 }
 
-// messagePage is the answer with a page of messages.
+// messagePage is the body with a page of messages.
 type messagePage struct {
 	messages []chat.Message
 	next     string // nextLink; empty for none
@@ -188,12 +188,12 @@ func (p messagePage) appendJSON(to []byte, version Version) []byte {
 // roughSize is about how many bytes a message takes, so that most are written into memory that need not grow.
 func roughSize(m *chat.Message) int { return 600 + len(m.Content.Text) }
 
-// messageView returns the view of the call's thread.
+// messageView returns the view of messages of the call's thread.
 func (c *call) messageView() messageView {
 	return messageView{thread: c.thread(), address: c.imageAddress}
 }
 
-// in returns the view of a version.
+// in returns the view for a version.
 func (v messageView) in(version Version) *messageView {
 	v.version, v.has = version, features[version]
 	return &v

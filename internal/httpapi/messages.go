@@ -15,15 +15,17 @@ type sendMessageRequest struct {
 	Metadata    map[string]string `json:"metadata"`
 	Attachments []web.Attachment  `json:"attachments"`
 
-	priority string // only in the oldest version
+	priority string // only until 2020-09-21-preview2
 }
 
+// isHigh reports whether a priority is the high one. Others, and none, are normal.
 func isHigh(priority string) bool { return strings.EqualFold(priority, "high") }
 
 type sendMessageReply struct {
 	ID string `json:"id"`
 }
 
+// sendMessage is the most frequent write. chat.Service decides on what it remembers of the thread, mostly without a read.
 func (s *server) sendMessage(c *call, in sendMessageRequest) (reply, error) {
 	thread := c.thread()
 	m, err := s.Chat.SendMessage(c, c.user(), thread, chat.NewMessage{
@@ -36,8 +38,8 @@ func (s *server) sendMessage(c *call, in sendMessageRequest) (reply, error) {
 	return reply{http.StatusCreated, c.links.message(c.r, thread, m.ID), sendMessageReply{m.ID.String()}}, nil
 }
 
-// listMessages gives every full page a nextLink, so that an exact multiple ends with an empty page (12 of 12 recorded
-// lists; the .NET tests count on it).
+// listMessages gives every full page a nextLink, so that a list of exactly so many messages ends with an empty page (12 of 12
+// recorded lists; the tests of the .NET SDK depend on it).
 func (s *server) listMessages(c *call) (reply, error) {
 	limit, err := c.page(chat.MessagePage)
 	if err != nil {
@@ -79,13 +81,13 @@ func (s *server) getMessage(c *call) (reply, error) {
 	return ok(messageReply{m, c.messageView()})
 }
 
-// updateMessageRequest is a merge patch. A message cannot be without content, so null leaves it as it is.
+// updateMessageRequest is a merge patch. A message always has a content, so null leaves it unchanged.
 type updateMessageRequest struct {
 	Content     *string                       `json:"content"`
 	Metadata    patchField[map[string]string] `json:"metadata"`
 	Attachments patchField[[]web.Attachment]  `json:"attachments"`
 
-	priority *string // only in the oldest version
+	priority *string // only until 2020-09-21-preview2
 }
 
 func (s *server) updateMessage(c *call, in updateMessageRequest) (reply, error) {
@@ -115,6 +117,7 @@ func (s *server) deleteMessage(c *call) (reply, error) {
 	return noBody(http.StatusNoContent, s.Chat.DeleteMessage(c, c.user(), c.thread(), id))
 }
 
+// fromAttachments keeps nil, which is an absent list: it changes nothing, where an empty one removes the attachments.
 func fromAttachments(in []web.Attachment) []chat.Attachment {
 	if in == nil {
 		return nil

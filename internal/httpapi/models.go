@@ -1,11 +1,9 @@
 package httpapi
 
-import (
-	"github.com/chatd/chatd/internal/chat"
-)
+import "github.com/chatd/chatd/internal/chat"
 
-// Wire types have the keys and the key order of the recorded service, in the newest version. Absent things are left out,
-// never null.
+// The models of threads, participants and receipts, in the newest version. Their keys and the order of them are those of the
+// recorded service, which leaves absent fields out and never sends null.
 
 // list is a page of anything.
 type list[T any] struct {
@@ -47,7 +45,7 @@ func toThread(t *chat.Thread) threadModel {
 	return m
 }
 
-// retention refuses a policy without a kind, which the API description requires; nil is no policy.
+// retention returns the policy of a request, nil for none. It refuses one without a kind, which the API description requires.
 func (m *retentionModel) retention() (*chat.Retention, error) {
 	if m == nil {
 		return nil, nil
@@ -81,12 +79,13 @@ type participantModel struct {
 	RoleIDs          []string          `json:"roleIds,omitempty"`
 }
 
-// toParticipant always tells from when history is shared; 1970 is all of it.
+// toParticipant always has shareHistoryTime; 1970 shares all of the history.
 func toParticipant(p *chat.Participant) participantModel {
 	from := chatTime(p.ShareFrom)
 	return participantModel{toIdentifier(p.Identity), p.DisplayName, &from, p.Metadata, p.Roles}
 }
 
+// fromParticipants returns the participants of a request; without shareHistoryTime they see all of the history.
 func fromParticipants(in []participantModel) []chat.NewParticipant {
 	out := make([]chat.NewParticipant, len(in))
 	for i, p := range in {
@@ -104,6 +103,7 @@ type invalidParticipantModel struct {
 	Message string `json:"message"`
 }
 
+// toInvalid returns nil for none, so that the field is left out.
 func toInvalid(in []chat.InvalidParticipant) []invalidParticipantModel {
 	var out []invalidParticipantModel
 	for _, p := range in {
@@ -122,7 +122,7 @@ func toReceipt(r *chat.ReadReceipt) receiptModel {
 	return receiptModel{toIdentifier(r.Reader), r.MessageID.String(), chatTime(r.ReadOn)}
 }
 
-// convert renders a page.
+// convert returns the model of each item. The list is never nil, since an empty list is [].
 func convert[D, W any](in []D, render func(*D) W) []W {
 	out := make([]W, len(in))
 	for i := range in {

@@ -8,7 +8,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// listParticipants gives a page a nextLink only when there is more (9 of 9 recorded lists).
+// listParticipants has a nextLink only if there are more (9 of 9 recorded lists).
 func (s *server) listParticipants(c *call) (reply, error) {
 	return listBySkip(s, c, "participants", chat.ParticipantPage, s.Chat.ListParticipants, toParticipant)
 }
@@ -21,6 +21,7 @@ type addParticipantsReply struct {
 	InvalidParticipants []invalidParticipantModel `json:"invalidParticipants,omitempty"`
 }
 
+// addParticipants answers 201 even if some participants cannot be added, and names those.
 func (s *server) addParticipants(c *call, in addParticipantsRequest) (reply, error) {
 	if in.Participants == nil {
 		return reply{}, invalid("The participants are missing.")
@@ -42,15 +43,15 @@ type updateParticipantRequest struct {
 	RoleIDs     []string         `json:"roleIds"`
 }
 
-// updateParticipant was in one preview only.
+// updateParticipant changes the display name and the roles. Only one preview had it.
 func (s *server) updateParticipant(c *call, in updateParticipantRequest) (reply, error) {
 	update := chat.ParticipantUpdate{Identity: in.Identifier.identity(), DisplayName: in.DisplayName, Roles: in.RoleIDs}
 	return noBody(http.StatusNoContent, s.Chat.UpdateParticipant(c, c.user(), c.thread(), update))
 }
 
-// listBySkip answers with a page of a list of the thread. Its nextLink counts by skip as the service does, and says in
-// syncState where it goes on: who leaves meanwhile would make it skip somebody else. A skip without syncState is the client's
-// own.
+// listBySkip answers with a page of a list of the thread. Its nextLink has skip, as that of the service, but goes on by syncState:
+// with skip alone a page would miss a participant whenever an earlier one leaves. A request with skip and no syncState comes
+// from a client that counts itself.
 func listBySkip[T, W any](s *server, c *call, name string, sizes chat.PageLimit,
 	read func(context.Context, chat.Identity, chat.ThreadID, chat.PageQuery) ([]T, chat.Mark, error), render func(*T) W,
 ) (reply, error) {

@@ -19,6 +19,7 @@ type createThreadReply struct {
 	InvalidParticipants []invalidParticipantModel `json:"invalidParticipants,omitempty"`
 }
 
+// createThread creates a thread even if some participants cannot be added, and names those in its answer.
 func (s *server) createThread(c *call, in createThreadRequest) (reply, error) {
 	thread := chat.NewThread{
 		Topic: in.Topic, Participants: fromParticipants(in.Participants), Metadata: in.Metadata, Token: c.idempotencyToken(),
@@ -41,8 +42,8 @@ func (s *server) createThread(c *call, in createThreadRequest) (reply, error) {
 	return reply{http.StatusCreated, c.links.thread(c.r, made.Thread.ID), body}, nil
 }
 
-// idempotencyToken is the caller's word for "the same create again". The header has had both names
-// (azure-communication-chat for Python 1.0.0b5 and 1.0.0).
+// idempotencyToken returns the token that makes a repeated create return the first thread, "" for none. The header has had both
+// names (azure-communication-chat for Python 1.0.0b5 and 1.0.0).
 func (c *call) idempotencyToken() string {
 	if token := c.header("repeatability-request-id"); token != "" {
 		return token
@@ -82,7 +83,7 @@ func (s *server) getThread(c *call) (reply, error) {
 	return ok(toThread(&thread))
 }
 
-// updateThreadRequest is a merge patch. A thread cannot be without a topic, so null leaves it as it is.
+// updateThreadRequest is a merge patch. A thread always has a topic, so null leaves it unchanged.
 type updateThreadRequest struct {
 	Topic           *string                       `json:"topic"`
 	Metadata        patchField[map[string]string] `json:"metadata"`
@@ -90,8 +91,8 @@ type updateThreadRequest struct {
 	MessagingPolicy patchField[policyModel]       `json:"messagingPolicy"`
 }
 
-// updateThread takes away what is null. That a thread then has the retention policy "none" is seen in the live suite of
-// azure-sdk-for-js (chatThreadClient.spec.ts).
+// updateThread removes what is null. The retention policy is "none" then (live suite of azure-sdk-for-js,
+// chatThreadClient.spec.ts).
 func (s *server) updateThread(c *call, in updateThreadRequest) (reply, error) {
 	retention, err := in.RetentionPolicy.or(retentionModel{Kind: chat.RetentionNone}).retention()
 	if err != nil {

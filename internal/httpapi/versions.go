@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Version is an api-version. Versions of one API compare by age, since each begins with its date.
+// Version is an api-version. Versions of one API compare by age, since each begins with a date.
 type Version string
 
 // The versions at which routes or shapes change.
@@ -27,7 +27,8 @@ const (
 	identityTeamsExt   Version = "2025-06-30"
 )
 
-// feature is something that the shapes of a version have.
+// feature is something that requests and answers of a version of Chat have, beside what all have. To add an api-version, see
+// CONTRIBUTING.md.
 type feature uint
 
 const (
@@ -44,9 +45,9 @@ const (
 	sentAttachments                     // attachments of messages that users send
 )
 
-// chatVersions lists what is served, oldest first, with what is in it. Sources: the published specifications; recordings of
-// the CLI suite for attachments, of the Java suite for the previews of 2020. Not every feature of a preview is in the
-// stable version that follows it.
+// chatVersions are the versions of Chat, oldest first, and their features. Sources: the published API descriptions; recordings
+// of the CLI suite for attachments, of the Java suite for the previews of 2020. A stable version may lack features of the
+// preview before it, so each row lists them all.
 var chatVersions = []struct {
 	version Version
 	has     feature
@@ -73,12 +74,14 @@ var chatVersions = []struct {
 	{"2025-03-15", messageMetadata | htmlAttachments | textAttachments | threadMetadata | retentionPolicy},
 }
 
+// identityVersions are the versions of Identity, oldest first. They differ by when an operation or a field came, see the
+// constants; nothing was taken back.
 var identityVersions = []Version{
 	identity2020, identity2021, "2021-03-07", identityTeamsToken, "2021-10-31-preview", "2021-11-01", identityTeams, identityLifetime,
 	"2023-08-01", "2023-08-30-preview", "2023-10-01", identityEntra, "2025-04-01-preview", identityTeamsExt, "2026-07-22", "2026-09-23",
 }
 
-// versions lists what is served of each API, oldest first; features tells what a version of Chat has.
+// versions are those of each API, oldest first; features are those of each version of Chat.
 var versions, features = func() (map[api][]Version, map[Version]feature) {
 	all, has := map[api][]Version{identityAPI: identityVersions}, map[Version]feature{}
 	for _, c := range chatVersions {
@@ -88,9 +91,11 @@ var versions, features = func() (map[api][]Version, map[Version]feature) {
 	return all, has
 }()
 
+// has reports whether the version has one of the features.
 func (v Version) has(f feature) bool { return features[v]&f != 0 }
 
-// withImages returns the version in which to ask for an image that a message of a version has: the same, if it has images.
+// withImages returns the version for the address of an image in a message: the same if it has the image operations, or else
+// the last that had them.
 func withImages(v Version) Version {
 	if v.has(sentAttachments) {
 		return v
@@ -98,12 +103,12 @@ func withImages(v Version) Version {
 	return imagesLast
 }
 
-// serves reports whether a row of the table belongs to a version.
+// serves reports whether the row serves a version.
 func (row *route) serves(v Version) bool {
 	return v >= row.since && (row.until == "" || v <= row.until)
 }
 
-// supportedVersions lists the versions of rows that share method and path, for the header api-supported-versions.
+// supportedVersions returns the header api-supported-versions for rows of one method and path.
 func supportedVersions(rows []*route) string {
 	var out []string
 	for _, v := range versions[rows[0].api] {
@@ -117,8 +122,8 @@ func supportedVersions(rows []*route) string {
 	return strings.Join(out, ", ")
 }
 
-// chooseVersion finds the api-version of a call and the row that serves it. The text of the refusal is reported in
-// Azure/Communication issues 159 and 160, the codes are the defaults of ASP.NET API versioning.
+// chooseVersion finds the api-version that a call asks for and the row that serves it. The text of the refusal is in
+// Azure/Communication issues 159 and 160; the codes are the defaults of ASP.NET API versioning.
 func chooseVersion(rows []*route, c *call) (*route, Version, error) {
 	asked := Version(c.query.Get("api-version"))
 	for _, v := range versions[rows[0].api] {
