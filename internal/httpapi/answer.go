@@ -58,7 +58,7 @@ func (st *requestState) write(w http.ResponseWriter, status int, contentType str
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(status)
-	if err := writeParts(w, body, st.writeTimeout); err != nil && st.reason == nil { // an answer to nobody is no failure, but worth a line
+	if err := writeParts(w, body, st.writeTimeout); err != nil && st.reason == nil { // the request itself has succeeded
 		st.reason = fmt.Errorf("the client did not take its answer: %w", err)
 	}
 }

@@ -49,7 +49,7 @@ func decoder[T any](v Version, body []byte) (any, error) {
 // is read holds a NUL or what is no text.
 func FuzzDecode(f *testing.F) {
 	for _, s := range fields {
-		for _, values := range wrong {
+		for _, values := range wrongTypes {
 			f.Add(strings.Replace(s.around, "%s", values[0], 1))
 		}
 	}
@@ -85,7 +85,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzCursor makes continuations up. None is good, since nobody has the key.
+// FuzzCursor makes up cursors. None is valid, since the key is secret.
 func FuzzCursor(f *testing.F) {
 	s := &server{Config: Config{CursorKey: []byte(cursorKey)}}
 	as := func(user chat.Identity, state string) *call {

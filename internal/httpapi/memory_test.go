@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func newFlow() *memoryBudget { return &memoryBudget{by: map[string]int64{}} }
+func newMemoryBudget() *memoryBudget { return &memoryBudget{by: map[string]int64{}} }
 
 func (f *memoryBudget) of(connection, user string) *reservation {
 	return &reservation{budget: f, keys: [2]string{connection, user}}
@@ -27,7 +27,7 @@ func (f *memoryBudget) fill(t *testing.T) (all []*reservation) {
 	return all
 }
 
-func TestFlow(t *testing.T) {
+func TestMemoryBudget(t *testing.T) {
 	t.Parallel()
 	const large = maxInFlightShare / 2
 	for _, test := range []struct {
@@ -39,16 +39,16 @@ func TestFlow(t *testing.T) {
 	}{
 		{"nothing else", func(*testing.T, *memoryBudget) {}, [2]string{"c", "u"}, maxInFlightShare, true},
 		{"more than one may", func(*testing.T, *memoryBudget) {}, [2]string{"c", "u"}, maxInFlightShare + 1, false},
-		{"the connection has its share", func(t *testing.T, f *memoryBudget) { hold1(t, f.of("c", "other"), maxInFlightShare) }, [2]string{"c", "u"}, 1, false},
-		{"the user has its share", func(t *testing.T, f *memoryBudget) { hold1(t, f.of("d", "u"), maxInFlightShare) }, [2]string{"c", "u"}, 1, false},
-		{"others have theirs", func(t *testing.T, f *memoryBudget) { hold1(t, f.of("d", "other"), maxInFlightShare) }, [2]string{"c", "u"}, large, true},
-		{"nobody known is nobody's share", func(t *testing.T, f *memoryBudget) { hold1(t, f.of("d", ""), maxInFlightShare) }, [2]string{"c", ""}, large, true},
+		{"the connection has its share", func(t *testing.T, f *memoryBudget) { reserve1(t, f.of("c", "other"), maxInFlightShare) }, [2]string{"c", "u"}, 1, false},
+		{"the user has its share", func(t *testing.T, f *memoryBudget) { reserve1(t, f.of("d", "u"), maxInFlightShare) }, [2]string{"c", "u"}, 1, false},
+		{"others have theirs", func(t *testing.T, f *memoryBudget) { reserve1(t, f.of("d", "other"), maxInFlightShare) }, [2]string{"c", "u"}, large, true},
+		{"nobody known is nobody's share", func(t *testing.T, f *memoryBudget) { reserve1(t, f.of("d", ""), maxInFlightShare) }, [2]string{"c", ""}, large, true},
 		{"all is taken", func(t *testing.T, f *memoryBudget) { f.fill(t) }, [2]string{"c", "u"}, large, false},
 		{"all is taken, a small one", func(t *testing.T, f *memoryBudget) { f.fill(t) }, [2]string{"c", "u"}, smallAnswer, true},
 		{"even that is taken", func(t *testing.T, f *memoryBudget) { f.fill(t); f.of("x", "").resize(maxInFlight / 4) }, [2]string{"c", "u"}, smallAnswer, false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			f := newFlow()
+			f := newMemoryBudget()
 			test.before(t, f)
 			start := time.Now()
 			err := f.of(test.of[0], test.of[1]).reserve(t.Context(), test.bytes)
@@ -65,7 +65,7 @@ func TestFlow(t *testing.T) {
 	}
 }
 
-func hold1(t *testing.T, h *reservation, bytes int64) {
+func reserve1(t *testing.T, h *reservation, bytes int64) {
 	t.Helper()
 	if err := h.reserve(t.Context(), bytes); err != nil {
 		t.Error(err)
@@ -73,10 +73,10 @@ func hold1(t *testing.T, h *reservation, bytes int64) {
 }
 
 // Who waits gets room as soon as there is some, in the order of coming, and nothing is left over.
-func TestFlowWaits(t *testing.T) {
+func TestMemoryBudgetWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := newFlow()
+		f := newMemoryBudget()
 		all := f.fill(t)
 		got := make(chan string, 10)
 		wait := func(ctx context.Context, name string, bytes int64) *reservation {
