@@ -29,6 +29,7 @@ func (s *server) answer(w http.ResponseWriter, st *requestState, re reply, memor
 	st.write(w, re.status, contentType, body)
 }
 
+// jsonType is the Content-Type of success. Errors of operations have application/json without a charset (all recordings).
 const jsonType = "application/json; charset=utf-8"
 
 // render encodes a body as a version has it.

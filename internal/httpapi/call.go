@@ -40,6 +40,7 @@ func ok(body any) (reply, error) { return reply{status: http.StatusOK, body: bod
 // noBody is the reply without a body, unless there is an error.
 func noBody(status int, err error) (reply, error) { return reply{status: status}, err }
 
+// user is the caller of an operation of Chat.
 func (c *call) user() chat.Identity { return c.principal.Identity }
 
 // What a client sends reaches handlers only through decode, param, header and query, as UTF-8 without NUL: PostgreSQL cannot
@@ -71,6 +72,8 @@ func queryOf(r *http.Request) url.Values {
 
 // escapedText returns the text of bytes that were percent-encoded, which are meant to be UTF-8 (RFC 3986, 2.5).
 func escapedText(raw string) string { return chat.ToText(strings.ToValidUTF8(raw, "\ufffd")) }
+
+// thread, identity and message are the ids in the path; the last may be malformed.
 
 func (c *call) thread() chat.ThreadID   { return chat.ThreadID(c.param("thread")) }
 func (c *call) identity() chat.Identity { return chat.Identity(c.param("identity")) }

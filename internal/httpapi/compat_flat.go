@@ -16,15 +16,18 @@ func nestErrors(in []invalidParticipantModel) *errorsModel {
 	return &errorsModel{in}
 }
 
+// nestedCreateReply is createThreadReply with the invalid participants below "errors".
 type nestedCreateReply struct {
 	ChatThread any          `json:"chatThread"`
 	Errors     *errorsModel `json:"errors,omitempty"`
 }
 
+// nestedAddReply is addParticipantsReply with the invalid participants below "errors".
 type nestedAddReply struct {
 	Errors *errorsModel `json:"errors,omitempty"`
 }
 
+// flatThread is a thread whose creator is a string.
 type flatThread struct {
 	ID        string    `json:"id"`
 	Topic     string    `json:"topic"`
@@ -37,6 +40,7 @@ func (t threadModel) flat() flatThread {
 	return flatThread{t.ID, t.Topic, t.CreatedOn, string(t.CreatedBy.identity()), t.DeletedOn}
 }
 
+// flatParticipant is a participant, or a member in the versions before, in requests and answers.
 type flatParticipant struct {
 	ID               string    `json:"id"`
 	DisplayName      string    `json:"displayName,omitempty"`
@@ -64,6 +68,7 @@ func upgradeAll(in []flatParticipant) []participantModel {
 	return out
 }
 
+// flatReceipt is a read receipt whose sender is a string.
 type flatReceipt struct {
 	SenderID  string   `json:"senderId"`
 	MessageID string   `json:"chatMessageId"`
@@ -74,6 +79,7 @@ func (r receiptModel) flat() flatReceipt {
 	return flatReceipt{string(r.Sender.identity()), r.MessageID, r.ReadOn}
 }
 
+// flatCreateThreadRequest is createThreadRequest with strings for identifiers.
 type flatCreateThreadRequest struct {
 	Topic        string            `json:"topic"`
 	Participants []flatParticipant `json:"participants"`
@@ -90,6 +96,7 @@ func (createThreadRequest) oldShape(v Version) oldRequest[createThreadRequest] {
 	return nil
 }
 
+// flatAddParticipantsRequest is addParticipantsRequest with strings for identifiers.
 type flatAddParticipantsRequest struct {
 	Participants []flatParticipant `json:"participants"`
 }

@@ -19,6 +19,7 @@ func (s *server) createIdentity2020(c *call) (reply, error) {
 	return ok(identityModel{ID: string(id)})
 }
 
+// revokeTokensBeforeRequest is a merge patch of the identity. The JavaScript suite sends a time, the Python suite {}.
 type revokeTokensBeforeRequest struct {
 	ValidFrom *chatTime `json:"tokensValidFrom"`
 }
@@ -31,10 +32,12 @@ func (s *server) revokeTokensBefore(c *call, in revokeTokensBeforeRequest) (repl
 	return noBody(http.StatusNoContent, s.Identities.RevokeBefore(c, c.identity(), chat.Time(*in.ValidFrom)))
 }
 
+// issueToken2020Request has no lifetime. Its scopes may include pstn (recordings).
 type issueToken2020Request struct {
 	Scopes []string `json:"scopes"`
 }
 
+// token2020Model is a token with its identity.
 type token2020Model struct {
 	ID string `json:"id"`
 	tokenModel

@@ -21,6 +21,7 @@ type memberStatus struct {
 	Type       string `json:"type"`
 }
 
+// multipleStatus is the body of the answer 207.
 type multipleStatus struct {
 	Statuses []memberStatus `json:"multipleStatus"`
 }
@@ -41,6 +42,7 @@ func memberStatuses(members []flatParticipant, bad []chat.InvalidParticipant) []
 	return out
 }
 
+// createWithMembersRequest requires the caller among the members; later versions add the caller.
 type createWithMembersRequest struct {
 	Topic   string            `json:"topic"`
 	Members []flatParticipant `json:"members"`
@@ -61,6 +63,7 @@ func (s *server) createWithMembers(c *call, in createWithMembersRequest) (reply,
 	return reply{http.StatusMultiStatus, c.links.thread(c.r, made.Thread.ID), multipleStatus{statuses}}, nil
 }
 
+// addMembersRequest has a pointer, so that an absent list is an error and an empty one is not.
 type addMembersRequest struct {
 	Members *[]flatParticipant `json:"members"`
 }
@@ -91,6 +94,7 @@ func (s *server) members(c *call) ([]flatParticipant, error) {
 	return convert(present, func(p *chat.Participant) flatParticipant { return toParticipant(p).flat() }), err
 }
 
+// threadWithMembers is a thread with all of its members.
 type threadWithMembers struct {
 	flatThread
 	Members []flatParticipant `json:"members"`
@@ -124,6 +128,7 @@ func (t threadItemModel) at(v Version) any {
 	return t
 }
 
+// sendWithPriorityRequest is sendMessageRequest of these versions. The type is always text.
 type sendWithPriorityRequest struct {
 	Content    string `json:"content"`
 	SenderName string `json:"senderDisplayName"`

@@ -44,6 +44,8 @@ func (s *server) cursor(c *call, list string) ([]int64, error) {
 
 const cursorMAC = 16 // bytes of the signature: more than enough against guessing, and a shorter nextLink
 
+// sign authenticates a cursor of a list of the call, for its user and thread. A NUL ends each part, so that no two lists share a
+// signature.
 func (s *server) sign(c *call, list string, raw []byte) []byte {
 	mac := hmac.New(sha256.New, s.CursorKey)
 	for _, part := range []string{list, string(c.user()), string(c.thread())} {

@@ -56,7 +56,7 @@ func (s *server) readBody(w http.ResponseWriter, c *call, limit int64) ([]byte, 
 	if length < 0 { // chunked: any length is possible
 		length = limit
 	}
-	if length > smallBody {
+	if length > smallBody { // a small one is read at once, without waiting for memory
 		if err := c.memory.reserve(c, length); err != nil {
 			return nil, err
 		}
@@ -67,7 +67,7 @@ func (s *server) readBody(w http.ResponseWriter, c *call, limit int64) ([]byte, 
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded): // the body timeout
 		return nil, errSlowBody
 	case err != nil:
 		return nil, &chat.Error{Kind: chat.Invalid, Message: "The body broke off.", Reason: err.Error()}
@@ -148,7 +148,7 @@ func decode(body []byte, into any) error {
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		var known *chat.Error
-		if errors.As(err, &known) {
+		if errors.As(err, &known) { // of a time, whose text says which
 			return known
 		}
 		var mistyped *json.UnmarshalTypeError

@@ -73,12 +73,12 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, st *requestState, 
 	var version *versionError
 	var binding *bindingError
 	switch {
-	case errors.Is(err, errSlowBody):
+	case errors.Is(err, errSlowBody): // the rest of the body may still come, so the connection cannot go on
 		w.Header().Set("Connection", "close")
 		st.write(w, http.StatusRequestTimeout, "", nil)
 	case errors.Is(err, errMediaType):
 		st.write(w, http.StatusUnsupportedMediaType, "", nil)
-	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+	case errors.Is(err, context.Canceled) && r.Context().Err() != nil: // canceled by the client, not by the server
 		st.write(w, statusClientGone, "", nil)
 	case errors.As(err, &version):
 		var body versioningError

@@ -94,7 +94,7 @@ func TestPanicIsLogged(t *testing.T) {
 	s.fail(func() error { panic("boom") })
 	a := w.alice.get(w.at("")).is(http.StatusInternalServerError)
 	line := b.log.find(t, "request panicked")
-	if line["request_id"] != a.header.Get("MS-CV") || line["panic"] != "boom" || !strings.Contains(line["stack"].(string), "broken).Access") {
+	if line["request_id"] != a.header.Get("MS-CV") || line["panic"] != "boom" || !strings.Contains(line["stack"].(string), "brokenStore).Access") {
 		t.Errorf("the log has %v, want the panic with its stack", line)
 	}
 }

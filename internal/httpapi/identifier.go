@@ -16,20 +16,24 @@ type identifierModel struct {
 	MicrosoftTeamsApp  *teamsAppModel `json:"microsoftTeamsApp,omitempty"`
 }
 
+// userModel is a user of ACS. The id is the raw id.
 type userModel struct {
 	ID string `json:"id"`
 }
 
+// phoneModel is a phone number, without the prefix of the raw id.
 type phoneModel struct {
 	Value string `json:"value"`
 }
 
+// teamsUser is a user of Teams, or an anonymous visitor of a Teams meeting.
 type teamsUser struct {
 	UserID      string `json:"userId"`
 	IsAnonymous bool   `json:"isAnonymous,omitempty"`
 	Cloud       string `json:"cloud,omitempty"`
 }
 
+// teamsAppModel is an application in Teams, such as a bot.
 type teamsAppModel struct {
 	AppID string `json:"appId"`
 	Cloud string `json:"cloud,omitempty"`
@@ -57,7 +61,7 @@ func toIdentifier(id chat.Identity) *identifierModel {
 	case chat.KindTeamsApp:
 		app, cloud := cutCloud(raw[len("28:"):])
 		m.MicrosoftTeamsApp = &teamsAppModel{app, cloud}
-	case chat.KindUnknown:
+	case chat.KindUnknown: // rawId alone, which SDKs read as UnknownIdentifier
 	}
 	return m
 }

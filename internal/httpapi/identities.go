@@ -7,6 +7,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
+// createIdentityRequest may be absent, empty or {}: SDKs send all three (recordings).
 type createIdentityRequest struct {
 	Scopes           []string `json:"createTokenWithScopes"`
 	ExpiresInMinutes *int     `json:"expiresInMinutes"`
@@ -14,6 +15,7 @@ type createIdentityRequest struct {
 	ExternalID       string   `json:"externalId"` // the name of customId in the API description of 2025-04-01-preview
 }
 
+// identityModel has more than the id only since 2025-03-02-preview.
 type identityModel struct {
 	ID          string `json:"id"`
 	CustomID    string `json:"customId,omitempty"`
@@ -28,6 +30,7 @@ func toIdentity(u *auth.User) identityModel {
 	return m
 }
 
+// tokenModel is a user token. SDKs read the expiry from the token itself.
 type tokenModel struct {
 	Token     string `json:"token"`
 	ExpiresOn string `json:"expiresOn"`
@@ -35,6 +38,7 @@ type tokenModel struct {
 
 func toToken(t auth.Token) *tokenModel { return &tokenModel{t.Value, tokenTime(t.ExpiresOn)} }
 
+// createIdentityReply is the answer of all operations that return an identity with a token.
 type createIdentityReply struct {
 	Identity    identityModel `json:"identity"`
 	AccessToken *tokenModel   `json:"accessToken,omitempty"`
@@ -69,6 +73,7 @@ func (s *server) createIdentity(c *call, in createIdentityRequest) (reply, error
 	return reply{status: http.StatusCreated, body: out}, nil
 }
 
+// getIdentity tells when the last token was issued; the service has it since 2025-03-02-preview.
 func (s *server) getIdentity(c *call) (reply, error) {
 	user, err := s.Identities.Get(c, c.identity())
 	if err != nil {
@@ -77,19 +82,24 @@ func (s *server) getIdentity(c *call) (reply, error) {
 	return ok(toIdentity(&user))
 }
 
+// deleteIdentity revokes the tokens too. The id is unknown from then on, so that a second deletion fails.
 func (s *server) deleteIdentity(c *call) (reply, error) {
 	return noBody(http.StatusNoContent, s.Identities.Delete(c, c.identity()))
 }
 
+// revokeTokens revokes all tokens issued so far. The service may take 15 minutes for it (identity model page of the ACS
+// documentation), chatd does not.
 func (s *server) revokeTokens(c *call) (reply, error) {
 	return noBody(http.StatusNoContent, s.Identities.Revoke(c, c.identity()))
 }
 
+// issueTokenRequest is valid for 60 to 1440 minutes, the latter by default; null means the default (recordings of the CLI suite).
 type issueTokenRequest struct {
 	Scopes           []string `json:"scopes"`
 	ExpiresInMinutes *int     `json:"expiresInMinutes"`
 }
 
+// issueToken leaves earlier tokens valid: a user may hold several.
 func (s *server) issueToken(c *call, in issueTokenRequest) (reply, error) {
 	if in.Scopes == nil {
 		return reply{}, errRequired("Scopes")
@@ -101,6 +111,7 @@ func (s *server) issueToken(c *call, in issueTokenRequest) (reply, error) {
 	return ok(toToken(token))
 }
 
+// exchangeTeamsRequest has the token of a Teams user for whom an application asks.
 type exchangeTeamsRequest struct {
 	Token  string `json:"token"`
 	AppID  string `json:"appId"`

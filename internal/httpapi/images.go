@@ -10,6 +10,7 @@ import (
 
 // Images can be uploaded in 2024-03-15-preview and 2024-06-05-preview only (API descriptions of these versions).
 
+// imageModel is the answer to an upload. The client puts the id into an attachment of a message.
 type imageModel struct {
 	ID   string `json:"id"`
 	Type string `json:"attachmentType"`
@@ -55,6 +56,7 @@ func (s *server) getImage(c *call) (reply, error) {
 	return ok(file{image.Type, image.Bytes})
 }
 
+// deleteImage works for the user who uploaded the image.
 func (s *server) deleteImage(c *call) (reply, error) {
 	return noBody(http.StatusNoContent, s.Chat.DeleteImage(c, c.user(), c.thread(), c.param("image")))
 }

@@ -30,13 +30,16 @@ var messageFields = []messageField{
 	{`"id":`, 0, 0, func(to []byte, m *chat.Message, _ *messageView) []byte { return appendDecimal(to, int64(m.ID)) }},
 	{`"type":`, 0, members, func(to []byte, m *chat.Message, _ *messageView) []byte { return appendText(to, string(m.Type)) }},
 	{`"type":`, members, 0, func(to []byte, m *chat.Message, _ *messageView) []byte { return appendText(to, memberTypes[m.Type]) }},
+	// No later version has a priority.
 	{`"priority":`, members, 0, func(to []byte, m *chat.Message, _ *messageView) []byte {
 		if m.High {
 			return append(to, `"High"`...)
 		}
 		return append(to, `"Normal"`...)
 	}},
+	// The number in the thread, shared by user and system messages, from 1 (all recordings).
 	{`"sequenceId":`, 0, members, func(to []byte, m *chat.Message, _ *messageView) []byte { return appendDecimal(to, m.Seq) }},
+	// The id at first, then the time of the last edit or deletion (all recordings).
 	{`"version":`, 0, 0, func(to []byte, m *chat.Message, _ *messageView) []byte { return appendDecimal(to, m.Version) }},
 	{`"content":`, 0, members, func(to []byte, m *chat.Message, v *messageView) []byte { return appendFields(to, contentFields, m, v) }},
 	{`"content":`, members, 0, func(to []byte, m *chat.Message, _ *messageView) []byte {
@@ -87,6 +90,7 @@ var contentFields = []messageField{
 		}
 		return to
 	}},
+	// The first versions with attachments showed them on html messages only (recordings of the CLI suite, 2023-11-07).
 	{`"attachments":`, htmlAttachments, 0, func(to []byte, m *chat.Message, v *messageView) []byte {
 		switch {
 		case m.Type != chat.HTML && (m.Type != chat.Text || v.has&textAttachments == 0):
@@ -135,6 +139,7 @@ func appendFields(to []byte, fields []messageField, m *chat.Message, v *messageV
 		if v.has&f.with != f.with || v.has&f.without != 0 {
 			continue
 		}
+		// The key is written first and taken back if there is no value, which is cheaper than to ask twice.
 		before := len(to)
 		if to[before-1] != '{' {
 			to = append(to, ',')
@@ -166,7 +171,7 @@ type messagePage struct {
 }
 
 func (p messagePage) appendJSON(to []byte, version Version) []byte {
-	size := 100 + len(p.next)
+	size := 100 + len(p.next) // for what is around the messages
 	for i := range p.messages {
 		size += roughSize(&p.messages[i])
 	}

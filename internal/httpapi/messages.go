@@ -8,6 +8,7 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
+// sendMessageRequest is the newest shape. Without a type the message is a text.
 type sendMessageRequest struct {
 	Content     string            `json:"content"`
 	SenderName  string            `json:"senderDisplayName"`
@@ -21,6 +22,7 @@ type sendMessageRequest struct {
 // isHigh reports whether a priority is the high one. Others, and none, are normal.
 func isHigh(priority string) bool { return strings.EqualFold(priority, "high") }
 
+// sendMessageReply has the id alone (all recordings): clients that want the message read it.
 type sendMessageReply struct {
 	ID string `json:"id"`
 }
@@ -69,6 +71,7 @@ func (s *server) listMessages(c *call) (reply, error) {
 	return ok(messagePage{messages, next, c.messageView()})
 }
 
+// getMessage finds deleted messages too, with empty content (recordings of the CLI suite).
 func (s *server) getMessage(c *call) (reply, error) {
 	id, err := c.message()
 	if err != nil {
@@ -90,6 +93,7 @@ type updateMessageRequest struct {
 	priority *string // only until 2020-09-21-preview2
 }
 
+// updateMessage accepts a body that changes nothing (recordings of the CLI suite).
 func (s *server) updateMessage(c *call, in updateMessageRequest) (reply, error) {
 	id, err := c.message()
 	if err != nil {
@@ -109,6 +113,7 @@ func (s *server) updateMessage(c *call, in updateMessageRequest) (reply, error) 
 	return noBody(http.StatusNoContent, s.Chat.UpdateMessage(c, c.user(), c.thread(), id, update))
 }
 
+// deleteMessage keeps the place of the message in the thread.
 func (s *server) deleteMessage(c *call) (reply, error) {
 	id, err := c.message()
 	if err != nil {

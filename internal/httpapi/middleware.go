@@ -42,8 +42,8 @@ func (s *server) recover(next http.Handler) http.Handler {
 				panic(p)
 			}
 			s.Log.Error("request panicked", "request_id", st.id, "panic", p, "stack", string(debug.Stack()))
-			if st.status == 0 {
-				if st.route == nil {
+			if st.status == 0 { // nothing was answered yet
+				if st.route == nil { // before routing; any row of Chat gives the envelope
 					st.route = &routes[0]
 				}
 				s.fail(w, r, st, &chat.Error{Kind: chat.Internal, Reason: fmt.Sprint("panic: ", p)})

@@ -11,6 +11,7 @@ type list[T any] struct {
 	NextLink string `json:"nextLink,omitempty"`
 }
 
+// threadModel is ChatThreadProperties. It never has the participants, which clients list (recordings).
 type threadModel struct {
 	ID              string            `json:"id"`
 	Topic           string            `json:"topic"`
@@ -22,15 +23,19 @@ type threadModel struct {
 	MessagingPolicy *policyModel      `json:"messagingPolicy,omitempty"`
 }
 
+// policyModel is the messaging policy, which only 2024-06-05-preview has.
 type policyModel struct {
 	TextOnly bool `json:"textOnlyChat"`
 }
 
+// retentionModel is a retention policy: threadCreationDate with 30 to 90 days, or none (chat concepts page of the ACS
+// documentation).
 type retentionModel struct {
 	Kind string `json:"kind"`
 	Days int    `json:"deleteThreadAfterDays,omitempty"`
 }
 
+// toThread leaves out a retention policy that was never set, and a messaging policy that allows everything.
 func toThread(t *chat.Thread) threadModel {
 	m := threadModel{
 		ID: string(t.ID), Topic: t.Topic, CreatedOn: chatTime(t.CreatedOn), CreatedBy: toIdentifier(t.CreatedBy),
@@ -60,6 +65,8 @@ func (m *retentionModel) retention() (*chat.Retention, error) {
 	return &r, nil
 }
 
+// threadItemModel is a thread in the list of threads. One without messages has no lastMessageReceivedOn (recordings of the Android
+// and iOS suites).
 type threadItemModel struct {
 	ID             string    `json:"id"`
 	Topic          string    `json:"topic"`
@@ -71,6 +78,7 @@ func toThreadItem(t *chat.ThreadItem) threadItemModel {
 	return threadItemModel{string(t.ID), t.Topic, orNil(t.DeletedOn), orNil(t.LastOn)}
 }
 
+// participantModel is ChatParticipant, in requests and answers.
 type participantModel struct {
 	Identifier       *identifierModel  `json:"communicationIdentifier"`
 	DisplayName      string            `json:"displayName,omitempty"`
@@ -97,6 +105,7 @@ func fromParticipants(in []participantModel) []chat.NewParticipant {
 	return out
 }
 
+// invalidParticipantModel says why a participant could not be added. It has no envelope, since the request succeeded.
 type invalidParticipantModel struct {
 	Target  string `json:"target"`
 	Code    string `json:"code"`
@@ -112,6 +121,7 @@ func toInvalid(in []chat.InvalidParticipant) []invalidParticipantModel {
 	return out
 }
 
+// receiptModel is ChatMessageReadReceipt.
 type receiptModel struct {
 	Sender    *identifierModel `json:"senderCommunicationIdentifier"`
 	MessageID string           `json:"chatMessageId"`

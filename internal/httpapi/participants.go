@@ -13,10 +13,12 @@ func (s *server) listParticipants(c *call) (reply, error) {
 	return listBySkip(s, c, "participants", chat.ParticipantPage, s.Chat.ListParticipants, toParticipant)
 }
 
+// addParticipantsRequest has up to 200 participants (service limits page of the ACS documentation).
 type addParticipantsRequest struct {
 	Participants []participantModel `json:"participants"`
 }
 
+// addParticipantsReply is {} if all could be added, and not an empty body (recordings).
 type addParticipantsReply struct {
 	InvalidParticipants []invalidParticipantModel `json:"invalidParticipants,omitempty"`
 }
@@ -33,10 +35,12 @@ func (s *server) addParticipants(c *call, in addParticipantsRequest) (reply, err
 	return reply{status: http.StatusCreated, body: addParticipantsReply{toInvalid(bad)}}, nil
 }
 
+// removeParticipant takes an identifier as its body. Participants may remove others and themselves.
 func (s *server) removeParticipant(c *call, in identifierModel) (reply, error) {
 	return noBody(http.StatusNoContent, s.Chat.RemoveParticipant(c, c.user(), c.thread(), in.identity()))
 }
 
+// updateParticipantRequest leaves what is absent unchanged.
 type updateParticipantRequest struct {
 	Identifier  *identifierModel `json:"communicationIdentifier"`
 	DisplayName *string          `json:"displayName"`

@@ -6,6 +6,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
+// sendReceiptRequest names the last message that the caller has read.
 type sendReceiptRequest struct {
 	MessageID string `json:"chatMessageId"`
 }
@@ -24,6 +25,7 @@ func (s *server) listReadReceipts(c *call) (reply, error) {
 	return listBySkip(s, c, "readReceipts", chat.ReceiptPage, s.Chat.ListReadReceipts, toReceipt)
 }
 
+// typingRequest may be absent: only SDKs since 2021-04-05-preview6 send a body.
 type typingRequest struct {
 	SenderName string `json:"senderDisplayName"`
 }

@@ -50,6 +50,7 @@ func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, s
 		return reply{}, err
 	}
 	c.version, st.route, st.version = version, row, version
+	// The scope is checked before the thread is looked at, so that a token without it reveals nothing.
 	if row.api == chatAPI && !c.principal.Can(row.capability) {
 		return reply{}, &chat.Error{Kind: chat.Forbidden, Reason: "token scope does not allow " + row.operation}
 	}
@@ -58,6 +59,7 @@ func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, s
 			return reply{}, err
 		}
 	}
+	// A list reserves more once it knows how many items it may have.
 	if r.Method == http.MethodGet {
 		if err := memory.reserve(&c, smallAnswer); err != nil {
 			return reply{}, err

@@ -77,6 +77,7 @@ func (s *server) router() http.Handler {
 		r.Method(key[0], key[1], s.serve(group))
 	}
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) { s.refuse(w, r, http.StatusNotFound, "no such route") })
+	// A path that exists answers 405 with Allow to other methods, any other path 404.
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
 		status := http.StatusNotFound // for methods that the router does not know, whatever the path
 		for _, method := range []string{"GET", "POST", "PATCH", "DELETE"} {

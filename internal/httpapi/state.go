@@ -56,7 +56,7 @@ func isIdentityPath(r *http.Request) bool {
 
 // log writes the one line of a request. It tells why a request was refused, which the answer may not reveal.
 func (s *server) log(r *http.Request, st *requestState) {
-	level := slog.LevelInfo
+	level := slog.LevelInfo // refused requests too: they are the clients' faults
 	if st.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
+// createThreadRequest is the newest shape. The caller becomes a participant, whether named or not.
 type createThreadRequest struct {
 	Topic           string             `json:"topic"`
 	Participants    []participantModel `json:"participants"`
@@ -14,6 +15,7 @@ type createThreadRequest struct {
 	MessagingPolicy *policyModel       `json:"messagingPolicy"`
 }
 
+// createThreadReply has the properties of the thread; a participant who could not be added is no error.
 type createThreadReply struct {
 	ChatThread          threadModel               `json:"chatThread"`
 	InvalidParticipants []invalidParticipantModel `json:"invalidParticipants,omitempty"`
@@ -51,6 +53,8 @@ func (c *call) idempotencyToken() string {
 	return c.header("idempotency-token")
 }
 
+// listThreads returns the threads of the caller, latest activity first, with deleted ones and those that the caller was removed
+// from.
 func (s *server) listThreads(c *call) (reply, error) {
 	limit, err := c.page(chat.ThreadPage)
 	if err != nil {
@@ -75,6 +79,7 @@ func (s *server) listThreads(c *call) (reply, error) {
 	return ok(out)
 }
 
+// getThread works for former participants too, who get the thread as they left it.
 func (s *server) getThread(c *call) (reply, error) {
 	thread, err := s.Chat.GetThread(c, c.user(), c.thread())
 	if err != nil {
@@ -108,6 +113,7 @@ func (s *server) updateThread(c *call, in updateThreadRequest) (reply, error) {
 	return noBody(http.StatusNoContent, s.Chat.UpdateThread(c, c.user(), c.thread(), update))
 }
 
+// deleteThread leaves the thread in lists for a while, with the time of its deletion.
 func (s *server) deleteThread(c *call) (reply, error) {
 	return noBody(http.StatusNoContent, s.Chat.DeleteThread(c, c.user(), c.thread()))
 }

@@ -15,7 +15,7 @@ func (t chatTime) MarshalJSON() ([]byte, error) { return appendTime(nil, chat.Ti
 
 // UnmarshalJSON reads the forms that SDKs send, see chat.ParseTime; null is no time.
 func (t *chatTime) UnmarshalJSON(raw []byte) error {
-	if string(raw) == "null" {
+	if string(raw) == "null" { // as encoding/json treats null for other types
 		return nil
 	}
 	var text string

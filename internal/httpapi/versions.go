@@ -8,7 +8,7 @@ import (
 // Version is an api-version. Versions of one API compare by age, since each begins with a date.
 type Version string
 
-// The versions at which routes or shapes change.
+// The versions at which routes or shapes change. A stable version has no name here unless something came with it.
 const (
 	preview2    Version = "2020-09-21-preview2" // Chat of the first SDKs: members
 	preview3    Version = "2020-11-01-preview3" // participants, ids as strings

@@ -21,12 +21,14 @@ func Base(public string, proxies []netip.Prefix, log *slog.Logger) func(*http.Re
 	return f.base
 }
 
+// forwarding finds the address in requests, when no public URL is configured.
 type forwarding struct {
 	proxies            []netip.Prefix
 	log                *slog.Logger
 	untrusted, badHost sync.Once
 }
 
+// base returns what Host and the connection say, overridden by what trusted proxies say.
 func (f *forwarding) base(r *http.Request) string {
 	scheme, host := "http", withoutDoubledPort(r.Host)
 	if r.TLS != nil {
@@ -54,6 +56,7 @@ func (f *forwarding) base(r *http.Request) string {
 	return scheme + "://" + host
 }
 
+// warn logs that forwarded headers were ignored, which is mostly a proxy that the operator forgot to name.
 func (f *forwarding) warn(r *http.Request) {
 	if r.Header.Get("X-Forwarded-Proto") == "" && r.Header.Get("Forwarded") == "" {
 		return
@@ -142,6 +145,7 @@ func elements(h http.Header, name string) []string {
 	return out
 }
 
+// splitOutsideQuotes splits at a byte that is not inside a quoted string (RFC 9110, 5.6.4).
 func splitOutsideQuotes(text string, at byte) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		start, quoted := 0, false
@@ -162,6 +166,7 @@ func splitOutsideQuotes(text string, at byte) func(func(string) bool) {
 	}
 }
 
+// unquoted returns what a quoted string means, and other text as it is.
 func unquoted(text string) string {
 	if len(text) < 2 || text[0] != '"' || text[len(text)-1] != '"' {
 		return text
@@ -175,6 +180,7 @@ var (
 	hostForm = regexp.MustCompile(`^([a-zA-Z0-9_-]{1,63}(\.[a-zA-Z0-9_-]{1,63})*\.?|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$`)
 )
 
+// isHost refuses what could break out of a URL: the host goes into answers.
 func isHost(text string) bool { return len(text) <= 261 && hostForm.MatchString(text) }
 
 // withoutDoubledPort corrects "host:port:port", which azure-communication-common for JavaScript 2.0 to 2.4 sends from Node.
