@@ -136,7 +136,7 @@ func TestEveryVariable(t *testing.T) {
 	}
 }
 
-// Any page may call a server that has a key of its own, as with the real service; that of chatd dev is known to everybody.
+// Any page may call a server that has its own key, as with the real service; that of chatd dev is public.
 func TestDefaultOriginsOfServe(t *testing.T) {
 	t.Parallel()
 	c := configured(t, "serve", noEnv, "--store", "sqlite:x", "--access-key", ownKey, "--resource-id", resource)

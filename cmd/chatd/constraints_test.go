@@ -215,7 +215,7 @@ func TestVerifiersOfOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: patience, ErrorLog: log.New(io.Discard, "", 0)}
+		s := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: testTimeout, ErrorLog: log.New(io.Discard, "", 0)}
 		go s.Serve(l) //nolint:errcheck // it is closed below
 		t.Cleanup(func() { s.Close() })
 		port[name] = portOf(l)

@@ -109,7 +109,7 @@ func TestProbes(t *testing.T) {
 		t.Errorf("args: %v", c.Args)
 	}
 	paths := []string{c.Startup.HTTPGet.Path, c.Readiness.HTTPGet.Path, c.Liveness.HTTPGet.Path}
-	if paths[1] != "/readyz" || paths[2] != "/healthz" { // one that is not ready shall get no requests, but not be restarted
+	if paths[1] != "/readyz" || paths[2] != "/healthz" { // one that is not ready must get no requests, and must not be restarted
 		t.Errorf("readiness asks %s and liveness %s", paths[1], paths[2])
 	}
 	for _, m := range regexp.MustCompile(`health_uri (\S+)`).FindAllStringSubmatch(string(read(t, deploy+"Caddyfile")), -1) {
@@ -125,7 +125,7 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-// Nobody kills chatd while it says goodbye.
+// No deployment kills chatd while it still stops in order.
 func TestTimeToStop(t *testing.T) {
 	t.Parallel()
 	const goodbyes = 10 * time.Second // for real-time clients; see internal/notify/trouter

@@ -29,7 +29,7 @@ func kids(t *testing.T, i *instance) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// Signing keys are rotated and retired beside running servers, which take tokens of a new key before they have heard of it.
+// Signing keys are rotated and retired beside running servers, which take tokens of a new key before they have read it.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	for name, database := range map[string]func(t *testing.T) string{
