@@ -91,12 +91,12 @@ func (r *reservation) tryReserve(bytes int64) *waiter {
 }
 
 // cancel removes a waiter and reports whether it was still waiting.
-func (b *memoryBudget) cancel(w *waiter) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	before := len(b.waiting)
-	b.waiting = slices.DeleteFunc(b.waiting, func(other *waiter) bool { return other == w })
-	return len(b.waiting) < before
+func (f *memoryBudget) cancel(w *waiter) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := len(f.waiting)
+	f.waiting = slices.DeleteFunc(f.waiting, func(other *waiter) bool { return other == w })
+	return len(f.waiting) < before
 }
 
 // fits reports whether so many bytes more are allowed; the lock is held. Small requests overtake large ones that wait, so that
