@@ -10,37 +10,43 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // batch lets the committer apply writes as one transaction: it is kept busy until all of them queue. It returns the
 // error of each.
-func batch(t *testing.T, e *sqlite, writes ...func(conn) error) []error {
+func batch(t *testing.T, e *sqlite, writes ...func(sqldb.Tx) error) []error {
 	t.Helper()
 	ctxs := slices.Repeat([]context.Context{t.Context()}, len(writes))
 	return batchIn(t, e, ctxs, func() {}, writes...)
 }
 
-func batchIn(t *testing.T, e *sqlite, ctxs []context.Context, queued func(), writes ...func(conn) error) []error {
+func batchIn(t *testing.T, e *sqlite, ctxs []context.Context, queued func(), writes ...func(sqldb.Tx) error) []error {
 	t.Helper()
-	begun, goOn := make(chan struct{}), make(chan struct{})
-	var all sync.WaitGroup
-	all.Go(func() {
-		err := e.write(t.Context(), func(conn) error { close(begun); <-goOn; return nil })
+	started, release := make(chan struct{}), make(chan struct{})
+	var blocker sync.WaitGroup
+	blocker.Go(func() {
+		err := e.Write(t.Context(), func(sqldb.Tx) error { close(started); <-release; return nil })
 		if err != nil {
 			t.Error(err)
 		}
 	})
-	<-begun
-	errs := make([]error, len(writes))
-	for i, do := range writes {
-		all.Go(func() { errs[i] = e.write(ctxs[i], do) })
-		for len(e.queue.jobs) <= i { // in their order
-			runtime.Gosched()
+	<-started
+	jobs := make([]*job, len(writes))
+	for i, do := range writes { // as Write does, but in this order
+		jobs[i] = newJob(ctxs[i], do)
+		if err := e.queue.Add(ctxs[i], jobs[i]); err != nil {
+			t.Fatal(err)
 		}
 	}
 	queued()
-	close(goOn)
-	all.Wait()
+	close(release)
+	blocker.Wait()
+	errs := make([]error, len(writes))
+	for i, j := range jobs {
+		errs[i] = e.outcome(j)
+	}
 	return errs
 }
 
@@ -50,7 +56,7 @@ func bothEngines(t *testing.T, run func(t *testing.T, e *sqlite)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := openFile(t, path)
-			if err := e.write(t.Context(), insert("CREATE TABLE n (n INTEGER PRIMARY KEY)")); err != nil {
+			if err := e.Write(t.Context(), insert("CREATE TABLE n (n INTEGER PRIMARY KEY)")); err != nil {
 				t.Fatal(err)
 			}
 			run(t, e)
@@ -58,13 +64,13 @@ func bothEngines(t *testing.T, run func(t *testing.T, e *sqlite)) {
 	}
 }
 
-func insertN(n int) func(conn) error { return insert("INSERT INTO n (n) VALUES ($1)", n) }
+func insertN(n int) func(sqldb.Tx) error { return insert("INSERT INTO n (n) VALUES ($1)", n) }
 
 // rows checks which numbers are in the table.
 func rows(t *testing.T, e *sqlite, want ...int) {
 	t.Helper()
 	var got []int
-	err := e.read().each(t.Context(), func(r row) error {
+	err := e.Read().Query(t.Context(), func(r sqldb.Row) error {
 		var n int
 		err := r.Scan(&n)
 		got = append(got, n)
@@ -89,10 +95,10 @@ func TestBatchIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	bothEngines(t, func(t *testing.T, e *sqlite) {
 		// Later writes of a batch see what earlier ones wrote.
-		sees := func(want int) func(conn) error {
-			return func(c conn) error {
+		sees := func(want int) func(sqldb.Tx) error {
+			return func(c sqldb.Tx) error {
 				var n int
-				if err := c.one(t.Context(), []any{&n}, "SELECT count(*) FROM n"); err != nil || n != want {
+				if err := c.QueryRow(t.Context(), []any{&n}, "SELECT count(*) FROM n"); err != nil || n != want {
 					return fmt.Errorf("%d rows, want %d (%w)", n, want, err)
 				}
 				return insertN(want)(c)
@@ -110,11 +116,11 @@ func TestFailureInBatchIsAlone(t *testing.T) {
 		own := errors.New("refused")
 		errs := batch(t, e,
 			insertN(1),
-			func(c conn) error { return errors.Join(insertN(10)(c), own) },
+			func(c sqldb.Tx) error { return errors.Join(insertN(10)(c), own) },
 			insertN(2),
 			insertN(1), // is there already
-			func(c conn) error { _ = insertN(11)(c); panic("a defect") },
-			func(c conn) error { _ = insertN(12)(c); return insert("INSERT INTO nowhere (n) VALUES (1)")(c) },
+			func(c sqldb.Tx) error { _ = insertN(11)(c); panic("a defect") },
+			func(c sqldb.Tx) error { _ = insertN(12)(c); return insert("INSERT INTO nowhere (n) VALUES (1)")(c) },
 			insertN(3),
 		)
 		outcomes(t, errs, 1, 3, 4, 5)
@@ -135,10 +141,10 @@ func TestFailureOfTransactionIsAlone(t *testing.T) {
 		runs := 0
 		errs := batch(t, e,
 			insertN(1),
-			func(c conn) error { runs++; return insertN(2)(c) },
-			func(c conn) error { return errors.Join(insertN(10)(c), insert("ROLLBACK")(c)) },
+			func(c sqldb.Tx) error { runs++; return insertN(2)(c) },
+			func(c sqldb.Tx) error { return errors.Join(insertN(10)(c), insert("ROLLBACK")(c)) },
 			insertN(3),
-			func(c conn) error {
+			func(c sqldb.Tx) error {
 				return errors.Join(insertN(11)(c), insert("ROLLBACK")(c), errors.New("the disk is gone"))
 			},
 			insertN(1),
@@ -158,7 +164,7 @@ func TestFailureOfCommitIsAlone(t *testing.T) {
 	bothEngines(t, func(t *testing.T, e *sqlite) {
 		// A deferred constraint is looked at by the commit, which then fails for all of the batch.
 		for _, s := range []string{"PRAGMA foreign_keys = 1", "CREATE TABLE r (n INTEGER REFERENCES n (n) DEFERRABLE INITIALLY DEFERRED)"} {
-			if _, err := e.writer.exec(t.Context(), s); err != nil {
+			if _, err := e.writer.Exec(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -173,16 +179,16 @@ func TestFullDisk(t *testing.T) {
 	bothEngines(t, func(t *testing.T, e *sqlite) {
 		limit := func(pages int) {
 			var now int
-			if err := e.writer.one(t.Context(), []any{&now}, fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+			if err := e.writer.QueryRow(t.Context(), []any{&now}, fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		large := strings.Repeat("x", 50_000)
-		if err := e.write(t.Context(), insert("CREATE TABLE big (n INTEGER PRIMARY KEY, text TEXT)")); err != nil {
+		if err := e.Write(t.Context(), insert("CREATE TABLE big (n INTEGER PRIMARY KEY, text TEXT)")); err != nil {
 			t.Fatal(err)
 		}
-		fill := func(n int) func(conn) error {
-			return func(c conn) error { return insert("INSERT INTO big (n, text) VALUES ($1, $2)", n, large)(c) }
+		fill := func(n int) func(sqldb.Tx) error {
+			return func(c sqldb.Tx) error { return insert("INSERT INTO big (n, text) VALUES ($1, $2)", n, large)(c) }
 		}
 		limit(40) // of 4 KiB: room for two and no more
 		errs := batch(t, e, insertN(1), fill(1), insertN(2), fill(2), fill(3), fill(4), insertN(3))
@@ -203,10 +209,10 @@ func TestFullDisk(t *testing.T) {
 		rows(t, e, 1, 2, 3)
 		limit(10_000)
 		var there int
-		if err := e.read().one(t.Context(), []any{&there}, "SELECT count(*) FROM big"); err != nil || there != len(kept) {
+		if err := e.Read().QueryRow(t.Context(), []any{&there}, "SELECT count(*) FROM big"); err != nil || there != len(kept) {
 			t.Errorf("%d large rows are there, %d were acknowledged (%v)", there, len(kept), err)
 		}
-		if err := e.write(t.Context(), fill(5)); err != nil {
+		if err := e.Write(t.Context(), fill(5)); err != nil {
 			t.Errorf("with room again: %v", err)
 		}
 	})
@@ -230,7 +236,7 @@ func TestContextEndsInQueue(t *testing.T) {
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	bothEngines(t, func(t *testing.T, e *sqlite) {
-		const writers, each = 4 * maxBatch / 2, 4
+		const writers, each = 4 * sqldb.MaxBatch / 2, 4
 		var all sync.WaitGroup
 		var mu sync.Mutex
 		var want []int
@@ -238,7 +244,7 @@ func TestLoad(t *testing.T) {
 			all.Go(func() {
 				for i := range each {
 					n := w*each + i
-					err := e.write(t.Context(), func(c conn) error {
+					err := e.Write(t.Context(), func(c sqldb.Tx) error {
 						if err := insertN(n)(c); err != nil || n%7 != 0 {
 							return err
 						}
@@ -266,20 +272,15 @@ func TestCloseFinishesTheQueue(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "chatd.db")
 	e := openFile(t, path)
-	if err := e.write(t.Context(), insert("CREATE TABLE n (n INTEGER PRIMARY KEY)")); err != nil {
+	if err := e.Write(t.Context(), insert("CREATE TABLE n (n INTEGER PRIMARY KEY)")); err != nil {
 		t.Fatal(err)
 	}
 	closing := make(chan error)
 	ctxs := slices.Repeat([]context.Context{t.Context()}, 3)
 	errs := batchIn(t, e, ctxs, func() {
-		go func() { closing <- e.close() }()
-		for { // until the door is shut
-			e.queue.gate.RLock()
-			shut := e.queue.shut
-			e.queue.gate.RUnlock()
-			if shut {
-				return
-			}
+		go func() { closing <- e.Close() }()
+		for e.queue.Enter() == nil { // until it is closed for new writes
+			e.queue.Leave()
 			runtime.Gosched()
 		}
 	}, insertN(1), insertN(2), insertN(3))
@@ -287,8 +288,8 @@ func TestCloseFinishesTheQueue(t *testing.T) {
 		t.Error(err)
 	}
 	outcomes(t, errs)
-	if err := e.write(t.Context(), insertN(4)); !errors.Is(err, errClosed) {
-		t.Errorf("a write after that: %v, want %v", err, errClosed)
+	if err := e.Write(t.Context(), insertN(4)); !errors.Is(err, sqldb.ErrClosed) {
+		t.Errorf("a write after that: %v, want %v", err, sqldb.ErrClosed)
 	}
 	rows(t, openFile(t, path), 1, 2, 3)
 }
@@ -300,8 +301,8 @@ func TestFileIsSynced(t *testing.T) {
 	var journal string
 	var synchronous int
 	err := errors.Join(
-		e.writer.one(t.Context(), []any{&journal}, "PRAGMA journal_mode"),
-		e.writer.one(t.Context(), []any{&synchronous}, "PRAGMA synchronous"),
+		e.writer.QueryRow(t.Context(), []any{&journal}, "PRAGMA journal_mode"),
+		e.writer.QueryRow(t.Context(), []any{&synchronous}, "PRAGMA synchronous"),
 	)
 	if err != nil || journal != "wal" || synchronous != 2 {
 		t.Errorf("journal is %q, synchronous %d (%v); want wal and 2, full", journal, synchronous, err)
@@ -312,7 +313,7 @@ func TestFileIsSynced(t *testing.T) {
 func TestReadersOnlyRead(t *testing.T) {
 	t.Parallel()
 	e := openFile(t, filepath.Join(t.TempDir(), "chatd.db"))
-	if err := insert("CREATE TABLE n (n INTEGER)")(e.read()); err == nil {
+	if _, err := e.Read().Exec(t.Context(), "CREATE TABLE n (n INTEGER)"); err == nil {
 		t.Error("a table was made outside a transaction")
 	}
 }

@@ -7,15 +7,17 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-func (e *postgres) snapshot(ctx context.Context, do func(conn) error) error {
+func (e *postgres) Snapshot(ctx context.Context, do func(sqldb.Conn) error) error {
 	return e.atLength(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", func(tx *postgresTx) error { return do(tx) })
 }
 
-func (e *postgres) load(ctx context.Context, do func(loader) error) error {
+func (e *postgres) Load(ctx context.Context, tables []string, do func(sqldb.Loader) error) error {
 	return e.atLength(ctx, begin, func(tx *postgresTx) error {
-		tx.queue("LOCK TABLE " + strings.Join(copied, ", ") + " IN EXCLUSIVE MODE")
+		tx.queue("LOCK TABLE " + strings.Join(tables, ", ") + " IN EXCLUSIVE MODE")
 		return do(tx)
 	})
 }
@@ -41,20 +43,16 @@ func (e *postgres) atLength(ctx context.Context, begin string, do func(*postgres
 	return err
 }
 
-func (t *postgresTx) fill(ctx context.Context, table string, columns []field, rows iter.Seq2[[]any, error]) error {
+func (t *postgresTx) Fill(ctx context.Context, table string, columns []string, rows iter.Seq2[[]any, error]) error {
 	if t.queued != nil {
 		if err := t.flush(); err != nil {
 			return err
 		}
 	}
-	list := make([]string, len(columns))
-	for i, c := range columns {
-		list[i] = c.name
-	}
 	next, stop := iter.Pull2(rows)
 	defer stop()
 	var broken error // the server is told of it, and says only that it was
-	_, err := t.on.CopyFrom(ctx, pgx.Identifier{table}, list, pgx.CopyFromFunc(func() ([]any, error) {
+	_, err := t.on.CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromFunc(func() ([]any, error) {
 		values, err, more := next()
 		if !more {
 			return nil, nil

@@ -4,35 +4,38 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
+
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // snapshot reads on a connection of its own: all that a transaction reads is as it was when it began.
-func (e *sqlite) snapshot(ctx context.Context, do func(conn) error) (err error) {
+func (e *sqlite) Snapshot(ctx context.Context, do func(sqldb.Conn) error) (err error) {
 	on, err := e.pools[len(e.pools)-1].Conn(ctx)
 	if err != nil {
 		return err
 	}
 	c := newStatements(on)
 	defer func() { err = errors.Join(err, c.close()) }()
-	if _, err := c.exec(ctx, "BEGIN"); err != nil {
+	if _, err := c.Exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
 	err = do(c)
-	_, end := c.exec(ctx, "ROLLBACK")
+	_, end := c.Exec(ctx, "ROLLBACK")
 	return errors.Join(err, end)
 }
 
-func (e *sqlite) load(ctx context.Context, do func(loader) error) error {
-	return e.write(ctx, func(conn) error { return do(e.writer) })
+func (e *sqlite) Load(ctx context.Context, _ []string, do func(sqldb.Loader) error) error {
+	return e.Write(ctx, func(sqldb.Tx) error { return do(e.writer) })
 }
 
-func (s *statements) fill(ctx context.Context, table string, columns []field, rows iter.Seq2[[]any, error]) error {
-	sql := "INSERT INTO " + table + " (" + names(columns) + ") VALUES ($1" + positions(2, len(columns)) + ")"
+func (s *statements) Fill(ctx context.Context, table string, columns []string, rows iter.Seq2[[]any, error]) error {
+	sql := "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES ($1" + sqldb.Placeholders(2, len(columns)) + ")"
 	for values, err := range rows {
 		if err != nil {
 			return err
 		}
-		if _, err := s.exec(ctx, sql, values...); err != nil {
+		if _, err := s.Exec(ctx, sql, values...); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/store/pgtest"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 const copiedResource = "46849534-eb08-4ab7-bde7-c36928cd1547"
@@ -103,9 +104,9 @@ func (i *installation) live() *life {
 	i.must(err)
 	gone, err := i.db.Access(ctx, made.Thread.ID, ann)
 	i.must(err)
-	i.must(i.db.engine.write(ctx, func(c conn) error {
+	i.must(i.db.engine.Write(ctx, func(c sqldb.Tx) error {
 		for _, sql := range []string{"DELETE FROM threads WHERE tk = $1", "DELETE FROM creations WHERE tk = $1", "DELETE FROM messages WHERE tk = $1", "DELETE FROM participants WHERE tk = $1", "DELETE FROM journal WHERE tk = $1"} {
-			if err := c.later(ctx, sql, gone.Thread.Key); err != nil {
+			if err := c.Queue(ctx, sql, gone.Thread.Key); err != nil {
 				return err
 			}
 		}
@@ -149,7 +150,7 @@ func (i *installation) talk(l *life, id chat.ThreadID, ann, ben, cid chat.Identi
 // place puts a row into a table whatever its columns are.
 func (i *installation) place(table string, who chat.Identity) {
 	ctx := i.t.Context()
-	columns, err := fieldsOf(ctx, i.db.engine.read(), table)
+	columns, err := fieldsOf(ctx, i.db.engine.Read(), table)
 	i.must(err)
 	var values []any
 	for n, c := range columns {
@@ -161,7 +162,7 @@ func (i *installation) place(table string, who chat.Identity) {
 		i.must(err)
 		values = append(values, v)
 	}
-	i.must(i.db.engine.write(ctx, insert("INSERT INTO "+table+" ("+names(columns)+") VALUES ($1"+positions(2, len(columns))+")", values...)))
+	i.must(i.db.engine.Write(ctx, insert("INSERT INTO "+table+" ("+names(columns)+") VALUES ($1"+sqldb.Placeholders(2, len(columns))+")", values...)))
 }
 
 // look sees all that can be seen of a life.
@@ -208,10 +209,10 @@ func (i *installation) look(l *life) map[string]any {
 	keys, err := i.db.SigningKeys(ctx)
 	see(keys, err, "signing keys")
 	for _, table := range copied {
-		columns, err := fieldsOf(ctx, i.db.engine.read(), table)
+		columns, err := fieldsOf(ctx, i.db.engine.Read(), table)
 		i.must(err)
 		var all tally
-		for _, err := range count(&all, readRows(ctx, i.db.engine.read(), table, columns)) {
+		for _, err := range count(&all, readRows(ctx, i.db.engine.Read(), table, columns)) {
 			i.must(err)
 		}
 		see(all.String(), nil, "rows of ", table)
@@ -224,11 +225,11 @@ func (i *installation) look(l *life) map[string]any {
 func (i *installation) goesOn(l *life) {
 	i.t.Helper()
 	ctx := i.t.Context()
-	before := i.db.engine.read()
+	before := i.db.engine.Read()
 	var thread chat.ThreadKey
 	var position chat.Position
-	i.must(before.one(ctx, []any{&thread}, before.words().lastNumber, "threads", "tk"))
-	i.must(before.one(ctx, []any{&position}, before.words().lastNumber, "journal", "pos"))
+	i.must(before.QueryRow(ctx, []any{&thread}, before.Dialect().LastNumber, "threads", "tk"))
+	i.must(before.QueryRow(ctx, []any{&position}, before.Dialect().LastNumber, "journal", "pos"))
 	if thread != 4 {
 		i.t.Errorf("the last thread was number %d, want 4", thread)
 	}
@@ -308,7 +309,7 @@ func TestCopyTakesAllTables(t *testing.T) {
 		pgtest.Database(t, nil):                            "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'",
 	} {
 		i := install(t, url, &atomic.Int64{})
-		err := i.db.engine.read().each(t.Context(), func(r row) error {
+		err := i.db.engine.Read().Query(t.Context(), func(r sqldb.Row) error {
 			var name string
 			err := r.Scan(&name)
 			if !slices.Contains(append([]string{"schema_migrations", "leases"}, copied...), name) {
@@ -335,7 +336,7 @@ func TestCopyRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, sql := range do {
-			err = errors.Join(err, db.engine.write(t.Context(), insert(sql)))
+			err = errors.Join(err, db.engine.Write(t.Context(), insert(sql)))
 		}
 		if err = errors.Join(err, db.Close()); err != nil {
 			t.Fatal(err)
@@ -419,7 +420,7 @@ func rowsOf(t *testing.T, url string) (sum int) {
 	}()
 	for _, table := range copied {
 		var n int
-		if err := db.engine.read().one(t.Context(), []any{&n}, "SELECT count(*) FROM "+table); err != nil {
+		if err := db.engine.Read().QueryRow(t.Context(), []any{&n}, "SELECT count(*) FROM "+table); err != nil {
 			t.Fatal(err)
 		}
 		sum += n

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // field is a column of a table, as its engine types it.
@@ -17,30 +19,32 @@ type field struct {
 
 // fieldsOf asks the database for the columns, so that a copy leaves out none that a migration brought. They are in the order
 // of their names, which all engines share.
-func fieldsOf(ctx context.Context, c conn, table string) ([]field, error) {
+func fieldsOf(ctx context.Context, c sqldb.Conn, table string) ([]field, error) {
 	var out []field
-	err := c.each(ctx, func(r row) error {
+	err := c.Query(ctx, func(r sqldb.Row) error {
 		var col field
 		err := r.Scan(&col.name, &col.kind)
 		col.kind = strings.ToLower(col.kind)
 		out = append(out, col)
 		return err
-	}, c.words().columns, table)
+	}, c.Dialect().Columns, table)
 	slices.SortFunc(out, func(a, b field) int { return cmp.Compare(a.name, b.name) })
 	return out, err
 }
 
 // names are those of the columns, as a statement lists them.
-func names(columns []field) string {
-	var list []string
-	for _, c := range columns {
-		list = append(list, c.name)
+func names(columns []field) string { return strings.Join(namesOf(columns), ", ") }
+
+func namesOf(columns []field) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.name
 	}
-	return strings.Join(list, ", ")
+	return out
 }
 
 // scanPlain reads a row as values that are the same in all engines: numbers and truth as int64, text and bytes as string.
-func scanPlain(r row, columns []field) ([]any, error) {
+func scanPlain(r sqldb.Row, columns []field) ([]any, error) {
 	values := make([]any, len(columns))
 	dest := make([]any, len(columns))
 	for i := range values {

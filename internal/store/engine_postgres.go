@@ -14,13 +14,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 const (
 	oldestPostgres = 14
 
-	connectTime = 5 * time.Second  // to get a connection, where the URL says nothing else
-	workTime    = 10 * time.Second // for what is done on one
+	connectTime = 5 * time.Second // to get a connection, where the URL says nothing else
 )
 
 // postgres is the engine for several nodes. Nothing is kept by one node that another has to know: what orders their writes
@@ -33,25 +33,25 @@ type postgres struct {
 	shut       atomic.Bool
 }
 
-var postgresWords = &words{
-	name:     "postgres",
-	hold:     " FOR NO KEY UPDATE",
-	announce: announcePositions,
-	alone:    "SELECT pg_advisory_xact_lock(7162266011)", // any number that nobody else uses
-	columns: `SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
+var postgresWords = &sqldb.Dialect{
+	Name:             "postgres",
+	LockClause:       " FOR NO KEY UPDATE",
+	AnnouncePosition: announcePositions,
+	MigrationLock:    "SELECT pg_advisory_xact_lock(7162266011)", // any number that nobody else uses
+	Columns: `SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
 		WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped`,
-	lastNumber: "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence($1::text, $2::text)::regclass), 0)",
-	goOn:       []string{"SELECT setval(pg_get_serial_sequence($1::text, $2::text)::regclass, $3::bigint)"},
+	LastNumber:    "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence($1::text, $2::text)::regclass), 0)",
+	ResetSequence: []string{"SELECT setval(pg_get_serial_sequence($1::text, $2::text)::regclass, $3::bigint)"},
 }
 
-// openPostgres connects to the database of the URL. wake is called when other nodes wrote events.
-func openPostgres(ctx context.Context, url string, o Options, wake func()) (*postgres, error) {
+// openPostgres connects to the database of the URL.
+func openPostgres(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil { // whose text may tell the password
 		return nil, errURL
 	}
 	listen := config.ConnConfig
-	if o.Listen != "" && o.Listen != NoListen {
+	if o.Listen != "" && o.Listen != sqldb.NoListen {
 		if listen, err = pgx.ParseConfig(o.Listen); err != nil {
 			return nil, errURL
 		}
@@ -74,7 +74,7 @@ func openPostgres(ctx context.Context, url string, o Options, wake func()) (*pos
 	}
 	pooled, err := check(ctx, config.ConnConfig)
 	if err != nil {
-		return nil, oneLine(err)
+		return nil, sqldb.OneLine(err)
 	}
 	if pooled && !strings.Contains(url, "default_query_exec_mode") {
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // which prepares nothing that has a name
@@ -84,11 +84,11 @@ func openPostgres(ctx context.Context, url string, o Options, wake func()) (*pos
 	}
 	e := &postgres{log: o.Log}
 	if e.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
-		return nil, oneLine(err)
+		return nil, sqldb.OneLine(err)
 	}
 	e.posts = newPosts(e, config.ConnConfig.Copy())
-	if o.Listen != NoListen {
-		e.neighbours = meet(e, listen, wake)
+	if o.Listen != sqldb.NoListen {
+		e.neighbours = meet(e, listen, o.Wake)
 	}
 	return e, nil
 }
@@ -125,35 +125,22 @@ func check(ctx context.Context, config *pgx.ConnConfig) (pooled bool, err error)
 	return process != c.PgConn().PID(), nil
 }
 
-// oneLine joins the lines of the driver's errors.
-func oneLine(err error) error {
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	if text == err.Error() {
-		return err
-	}
-	return &relined{text, err}
-}
-
-type relined struct {
-	text  string
-	cause error
-}
-
-func (e *relined) Error() string { return e.text }
-func (e *relined) Unwrap() error { return e.cause }
-
-func (e *postgres) post(ctx context.Context, p *chat.Post) (chat.Message, error) {
+// Post implements sqldb.Poster.
+func (e *postgres) Post(ctx context.Context, p sqldb.Post) (seq int64, id chat.MessageID, err error) {
 	return e.posts.post(ctx, p)
 }
 
-func (e *postgres) read() conn { return postgresReader{e} }
+// SingleServer is false: several servers share a database.
+func (e *postgres) SingleServer() bool { return false }
+
+func (e *postgres) Read() sqldb.Conn { return postgresReader{e} }
 
 // ready asks for what a standby and a database that is only to be read do not have.
-func (e *postgres) ready(ctx context.Context) error {
+func (e *postgres) Ready(ctx context.Context) error {
 	var readOnly bool
-	err := e.read().one(ctx, []any{&readOnly}, "SELECT current_setting('transaction_read_only')::bool")
+	err := e.Read().QueryRow(ctx, []any{&readOnly}, "SELECT current_setting('transaction_read_only')::bool")
 	if err == nil && readOnly {
-		err = &away{cause: errors.New("the database can only be read")}
+		err = &sqldb.UnavailableError{Cause: errors.New("the database can only be read")}
 	}
 	return err
 }
@@ -161,9 +148,9 @@ func (e *postgres) ready(ctx context.Context) error {
 // lease is granted by the clock of the database, the only one that all nodes share. It is not given back: whoever asks
 // first when it has ended gets the next one. So a node that is frozen or gone delays by no more than d, and no connection
 // is held, as an advisory lock would demand.
-func (e *postgres) lease(ctx context.Context, name string, d time.Duration) (granted bool, err error) {
-	err = e.write(ctx, func(c conn) error {
-		n, err := c.exec(ctx, `INSERT INTO leases AS l (name, until)
+func (e *postgres) Lease(ctx context.Context, name string, d time.Duration) (granted bool, err error) {
+	err = e.Write(ctx, func(c sqldb.Tx) error {
+		n, err := c.Exec(ctx, `INSERT INTO leases AS l (name, until)
 			SELECT $1, now + $2 FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) c
 			ON CONFLICT (name) DO UPDATE SET until = excluded.until WHERE l.until <= excluded.until - $2`, name, d.Milliseconds())
 		granted = n > 0
@@ -172,14 +159,14 @@ func (e *postgres) lease(ctx context.Context, name string, d time.Duration) (gra
 	return granted, err
 }
 
-func (e *postgres) announce() {
+func (e *postgres) Notify() {
 	if e.neighbours != nil {
 		e.neighbours.announce()
 	}
 }
 
 // close waits for what is under way.
-func (e *postgres) close() error {
+func (e *postgres) Close() error {
 	if !e.shut.Swap(true) {
 		if e.neighbours != nil {
 			e.neighbours.leave()
@@ -204,26 +191,26 @@ func (e *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	case err == nil:
 		return c, nil
 	case e.shut.Load():
-		return nil, errClosed
+		return nil, sqldb.ErrClosed
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	default:
-		return nil, &away{cause: err}
+		return nil, &sqldb.UnavailableError{Cause: err}
 	}
 }
 
 // begun is the context of what has begun: it is finished even if the caller has gone. To cut it off would close the
 // connection, and leave open what became of a write.
 func begun(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), timeFor(ctx))
+	return context.WithTimeout(context.WithoutCancel(ctx), sqldb.TimeLimit(ctx))
 }
 
 // postgresReader runs statements outside a transaction, each on a connection of the pool.
 type postgresReader struct{ e *postgres }
 
-func (r postgresReader) words() *words { return postgresWords }
+func (r postgresReader) Dialect() *sqldb.Dialect { return postgresWords }
 
-func (r postgresReader) exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
+func (r postgresReader) Exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
 	err = r.on(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		tag, err := c.Exec(ctx, sql, args...)
 		n = tag.RowsAffected()
@@ -232,31 +219,26 @@ func (r postgresReader) exec(ctx context.Context, sql string, args ...any) (n in
 	return n, err
 }
 
-func (r postgresReader) later(ctx context.Context, sql string, args ...any) error {
-	_, err := r.exec(ctx, sql, args...)
-	return err
-}
-
-func (r postgresReader) one(ctx context.Context, dest []any, sql string, args ...any) error {
-	return scanOne(dest, func(scan func(row) error) error { return r.each(ctx, scan, sql, args...) })
+func (r postgresReader) QueryRow(ctx context.Context, dest []any, sql string, args ...any) error {
+	return scanOne(dest, func(scan func(sqldb.Row) error) error { return r.Query(ctx, scan, sql, args...) })
 }
 
 // each asks a second time when the connection turned out to be dead before a row came, as connections are after a restart
 // of the database.
-func (r postgresReader) each(ctx context.Context, scan func(row) error, sql string, args ...any) error {
+func (r postgresReader) Query(ctx context.Context, scan func(sqldb.Row) error, sql string, args ...any) error {
 	seen := false
 	query := func(ctx context.Context, c *pgx.Conn) error {
 		rows, err := c.Query(ctx, sql, args...)
 		if err != nil {
 			return err
 		}
-		return scanAll(rows, func(row row) error {
+		return scanAll(rows, func(row sqldb.Row) error {
 			seen = true
 			return scan(row)
 		})
 	}
 	err := r.on(ctx, query)
-	if gone := (*away)(nil); errors.As(err, &gone) && gone.lost && !seen {
+	if gone := (*sqldb.UnavailableError)(nil); errors.As(err, &gone) && gone.ConnLost && !seen {
 		err = r.on(ctx, query)
 	}
 	return err
@@ -274,7 +256,7 @@ func (r postgresReader) on(ctx context.Context, do func(context.Context, *pgx.Co
 }
 
 // scanAll reads all rows and closes them.
-func scanAll(rows pgx.Rows, scan func(row) error) error {
+func scanAll(rows pgx.Rows, scan func(sqldb.Row) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
@@ -285,9 +267,9 @@ func scanAll(rows pgx.Rows, scan func(row) error) error {
 }
 
 // scanOne makes the only row of a query.
-func scanOne(dest []any, each func(scan func(row) error) error) error {
+func scanOne(dest []any, each func(scan func(sqldb.Row) error) error) error {
 	found := false
-	err := each(func(r row) error {
+	err := each(func(r sqldb.Row) error {
 		if found {
 			return nil
 		}
@@ -295,7 +277,7 @@ func scanOne(dest []any, each func(scan func(row) error) error) error {
 		return r.Scan(dest...)
 	})
 	if err == nil && !found {
-		return errNoRow
+		return sqldb.ErrNoRow
 	}
 	return err
 }

@@ -7,16 +7,19 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
 	driver "modernc.org/sqlite" // registers itself as "sqlite"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // sqlite is the embedded engine. One connection writes; a file is read through connections of their own, a database in
@@ -29,19 +32,36 @@ type sqlite struct {
 	mu     sync.Mutex // held during a transaction, and in memory during each read
 	reader *outside
 	pools  []*sql.DB
-	queue  *queue[*job]
+	queue  *sqldb.Committer[*job]
 }
 
 // job is one write that waits for its turn.
 type job struct {
 	ctx  context.Context
-	do   func(conn) error
+	do   func(sqldb.Tx) error
 	err  error
 	done chan struct{}
 }
 
-// openSQLite opens the file, or a database in memory when path is empty.
-func openSQLite(ctx context.Context, path string, o Options) (*sqlite, error) {
+func newJob(ctx context.Context, do func(sqldb.Tx) error) *job {
+	return &job{ctx: ctx, do: do, done: make(chan struct{})}
+}
+
+// openSQLite opens "memory:" or "sqlite:PATH".
+func openSQLite(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error) {
+	path := ""
+	if url != "memory:" {
+		scheme, rest, _ := strings.Cut(url, ":")
+		path = strings.TrimPrefix(rest, "//")
+		if scheme != "sqlite" || path == "" || path == ":memory:" { // which is a database for each connection
+			return nil, sqldb.ErrURL
+		}
+		if o.AsIs {
+			if _, err := os.Stat(path); err != nil {
+				return nil, fmt.Errorf("store file %s: %w", path, reason(err))
+			}
+		}
+	}
 	e := &sqlite{log: o.Log, path: path}
 	if path != "" {
 		if err := prepareFile(path); err != nil {
@@ -74,7 +94,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*sqlite, error) {
 		}
 		e.reader = &outside{e: e, on: newStatements(reads)}
 	}
-	e.queue = newQueue(e.commit)
+	e.queue = sqldb.NewCommitter(e.commit)
 	return e, nil
 }
 
@@ -151,37 +171,44 @@ func ping(ctx context.Context, db *sql.DB) error {
 	}
 }
 
-func (e *sqlite) read() conn { return e.reader }
+func (e *sqlite) Read() sqldb.Conn { return e.reader }
 
-var sqliteWords = &words{
-	name:       "sqlite",
-	columns:    "SELECT name, type FROM pragma_table_info($1)",
-	lastNumber: "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = $1 AND $2 <> ''",
-	goOn: []string{
+var sqliteWords = &sqldb.Dialect{
+	Name:       "sqlite",
+	Columns:    "SELECT name, type FROM pragma_table_info($1)",
+	LastNumber: "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = $1 AND $2 <> ''",
+	ResetSequence: []string{
 		"DELETE FROM sqlite_sequence WHERE name = $1 AND $2 <> '' AND $3 > 0",
 		"INSERT INTO sqlite_sequence (name, seq) SELECT $1, $3 WHERE $2 <> ''",
 	},
 }
 
 // settled has no bound: writes are one after the other, so the order of positions is that of commits.
-func (e *sqlite) settled(context.Context) (chat.Position, error) { return endOfTime, nil }
+func (e *sqlite) Settled(context.Context) (chat.Position, error) { return math.MaxInt64, nil }
 
-func (e *sqlite) announce() {}
+// Notify does nothing, since there is no other server.
+func (e *sqlite) Notify() {}
+
+func (e *sqlite) SingleServer() bool { return true }
 
 // lease is always granted: there is no other node.
-func (e *sqlite) lease(context.Context, string, time.Duration) (bool, error) { return true, nil }
+func (e *sqlite) Lease(context.Context, string, time.Duration) (bool, error) { return true, nil }
 
-func (e *sqlite) ready(ctx context.Context) error {
+func (e *sqlite) Ready(ctx context.Context) error {
 	var n int
-	return e.reader.one(ctx, []any{&n}, "SELECT 1")
+	return e.reader.QueryRow(ctx, []any{&n}, "SELECT 1")
 }
 
-func (e *sqlite) write(ctx context.Context, do func(conn) error) error {
-	j := &job{ctx: ctx, do: do, done: make(chan struct{})}
-	if err := e.queue.add(ctx, j); err != nil {
+func (e *sqlite) Write(ctx context.Context, do func(sqldb.Tx) error) error {
+	j := newJob(ctx, do)
+	if err := e.queue.Add(ctx, j); err != nil {
 		return err
 	}
-	// Once queued the outcome is awaited even if the caller has gone: it must not be left open.
+	return e.outcome(j)
+}
+
+// outcome waits for a job, also when its caller has gone: what became of a write must not be left open.
+func (e *sqlite) outcome(j *job) error {
 	<-j.done
 	return e.explain(j.err)
 }
@@ -195,7 +222,7 @@ func (e *sqlite) explain(err error) error {
 	var what error
 	switch answer.Code() & 0xff {
 	case 13: // SQLITE_FULL
-		what = ErrFull
+		what = sqldb.ErrFull
 	case 10: // SQLITE_IOERR, which a full disk answers too when it has no room for the log's index
 		what = errors.New("the disk of the store fails")
 	case 5, 8: // SQLITE_BUSY: another process writes for seconds; SQLITE_READONLY
@@ -203,7 +230,7 @@ func (e *sqlite) explain(err error) error {
 	default:
 		return err
 	}
-	return &away{cause: fmt.Errorf("%w: %s: %w", what, e.path, err)}
+	return &sqldb.UnavailableError{Cause: fmt.Errorf("%w: %s: %w", what, e.path, err)}
 }
 
 // commit applies a batch. When the transaction as a whole fails, each write is tried again by itself, so that one bad
@@ -228,7 +255,7 @@ func (e *sqlite) transact(batch []*job) error {
 	ctx := context.Background()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if _, err := e.writer.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if _, err := e.writer.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	for _, j := range batch {
@@ -236,12 +263,12 @@ func (e *sqlite) transact(batch []*job) error {
 			continue
 		}
 		if err := e.attempt(ctx, j); err != nil {
-			_, undo := e.writer.exec(ctx, "ROLLBACK")
+			_, undo := e.writer.Exec(ctx, "ROLLBACK")
 			return errors.Join(err, undo)
 		}
 	}
-	if _, err := e.writer.exec(ctx, "COMMIT"); err != nil {
-		_, undo := e.writer.exec(ctx, "ROLLBACK")
+	if _, err := e.writer.Exec(ctx, "COMMIT"); err != nil {
+		_, undo := e.writer.Exec(ctx, "ROLLBACK")
 		return errors.Join(err, undo)
 	}
 	return nil
@@ -250,20 +277,20 @@ func (e *sqlite) transact(batch []*job) error {
 // attempt runs one write inside the transaction; its failure undoes it alone. An error returned is one of the
 // transaction.
 func (e *sqlite) attempt(ctx context.Context, j *job) error {
-	if _, err := e.writer.exec(ctx, "SAVEPOINT one"); err != nil {
+	if _, err := e.writer.Exec(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
-	if j.err = guard(e.log, e.writer, j.do); j.err != nil {
-		if _, err := e.writer.exec(ctx, "ROLLBACK TO one"); err != nil {
+	if j.err = sqldb.Guard(e.log, e.writer, j.do); j.err != nil {
+		if _, err := e.writer.Exec(ctx, "ROLLBACK TO one"); err != nil {
 			return errors.Join(j.err, err) // a full disk, for one, ends the transaction by itself
 		}
 	}
-	_, err := e.writer.exec(ctx, "RELEASE one")
+	_, err := e.writer.Exec(ctx, "RELEASE one")
 	return err
 }
 
-func (e *sqlite) close() error {
-	if !e.queue.close() {
+func (e *sqlite) Close() error {
+	if !e.queue.Close() {
 		return nil
 	}
 	return errors.Join(e.writer.close(), e.closePools())
@@ -293,7 +320,7 @@ func (o *outside) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := o.e.queue.enter(); err != nil {
+	if err := o.e.queue.Enter(); err != nil {
 		return err
 	}
 	if o.turns {
@@ -306,37 +333,32 @@ func (o *outside) leave() {
 	if o.turns {
 		o.e.mu.Unlock()
 	}
-	o.e.queue.leave()
+	o.e.queue.Leave()
 }
 
-func (o *outside) exec(ctx context.Context, sql string, args ...any) (int64, error) {
+func (o *outside) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
 	if err := o.enter(ctx); err != nil {
 		return 0, err
 	}
 	defer o.leave()
-	n, err := o.on.exec(ctx, sql, args...)
+	n, err := o.on.Exec(ctx, sql, args...)
 	return n, o.e.explain(err)
 }
 
-func (o *outside) words() *words { return sqliteWords }
+func (o *outside) Dialect() *sqldb.Dialect { return sqliteWords }
 
-func (o *outside) later(ctx context.Context, sql string, args ...any) error {
-	_, err := o.exec(ctx, sql, args...)
-	return err
-}
-
-func (o *outside) one(ctx context.Context, dest []any, sql string, args ...any) error {
+func (o *outside) QueryRow(ctx context.Context, dest []any, sql string, args ...any) error {
 	if err := o.enter(ctx); err != nil {
 		return err
 	}
 	defer o.leave()
-	return o.e.explain(o.on.one(ctx, dest, sql, args...))
+	return o.e.explain(o.on.QueryRow(ctx, dest, sql, args...))
 }
 
-func (o *outside) each(ctx context.Context, scan func(row) error, sql string, args ...any) error {
+func (o *outside) Query(ctx context.Context, scan func(sqldb.Row) error, sql string, args ...any) error {
 	if err := o.enter(ctx); err != nil {
 		return err
 	}
 	defer o.leave()
-	return o.e.explain(o.on.each(ctx, scan, sql, args...))
+	return o.e.explain(o.on.Query(ctx, scan, sql, args...))
 }

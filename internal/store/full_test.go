@@ -29,7 +29,7 @@ func TestFileFull(t *testing.T) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		// A number below that of the pages there are stands for just those.
-		if err := e.writer.one(t.Context(), []any{new(int)}, fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+		if err := e.writer.QueryRow(t.Context(), []any{new(int)}, fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
 			t.Fatal(err)
 		}
 	})

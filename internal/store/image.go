@@ -4,32 +4,33 @@ import (
 	"context"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // AddImage keeps an image. See chat.Store.
 func (db *DB) AddImage(ctx context.Context, thread chat.ThreadKey, i *chat.Image, perDay int) error {
-	return db.write(ctx, "add_image", func(tx conn) error {
+	return db.write(ctx, "add_image", func(tx sqldb.Tx) error {
 		if perDay > 0 {
 			if err := underQuota(ctx, tx, i, perDay); err != nil {
 				return err
 			}
 		}
-		return tx.later(ctx, "INSERT INTO images (tk, id, name, type, owner, created_on, roster, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		return tx.Queue(ctx, "INSERT INTO images (tk, id, name, type, owner, created_on, roster, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 			thread, i.ID, i.Name, i.Type, string(i.Owner), int64(i.On), i.Roster, i.Bytes)
 	})
 }
 
 // underQuota holds the owner, so that images that come at once are counted one after the other. Of one that was deleted the
 // bytes are gone.
-func underQuota(ctx context.Context, tx conn, i *chat.Image, perDay int) error {
+func underQuota(ctx context.Context, tx sqldb.Tx, i *chat.Image, perDay int) error {
 	var held string
-	err := tx.one(ctx, []any{&held}, "SELECT id FROM users WHERE id = $1"+tx.words().hold, string(i.Owner))
-	if err != nil && err != errNoRow { //nolint:errorlint // conn returns it bare
+	err := tx.QueryRow(ctx, []any{&held}, "SELECT id FROM users WHERE id = $1"+tx.Dialect().LockClause, string(i.Owner))
+	if err != nil && err != sqldb.ErrNoRow { //nolint:errorlint // conn returns it bare
 		return err
 	}
 	var n int
 	const day = 24 * 60 * 60 * 1000
-	err = tx.one(ctx, []any{&n}, "SELECT count(*) FROM (SELECT 1 FROM images WHERE owner = $1 AND created_on > $2 AND length(bytes) > 0 LIMIT $3 + 0) AS lately",
+	err = tx.QueryRow(ctx, []any{&n}, "SELECT count(*) FROM (SELECT 1 FROM images WHERE owner = $1 AND created_on > $2 AND length(bytes) > 0 LIMIT $3 + 0) AS lately",
 		string(i.Owner), int64(i.On)-day, perDay)
 	if err == nil && n >= perDay {
 		err = &chat.Error{Kind: chat.TooMany, Reason: "quota of images for a day"}
@@ -40,8 +41,8 @@ func underQuota(ctx context.Context, tx conn, i *chat.Image, perDay int) error {
 // Image returns an image. See chat.Store.
 func (db *DB) Image(ctx context.Context, thread chat.ThreadKey, id string) (*chat.Image, error) {
 	i := &chat.Image{ID: id}
-	err := db.read("image", func(c conn) error {
-		return c.one(ctx, []any{&i.Name, &i.Type, &i.Owner, &i.On, &i.Roster, &i.Bytes},
+	err := db.read("image", func(c sqldb.Conn) error {
+		return c.QueryRow(ctx, []any{&i.Name, &i.Type, &i.Owner, &i.On, &i.Roster, &i.Bytes},
 			"SELECT name, type, owner, created_on, roster, bytes FROM images WHERE tk = $1 AND id = $2", thread, id)
 	})
 	return i, err
@@ -49,7 +50,7 @@ func (db *DB) Image(ctx context.Context, thread chat.ThreadKey, id string) (*cha
 
 // DeleteImage removes an image. See chat.Store.
 func (db *DB) DeleteImage(ctx context.Context, thread chat.ThreadKey, id string) error {
-	return db.write(ctx, "delete_image", func(tx conn) error {
-		return tx.later(ctx, "UPDATE images SET name = '', bytes = $3 WHERE tk = $1 AND id = $2", thread, id, []byte{})
+	return db.write(ctx, "delete_image", func(tx sqldb.Tx) error {
+		return tx.Queue(ctx, "UPDATE images SET name = '', bytes = $3 WHERE tk = $1 AND id = $2", thread, id, []byte{})
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // eventRecord is the part of an event that does not stand in columns of its own.
@@ -33,9 +34,9 @@ type receiptRecord struct {
 }
 
 // insertEvents writes the last of a transaction: readers wait for its end from here on.
-func insertEvents(ctx context.Context, tx conn, key chat.ThreadKey, events []chat.Event) error {
-	if announce := tx.words().announce; announce != "" && len(events) > 0 {
-		if err := tx.later(ctx, announce); err != nil {
+func insertEvents(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, events []chat.Event) error {
+	if announce := tx.Dialect().AnnouncePosition; announce != "" && len(events) > 0 {
+		if err := tx.Queue(ctx, announce); err != nil {
 			return err
 		}
 	}
@@ -47,7 +48,7 @@ func insertEvents(ctx context.Context, tx conn, key chat.ThreadKey, events []cha
 	return nil
 }
 
-func insertEvent(ctx context.Context, tx conn, key chat.ThreadKey, e *chat.Event) error {
+func insertEvent(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, e *chat.Event) error {
 	var message chat.MessageID
 	var seq int64
 	if m := e.Message; m != nil {
@@ -60,7 +61,7 @@ func insertEvent(ctx context.Context, tx conn, key chat.ThreadKey, e *chat.Event
 	if err != nil {
 		return err
 	}
-	return tx.later(ctx, `INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
+	return tx.Queue(ctx, `INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		key, string(e.ThreadID), e.Roster, string(e.Kind), int64(e.At), e.Version, string(e.Actor), e.ActorName, int64(message), seq, body)
 }
@@ -85,7 +86,7 @@ func formatEvent(e *chat.Event) (string, error) {
 // After returns up to limit events behind a position of the journal, in order.
 func (db *DB) After(ctx context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	var out []chat.Event
-	err := db.read("after", func(c conn) (err error) {
+	err := db.read("after", func(c sqldb.Conn) (err error) {
 		// Where no position is left out, nothing can come in between, and nobody has to be asked what is settled.
 		if out, err = events(ctx, c, position, endOfTime, limit); err != nil || gapless(out, position) {
 			return err
@@ -114,9 +115,9 @@ func gapless(in []chat.Event, position chat.Position) bool {
 }
 
 // events reads those behind a position, up to and with another.
-func events(ctx context.Context, c conn, from, to chat.Position, limit int) ([]chat.Event, error) {
+func events(ctx context.Context, c sqldb.Conn, from, to chat.Position, limit int) ([]chat.Event, error) {
 	var out []chat.Event
-	err := c.each(ctx, func(r row) error {
+	err := c.Query(ctx, func(r sqldb.Row) error {
 		e, err := scanEvent(r)
 		out = append(out, e)
 		return err
@@ -128,7 +129,7 @@ func events(ctx context.Context, c conn, from, to chat.Position, limit int) ([]c
 // settled is that of the engine, which may go back for a moment; what After has read stays so.
 func (db *DB) settled(ctx context.Context) (chat.Position, error) {
 	seen := chat.Position(db.seen.Load())
-	settled, err := db.engine.settled(ctx)
+	settled, err := db.engine.Settled(ctx)
 	return max(seen, settled), err
 }
 
@@ -141,7 +142,7 @@ func (db *DB) raiseSeen(position chat.Position) {
 	}
 }
 
-func scanEvent(r row) (chat.Event, error) {
+func scanEvent(r sqldb.Row) (chat.Event, error) {
 	var e chat.Event
 	var message, seq int64
 	var body []byte
@@ -173,12 +174,12 @@ func scanEvent(r row) (chat.Event, error) {
 // Head returns the newest position of the journal, 0 when it is empty.
 func (db *DB) Head(ctx context.Context) (chat.Position, error) {
 	var head chat.Position
-	err := db.read("head", func(c conn) error {
+	err := db.read("head", func(c sqldb.Conn) error {
 		settled, err := db.settled(ctx)
 		if err != nil {
 			return err
 		}
-		return c.one(ctx, []any{&head}, "SELECT coalesce(max(pos), 0) FROM journal WHERE pos <= $1", settled)
+		return c.QueryRow(ctx, []any{&head}, "SELECT coalesce(max(pos), 0) FROM journal WHERE pos <= $1", settled)
 	})
 	return head, err
 }
@@ -186,8 +187,8 @@ func (db *DB) Head(ctx context.Context) (chat.Position, error) {
 // Oldest returns the oldest position that the journal still has, 0 when it is empty.
 func (db *DB) Oldest(ctx context.Context) (chat.Position, error) {
 	var oldest chat.Position
-	err := db.read("oldest", func(c conn) error {
-		return c.one(ctx, []any{&oldest}, "SELECT coalesce(min(pos), 0) FROM journal")
+	err := db.read("oldest", func(c sqldb.Conn) error {
+		return c.QueryRow(ctx, []any{&oldest}, "SELECT coalesce(min(pos), 0) FROM journal")
 	})
 	return oldest, err
 }
@@ -195,8 +196,8 @@ func (db *DB) Oldest(ctx context.Context) (chat.Position, error) {
 // Audience returns who took part in a thread at a roster version. That never changes, so it may be kept for ever.
 func (db *DB) Audience(ctx context.Context, thread chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error) {
 	var out []chat.Participant
-	err := db.read("audience", func(c conn) error {
-		return c.each(ctx, func(r row) error {
+	err := db.read("audience", func(c sqldb.Conn) error {
+		return c.Query(ctx, func(r sqldb.Row) error {
 			p, err := scanParticipant(r)
 			out = append(out, p)
 			return err

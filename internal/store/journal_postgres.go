@@ -36,7 +36,7 @@ const (
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 )
 
-func (e *postgres) settled(ctx context.Context) (chat.Position, error) {
+func (e *postgres) Settled(ctx context.Context) (chat.Position, error) {
 	var newest, lowest chat.Position
 	err := postgresReader{e}.on(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		// One round trip; each statement sees what there is when it begins, in this order.

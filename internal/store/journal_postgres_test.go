@@ -7,6 +7,7 @@ import (
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/store/pgtest"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // openNode opens a store on an empty database.
@@ -58,12 +59,12 @@ func TestJournalWaitsForThoseUnderWay(t *testing.T) {
 			refused := errors.New("refused")
 			go func() {
 				defer close(ended)
-				err := slow.engine.write(t.Context(), func(c conn) error {
+				err := slow.engine.Write(t.Context(), func(c sqldb.Tx) error {
 					if err := insertEvents(t.Context(), c, 0, []chat.Event{{ActorName: "b"}, {ActorName: "c"}}); err != nil {
 						return err
 					}
 					var n int
-					if err := c.one(t.Context(), []any{&n}, "SELECT count(*) FROM journal"); err != nil {
+					if err := c.QueryRow(t.Context(), []any{&n}, "SELECT count(*) FROM journal"); err != nil {
 						return err
 					}
 					close(written)
@@ -107,8 +108,8 @@ func TestJournalNeverGoesBack(t *testing.T) {
 	if names, head := positionsOf(t, db); names != "abc" || head != 3 {
 		t.Fatalf("%q are read up to %d", names, head)
 	}
-	err := db.engine.write(t.Context(), func(c conn) error {
-		if _, err := c.exec(t.Context(), "SELECT pg_advisory_xact_lock_shared((25444::bigint << 48) | 1)"); err != nil {
+	err := db.engine.Write(t.Context(), func(c sqldb.Tx) error {
+		if _, err := c.Exec(t.Context(), "SELECT pg_advisory_xact_lock_shared((25444::bigint << 48) | 1)"); err != nil {
 			return err
 		}
 		if names, head := positionsOf(t, db); names != "abc" || head != 3 {
@@ -134,8 +135,8 @@ func TestJournalMindsNoOtherLocks(t *testing.T) {
 	goOn := make(chan struct{})
 	ended := make(chan error, 2)
 	hold := func(d *DB, sql string) {
-		ended <- d.engine.write(t.Context(), func(c conn) error {
-			_, err := c.exec(t.Context(), sql)
+		ended <- d.engine.Write(t.Context(), func(c sqldb.Tx) error {
+			_, err := c.Exec(t.Context(), sql)
 			locked <- struct{}{}
 			<-goOn
 			return err
@@ -187,7 +188,7 @@ func TestPurgeInSlices(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		var messages int
-		if err := db.engine.read().one(t.Context(), []any{&messages}, "SELECT count(*) FROM messages"); err != nil || messages != 0 {
+		if err := db.engine.Read().QueryRow(t.Context(), []any{&messages}, "SELECT count(*) FROM messages"); err != nil || messages != 0 {
 			t.Errorf("%s: %d messages are left, %v", name, messages, err)
 		}
 		events, err := db.After(t.Context(), 0, rows)

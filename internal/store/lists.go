@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // Lists are read page by page while they change. A page tells what was in the list all the time since the first page once,
@@ -27,8 +28,8 @@ func (db *DB) Participants(ctx context.Context, thread chat.ThreadKey, q chat.Pa
 	}
 	var out []chat.Participant
 	var next chat.Mark
-	err := db.read("participants", func(c conn) error {
-		return c.each(ctx, func(r row) error {
+	err := db.read("participants", func(c sqldb.Conn) error {
+		return c.Query(ctx, func(r sqldb.Row) error {
 			var at, now int64
 			p, err := scanParticipant(r, &at, &now)
 			if err != nil {
@@ -70,8 +71,8 @@ func (db *DB) Receipts(ctx context.Context, thread chat.ThreadKey, q chat.PageQu
 	var next chat.Mark
 	before := len(listed)
 	skip := min(q.Skip, 1<<31)
-	err := db.read("receipts", func(c conn) error {
-		return c.each(ctx, func(r row) error {
+	err := db.read("receipts", func(c sqldb.Conn) error {
+		return c.Query(ctx, func(r sqldb.Row) error {
 			receipt, err := scanReceipt(r)
 			who := hashed(receipt.Reader)
 			switch {
@@ -131,7 +132,7 @@ var errMark = &chat.Error{Kind: chat.Invalid, Reason: "mark of another list or v
 
 // ThreadsOf returns the threads of a user. See chat.Store.
 func (db *DB) ThreadsOf(ctx context.Context, user chat.Identity, q chat.ThreadQuery) (out []chat.ThreadItem, next chat.Mark, err error) {
-	err = db.read("threads", func(c conn) error {
+	err = db.read("threads", func(c sqldb.Conn) error {
 		if q.After == nil {
 			out, next, err = firstThreads(ctx, c, user, q)
 			return err
@@ -147,7 +148,7 @@ func (db *DB) ThreadsOf(ctx context.Context, user chat.Identity, q chat.ThreadQu
 
 // firstThreads reads the first page. What is behind it is looked at by a second statement, where it may matter: what has
 // moved between both was not on the page, and is held as if it had moved before.
-func firstThreads(ctx context.Context, c conn, user chat.Identity, q chat.ThreadQuery) ([]chat.ThreadItem, chat.Mark, error) {
+func firstThreads(ctx context.Context, c sqldb.Conn, user chat.Identity, q chat.ThreadQuery) ([]chat.ThreadItem, chat.Mark, error) {
 	var out []chat.ThreadItem
 	err := threadsAsOf(ctx, c, user, q.Since, &threadMark{until: endOfTime, on: endOfTime, key: endOfTime}, q.Limit+1, func(t chat.ThreadItem, _ int64) {
 		out = append(out, t)
@@ -170,7 +171,7 @@ func firstThreads(ctx context.Context, c conn, user chat.Identity, q chat.Thread
 	if int64(behind.LastOn) <= m.until {
 		return out, m.encode(), nil
 	}
-	err = c.each(ctx, func(r row) error {
+	err = c.Query(ctx, func(r sqldb.Row) error {
 		var key, on int64
 		err := r.Scan(&key, &on)
 		switch {
@@ -187,7 +188,7 @@ func firstThreads(ctx context.Context, c conn, user chat.Identity, q chat.Thread
 }
 
 // nextThreads reads a page that is not the first: of those that were moving then, and of the others as they were then.
-func nextThreads(ctx context.Context, c conn, user chat.Identity, q chat.ThreadQuery, m *threadMark) ([]chat.ThreadItem, chat.Mark, error) {
+func nextThreads(ctx context.Context, c sqldb.Conn, user chat.Identity, q chat.ThreadQuery, m *threadMark) ([]chat.ThreadItem, chat.Mark, error) {
 	page := m.moving[m.done:min(m.done+q.Limit, len(m.moving))]
 	out, err := threadsByKey(ctx, c, user, page)
 	if err != nil {
@@ -218,8 +219,8 @@ const seenThreads = `SELECT t.tk, t.id, t.deleted_on, CASE WHEN p.gone > 0 THEN 
 	AND p.joined = (SELECT max(joined) FROM participants WHERE tk = t.tk AND user_id = $1)`
 
 // threadsAsOf gives threads by the last message that they had at a moment, with the time of it.
-func threadsAsOf(ctx context.Context, c conn, user chat.Identity, since chat.Time, m *threadMark, limit int, give func(t chat.ThreadItem, active int64)) error {
-	return c.each(ctx, func(r row) error {
+func threadsAsOf(ctx context.Context, c sqldb.Conn, user chat.Identity, since chat.Time, m *threadMark, limit int, give func(t chat.ThreadItem, active int64)) error {
+	return c.Query(ctx, func(r sqldb.Row) error {
 		var t chat.ThreadItem
 		var active int64
 		err := r.Scan(&t.Key, &t.ID, &t.Topic, &t.DeletedOn, &t.LastOn, &active)
@@ -236,7 +237,7 @@ func threadsAsOf(ctx context.Context, c conn, user chat.Identity, since chat.Tim
 }
 
 // threadsByKey returns threads in the order of the keys, less those that are gone.
-func threadsByKey(ctx context.Context, c conn, user chat.Identity, keys []int64) ([]chat.ThreadItem, error) {
+func threadsByKey(ctx context.Context, c sqldb.Conn, user chat.Identity, keys []int64) ([]chat.ThreadItem, error) {
 	var out []chat.ThreadItem
 	for few := range slices.Chunk(keys, atOnce) {
 		args := make([]any, 1+atOnce) // no key is 0
@@ -247,7 +248,7 @@ func threadsByKey(ctx context.Context, c conn, user chat.Identity, keys []int64)
 				args[1+i] = few[i]
 			}
 		}
-		err := c.each(ctx, func(r row) error {
+		err := c.Query(ctx, func(r sqldb.Row) error {
 			var t chat.ThreadItem
 			err := r.Scan(&t.Key, &t.ID, &t.Topic, &t.DeletedOn, &t.LastOn)
 			out = append(out, t)
@@ -263,4 +264,4 @@ func threadsByKey(ctx context.Context, c conn, user chat.Identity, keys []int64)
 	return out, nil
 }
 
-var byKeySQL = "SELECT tk, id, topic, deleted_on, last_on FROM (" + seenThreads + ") AS seen WHERE tk IN ($2" + positions(3, 1+atOnce) + ")"
+var byKeySQL = "SELECT tk, id, topic, deleted_on, last_on FROM (" + seenThreads + ") AS seen WHERE tk IN ($2" + sqldb.Placeholders(3, 1+atOnce) + ")"

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chatd/chatd/internal/store/sqldb"
 	"github.com/chatd/chatd/migrations"
 )
 
@@ -23,7 +24,7 @@ type migration struct {
 
 // migrate brings the schema up to date: forward only, each file in a transaction of its own with the note that it ran.
 // A database that a newer chatd has written, or a released file that was changed, is refused.
-func migrate(ctx context.Context, e engine, now time.Time) error {
+func migrate(ctx context.Context, e sqldb.Engine, now time.Time) error {
 	all, err := embedded(e)
 	if err != nil {
 		return err
@@ -32,7 +33,7 @@ func migrate(ctx context.Context, e engine, now time.Time) error {
 }
 
 // current refuses a store whose schema is not that of this chatd.
-func current(ctx context.Context, e engine) error {
+func current(ctx context.Context, e sqldb.Engine) error {
 	all, err := embedded(e)
 	if err != nil {
 		return err
@@ -51,14 +52,14 @@ func current(ctx context.Context, e engine) error {
 }
 
 // embedded returns the migrations of the engine that this chatd has.
-func embedded(e engine) ([]migration, error) {
-	return readMigrations(migrations.Files, e.read().words().name)
+func embedded(e sqldb.Engine) ([]migration, error) {
+	return readMigrations(migrations.Files, e.Read().Dialect().Name)
 }
 
 // Schema returns the number of the newest migration that ran.
 func (db *DB) Schema(ctx context.Context) (version int, err error) {
-	err = db.read("schema", func(c conn) error {
-		return c.one(ctx, []any{&version}, "SELECT max(version) FROM schema_migrations")
+	err = db.read("schema", func(c sqldb.Conn) error {
+		return c.QueryRow(ctx, []any{&version}, "SELECT max(version) FROM schema_migrations")
 	})
 	return version, err
 }
@@ -89,7 +90,7 @@ func readMigrations(files fs.FS, engine string) ([]migration, error) {
 // migrationTime bounds one migration, and how long a node waits for another's.
 const migrationTime = 30 * time.Minute
 
-func applyMigrations(ctx context.Context, e engine, all []migration, now time.Time) error {
+func applyMigrations(ctx context.Context, e sqldb.Engine, all []migration, now time.Time) error {
 	// Most of the time there is nothing to do, which a user who may not change the schema is to find out too.
 	there, err := applied(ctx, e)
 	if err == nil && len(there) > 0 {
@@ -97,19 +98,19 @@ func applyMigrations(ctx context.Context, e engine, all []migration, now time.Ti
 			return err
 		}
 	}
-	ctx = patiently(ctx, migrationTime)
-	err = e.write(ctx, func(c conn) error {
+	ctx = sqldb.WithTimeLimit(ctx, migrationTime)
+	err = e.Write(ctx, func(c sqldb.Tx) error {
 		if err := wait(ctx, c); err != nil {
 			return err
 		}
-		return c.later(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (
+		return c.Queue(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (
 			version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_on BIGINT NOT NULL)`)
 	})
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	for _, m := range all {
-		if err := e.write(ctx, func(c conn) error { return apply(ctx, c, m, now) }); err != nil {
+		if err := e.Write(ctx, func(c sqldb.Tx) error { return apply(ctx, c, m, now) }); err != nil {
 			return fmt.Errorf("migrate %s: %w", m.name, err)
 		}
 	}
@@ -117,8 +118,8 @@ func applyMigrations(ctx context.Context, e engine, all []migration, now time.Ti
 }
 
 // applied returns the migrations that ran, in order.
-func applied(ctx context.Context, e engine) (there []migration, err error) {
-	err = e.read().each(ctx, func(r row) error {
+func applied(ctx context.Context, e sqldb.Engine) (there []migration, err error) {
+	err = e.Read().Query(ctx, func(r sqldb.Row) error {
 		var m migration
 		err := r.Scan(&m.version, &m.name, &m.checksum)
 		there = append(there, m)
@@ -148,32 +149,32 @@ func (m *migration) same(version int, checksum string) error {
 }
 
 // wait lets those who migrate the same database go first.
-func wait(ctx context.Context, c conn) error {
-	if alone := c.words().alone; alone != "" {
-		return c.later(ctx, alone)
+func wait(ctx context.Context, c sqldb.Tx) error {
+	if alone := c.Dialect().MigrationLock; alone != "" {
+		return c.Queue(ctx, alone)
 	}
 	return nil
 }
 
 // apply runs one migration unless it ran before; two processes that start together meet in the transaction.
-func apply(ctx context.Context, c conn, m migration, now time.Time) error {
+func apply(ctx context.Context, c sqldb.Tx, m migration, now time.Time) error {
 	if err := wait(ctx, c); err != nil {
 		return err
 	}
 	var checksum string
-	err := c.one(ctx, []any{&checksum}, "SELECT checksum FROM schema_migrations WHERE version = $1", m.version)
+	err := c.QueryRow(ctx, []any{&checksum}, "SELECT checksum FROM schema_migrations WHERE version = $1", m.version)
 	if err == nil {
 		return m.same(m.version, checksum)
 	}
-	if err != errNoRow { //nolint:errorlint // conn returns it bare
+	if err != sqldb.ErrNoRow { //nolint:errorlint // conn returns it bare
 		return err
 	}
 	for _, statement := range split(m.sql) { // each may need what the one before made
-		if _, err := c.exec(ctx, statement); err != nil {
+		if _, err := c.Exec(ctx, statement); err != nil {
 			return err
 		}
 	}
-	return c.later(ctx, "INSERT INTO schema_migrations (version, name, checksum, applied_on) VALUES ($1, $2, $3, $4)",
+	return c.Queue(ctx, "INSERT INTO schema_migrations (version, name, checksum, applied_on) VALUES ($1, $2, $3, $4)",
 		m.version, m.name, m.checksum, now.UnixMilli())
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 const (
@@ -67,7 +69,7 @@ func (n *neighbours) tell(ctx context.Context) {
 			return
 		case <-n.news:
 		}
-		if _, err := n.e.read().exec(ctx, notify, channel, n.me); err != nil && ctx.Err() == nil {
+		if _, err := n.e.Read().Exec(ctx, notify, channel, n.me); err != nil && ctx.Err() == nil {
 			n.e.log.Debug("other nodes are not notified", "error", err)
 		}
 		if !sleep(ctx, calm) {
@@ -84,7 +86,7 @@ func (n *neighbours) hear(ctx context.Context, config *pgx.ConnConfig) {
 		if ctx.Err() != nil {
 			return
 		}
-		n.e.log.Log(ctx, level, "other nodes are not heard, the journal is polled", "error", oneLine(err))
+		n.e.log.Log(ctx, level, "other nodes are not heard, the journal is polled", "error", sqldb.OneLine(err))
 		level = slog.LevelDebug
 		if !sleep(ctx, listenAgain) {
 			return

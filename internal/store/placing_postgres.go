@@ -1,6 +1,10 @@
 package store
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/chatd/chatd/internal/store/sqldb"
+)
 
 // The statements below give messages their place: they lock the threads, move those whose roster and policy are still what
 // the posts were decided on, and insert messages and events. Ids and sequence numbers follow from the locked rows, so any
@@ -64,37 +68,37 @@ var placeManyPatiently = strings.Replace(placeMany, " SKIP LOCKED", "", 1)
 
 // columns are the parameters of placeOne.
 func (j *postJob) columns() []any {
-	t, m := &j.post.Thread, &j.post.Message
+	p := &j.post
 	return []any{
-		t.Key, t.Roster, t.TextOnly, int64(j.post.At), string(m.Type), string(m.Sender), m.SenderName, j.content, j.metadata, m.High,
-		j.attachments, string(t.ID), string(j.event.Kind), j.body,
+		int64(p.Thread), int64(p.Roster), p.TextOnly, int64(p.At), p.Type, p.Sender, p.Name, p.Content, p.Metadata, p.High,
+		p.Attachments, string(p.ThreadID), p.EventKind, p.EventBody,
 	}
 }
 
 // columnsOf are those of placeMany: an array for each column.
 func columnsOf(batch []*postJob) []any {
 	return []any{
-		column(batch, func(j *postJob) int64 { return int64(j.post.Thread.Key) }),
-		column(batch, func(j *postJob) int64 { return int64(j.post.Thread.Roster) }),
-		column(batch, func(j *postJob) bool { return j.post.Thread.TextOnly }),
-		column(batch, func(j *postJob) int64 { return int64(j.post.At) }),
-		column(batch, func(j *postJob) string { return string(j.post.Message.Type) }),
-		column(batch, func(j *postJob) string { return string(j.post.Message.Sender) }),
-		column(batch, func(j *postJob) string { return j.post.Message.SenderName }),
-		column(batch, func(j *postJob) string { return j.content }),
-		column(batch, func(j *postJob) string { return j.metadata }),
-		column(batch, func(j *postJob) bool { return j.post.Message.High }),
-		column(batch, func(j *postJob) string { return j.attachments }),
-		column(batch, func(j *postJob) string { return string(j.post.Thread.ID) }),
-		column(batch, func(j *postJob) string { return string(j.event.Kind) }),
-		column(batch, func(j *postJob) string { return j.body }),
+		column(batch, func(p *sqldb.Post) int64 { return int64(p.Thread) }),
+		column(batch, func(p *sqldb.Post) int64 { return int64(p.Roster) }),
+		column(batch, func(p *sqldb.Post) bool { return p.TextOnly }),
+		column(batch, func(p *sqldb.Post) int64 { return int64(p.At) }),
+		column(batch, func(p *sqldb.Post) string { return p.Type }),
+		column(batch, func(p *sqldb.Post) string { return p.Sender }),
+		column(batch, func(p *sqldb.Post) string { return p.Name }),
+		column(batch, func(p *sqldb.Post) string { return p.Content }),
+		column(batch, func(p *sqldb.Post) string { return p.Metadata }),
+		column(batch, func(p *sqldb.Post) bool { return p.High }),
+		column(batch, func(p *sqldb.Post) string { return p.Attachments }),
+		column(batch, func(p *sqldb.Post) string { return string(p.ThreadID) }),
+		column(batch, func(p *sqldb.Post) string { return p.EventKind }),
+		column(batch, func(p *sqldb.Post) string { return p.EventBody }),
 	}
 }
 
-func column[T any](batch []*postJob, of func(*postJob) T) []T {
+func column[T any](batch []*postJob, of func(*sqldb.Post) T) []T {
 	out := make([]T, len(batch))
 	for i, j := range batch {
-		out[i] = of(j)
+		out[i] = of(&j.post)
 	}
 	return out
 }

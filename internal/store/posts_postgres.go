@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // posts is the committer of messages: one goroutine and one connection that give all that queued while their last commit
@@ -20,7 +21,7 @@ import (
 type posts struct {
 	e      *postgres
 	config *pgx.ConnConfig
-	queue  *queue[*postJob]
+	queue  *sqldb.Committer[*postJob]
 
 	// Of the committer alone.
 	on      *pgx.Conn // nil: there is none
@@ -44,13 +45,13 @@ const (
 
 func newPosts(e *postgres, config *pgx.ConnConfig) *posts {
 	p := &posts{e: e, config: config, lanes: map[chat.ThreadKey][]*postJob{}}
-	p.queue = newQueue(p.commit)
+	p.queue = sqldb.NewCommitter(p.commit)
 	return p
 }
 
 // close does what queues first.
 func (p *posts) close() {
-	p.queue.close()
+	p.queue.Close()
 	p.walkers.Wait()
 	if p.on != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -60,23 +61,16 @@ func (p *posts) close() {
 }
 
 // post places a message.
-func (p *posts) post(ctx context.Context, in *chat.Post) (chat.Message, error) {
+func (p *posts) post(ctx context.Context, in sqldb.Post) (seq int64, id chat.MessageID, err error) {
 	if err := ctx.Err(); err != nil {
-		return chat.Message{}, err
+		return 0, 0, err
 	}
-	j, err := newPostJob(ctx, in)
-	if err != nil {
-		return chat.Message{}, err
-	}
-	if err := p.queue.add(ctx, j); err != nil {
-		return chat.Message{}, err
+	j := &postJob{ctx: ctx, post: in, done: make(chan struct{})}
+	if err := p.queue.Add(ctx, j); err != nil {
+		return 0, 0, err
 	}
 	<-j.done // even if the caller has gone: the outcome must not be left open
-	if j.err != nil {
-		return chat.Message{}, j.err
-	}
-	m, _ := in.Place(j.seq, chat.MessageID(j.id))
-	return m, nil
+	return j.seq, chat.MessageID(j.id), j.err
 }
 
 // commit applies a batch of the queue.
@@ -99,7 +93,7 @@ func (p *posts) commit(batch []*postJob) {
 
 // follow adds a post to the lane of its thread, if there is one.
 func (p *posts) follow(j *postJob) bool {
-	key := j.post.Thread.Key
+	key := j.post.Thread
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	lane, there := p.lanes[key]
@@ -114,7 +108,7 @@ func (p *posts) enqueue(j *postJob) {
 	if p.follow(j) {
 		return
 	}
-	key := j.post.Thread.Key
+	key := j.post.Thread
 	p.mu.Lock()
 	p.lanes[key] = []*postJob{j}
 	p.mu.Unlock()
@@ -126,7 +120,7 @@ func (p *posts) walk(key chat.ThreadKey) {
 	for {
 		p.mu.Lock()
 		lane := p.lanes[key]
-		n := min(len(lane), maxBatch)
+		n := min(len(lane), sqldb.MaxBatch)
 		if n == 0 {
 			delete(p.lanes, key)
 			p.mu.Unlock()
@@ -155,7 +149,7 @@ func (p *posts) settle(batch []*postJob, way func([]*postJob) error) {
 		return
 	}
 	err := way(live)
-	var gone *away
+	var gone *sqldb.UnavailableError
 	for _, j := range live {
 		if err != nil && len(live) > 1 && !errors.As(err, &gone) {
 			j.err = way([]*postJob{j})
@@ -172,9 +166,9 @@ func (p *posts) settle(batch []*postJob, way func([]*postJob) error) {
 func (p *posts) quickly(batch []*postJob) error {
 	on, err := p.connection()
 	if err != nil {
-		return &away{cause: err}
+		return &sqldb.UnavailableError{Cause: err}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), workTime)
+	ctx, cancel := context.WithTimeout(context.Background(), sqldb.DefaultTimeLimit)
 	defer cancel()
 	if len(batch) == 1 {
 		j := batch[0]
@@ -194,7 +188,7 @@ func (p *posts) patiently(batch []*postJob) error {
 	return postgresReader{p.e}.on(context.Background(), func(ctx context.Context, c *pgx.Conn) error {
 		var b pgx.Batch
 		b.Queue(begin)
-		b.Queue(limits, milliseconds(lockTime), milliseconds(workTime))
+		b.Queue(limits, milliseconds(lockTime), milliseconds(sqldb.DefaultTimeLimit))
 		b.Queue(placeManyPatiently, columnsOf(batch)...).Query(func(rows pgx.Rows) error { return scanAll(rows, places(batch)) })
 		b.Queue("COMMIT")
 		return c.SendBatch(ctx, &b).Close()
@@ -226,11 +220,8 @@ func (p *posts) connection() (*pgx.Conn, error) {
 
 // postJob is a post that waits for its place.
 type postJob struct {
-	ctx   context.Context
-	post  *chat.Post
-	event chat.Event // what follows, but for the place
-
-	content, metadata, attachments, body string
+	ctx  context.Context
+	post sqldb.Post
 
 	held    bool // the thread could be locked, or is not there
 	seq, id int64
@@ -238,26 +229,9 @@ type postJob struct {
 	done    chan struct{}
 }
 
-func newPostJob(ctx context.Context, in *chat.Post) (*postJob, error) {
-	m, events := in.Place(0, 0)
-	if len(events) != 1 {
-		return nil, errors.New("a post has one event")
-	}
-	j := &postJob{
-		ctx: ctx, post: in, event: events[0], done: make(chan struct{}),
-		metadata: formatMap(m.Metadata), attachments: formatList(attachmentRecords(m.Content.Attachments)),
-	}
-	var err error
-	if j.content, err = formatContent(&m); err != nil {
-		return nil, err
-	}
-	j.body, err = formatEvent(&j.event)
-	return j, err
-}
-
 // places reads the outcomes of a batch.
-func places(batch []*postJob) func(row) error {
-	return func(r row) error {
+func places(batch []*postJob) func(sqldb.Row) error {
+	return func(r sqldb.Row) error {
 		var n int64
 		var held bool
 		var seq, id int64

@@ -14,6 +14,7 @@ import (
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/store/pgtest"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // halls makes threads, of which the third is text only and the fourth is deleted.
@@ -55,11 +56,11 @@ func jobs(t *testing.T, posts ...*chat.Post) []*postJob {
 	t.Helper()
 	var out []*postJob
 	for _, p := range posts {
-		j, err := newPostJob(t.Context(), p)
+		row, err := rowOf(p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, j)
+		out = append(out, &postJob{ctx: t.Context(), post: row, done: make(chan struct{})})
 	}
 	return out
 }
@@ -94,7 +95,7 @@ func TestManyPlacesAreAsOne(t *testing.T) {
 			all = all[n:]
 			p.settle(batch, way(p))
 			for _, j := range batch {
-				w.outcomes = append(w.outcomes, fmt.Sprint(j.post.Message.Content.Text, " ", j.held, j.seq, j.id, j.err))
+				w.outcomes = append(w.outcomes, fmt.Sprint(j.post.Content, " ", j.held, j.seq, j.id, j.err))
 			}
 		}
 		var err error
@@ -182,7 +183,7 @@ func TestLockedThreadHoldsUpNoOther(t *testing.T) {
 	db := openNode(t, url)
 	threads := halls(t, db, 2)
 	release := holdThread(t, url, threads[0].ID)
-	const waiting = 2*maxBatch + 7
+	const waiting = 2*sqldb.MaxBatch + 7
 	var all sync.WaitGroup
 	for i := range waiting {
 		all.Go(func() {

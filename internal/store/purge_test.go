@@ -52,9 +52,9 @@ func TestPurgeForgetsNoTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	var keyed []string
-	for _, table := range tables(t, db.engine.read()) {
+	for _, table := range tables(t, db.engine.Read()) {
 		var n int
-		if err := db.engine.read().one(t.Context(), []any{&n}, "SELECT count(*) FROM pragma_table_info($1) WHERE name = 'tk'", table); err != nil {
+		if err := db.engine.Read().QueryRow(t.Context(), []any{&n}, "SELECT count(*) FROM pragma_table_info($1) WHERE name = 'tk'", table); err != nil {
 			t.Fatal(err)
 		}
 		if n > 0 && table != "journal" {
@@ -62,7 +62,7 @@ func TestPurgeForgetsNoTable(t *testing.T) {
 		}
 	}
 	rows := func(table string) (n int) {
-		if err := db.engine.read().one(t.Context(), []any{&n}, fmt.Sprintf("SELECT count(*) FROM %s WHERE tk = 1", table)); err != nil {
+		if err := db.engine.Read().QueryRow(t.Context(), []any{&n}, fmt.Sprintf("SELECT count(*) FROM %s WHERE tk = 1", table)); err != nil {
 			t.Fatal(err)
 		}
 		return n

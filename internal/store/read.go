@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // threadColumns are those of a thread t for somebody with the latest stay p, which may be none: as they left it, if they did.
@@ -23,12 +24,12 @@ func threadFields(t *chat.Thread, metadata *string) []any {
 }
 
 // accessOf reads a thread and the latest stay of a user in it.
-func accessOf(ctx context.Context, c conn, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
+func accessOf(ctx context.Context, c sqldb.Conn, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
 	var a chat.Access
 	var p chat.Participant
 	var metadata, stayed, roles string
 	into := append(threadFields(&a.Thread, &metadata), &p.Identity, &p.DisplayName, &p.ShareFrom, &stayed, &roles, &p.Joined, &p.Left, &p.Until)
-	err := c.one(ctx, into, "SELECT "+threadColumns+`, coalesce(p.user_id, ''), coalesce(p.name, ''), coalesce(p.share_from, 0),
+	err := c.QueryRow(ctx, into, "SELECT "+threadColumns+`, coalesce(p.user_id, ''), coalesce(p.name, ''), coalesce(p.share_from, 0),
 		coalesce(p.metadata, ''), coalesce(p.roles, ''), coalesce(p.joined, 0), coalesce(p.gone, 0), coalesce(p.until, 0)
 		FROM threads t LEFT JOIN participants p ON p.tk = t.tk AND p.user_id = $2
 		AND p.joined = (SELECT max(joined) FROM participants WHERE tk = t.tk AND user_id = $2) WHERE t.id = $1`, string(id), string(user))
@@ -48,7 +49,7 @@ func accessOf(ctx context.Context, c conn, id chat.ThreadID, user chat.Identity)
 // Access returns a thread and a user's latest stay. See chat.Store.
 func (db *DB) Access(ctx context.Context, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
 	var a chat.Access
-	err := db.read("access", func(c conn) (err error) {
+	err := db.read("access", func(c sqldb.Conn) (err error) {
 		a, err = accessOf(ctx, c, id, user)
 		return err
 	})
@@ -58,7 +59,7 @@ func (db *DB) Access(ctx context.Context, id chat.ThreadID, user chat.Identity) 
 const participantColumns = "user_id, name, share_from, metadata, roles, joined, gone, until"
 
 // scanParticipant reads the columns of a participant and those that the query has behind them.
-func scanParticipant(r row, more ...any) (chat.Participant, error) {
+func scanParticipant(r sqldb.Row, more ...any) (chat.Participant, error) {
 	var p chat.Participant
 	var metadata, roles string
 	err := r.Scan(append([]any{&p.Identity, &p.DisplayName, &p.ShareFrom, &metadata, &roles, &p.Joined, &p.Left, &p.Until}, more...)...)
@@ -73,7 +74,7 @@ func scanParticipant(r row, more ...any) (chat.Participant, error) {
 
 const messageColumns = "id, seq, version, type, sender, name, content, metadata, high, attachments, edited_on, deleted_on"
 
-func scanMessage(r row) (chat.Message, error) {
+func scanMessage(r sqldb.Row) (chat.Message, error) {
 	var m chat.Message
 	var content, metadata, attachments string
 	err := r.Scan(&m.ID, &m.Seq, &m.Version, &m.Type, &m.Sender, &m.SenderName, &content, &metadata, &m.High, &attachments, &m.EditedOn, &m.DeletedOn)
@@ -95,9 +96,9 @@ func scanMessage(r row) (chat.Message, error) {
 	return m, err
 }
 
-func messageOf(ctx context.Context, c conn, thread chat.ThreadKey, id chat.MessageID) (*chat.Message, error) {
+func messageOf(ctx context.Context, c sqldb.Conn, thread chat.ThreadKey, id chat.MessageID) (*chat.Message, error) {
 	var out *chat.Message
-	err := c.each(ctx, func(r row) error {
+	err := c.Query(ctx, func(r sqldb.Row) error {
 		m, err := scanMessage(r)
 		out = &m
 		return err
@@ -111,7 +112,7 @@ func messageOf(ctx context.Context, c conn, thread chat.ThreadKey, id chat.Messa
 // Message returns one message. See chat.Store.
 func (db *DB) Message(ctx context.Context, thread chat.ThreadKey, id chat.MessageID) (*chat.Message, error) {
 	var out *chat.Message
-	err := db.read("message", func(c conn) (err error) {
+	err := db.read("message", func(c sqldb.Conn) (err error) {
 		out, err = messageOf(ctx, c, thread, id)
 		return err
 	})
@@ -168,8 +169,8 @@ func (db *DB) Messages(ctx context.Context, thread chat.ThreadKey, q chat.Messag
 // messages reads a range of the primary key, whose second part is the time.
 func (db *DB) messages(ctx context.Context, thread chat.ThreadKey, first, last chat.MessageID, limit int) ([]chat.Message, error) {
 	var out []chat.Message
-	err := db.read("messages", func(c conn) error {
-		return c.each(ctx, func(r row) error {
+	err := db.read("messages", func(c sqldb.Conn) error {
+		return c.Query(ctx, func(r sqldb.Row) error {
 			m, err := scanMessage(r)
 			out = append(out, m)
 			return err
@@ -179,7 +180,7 @@ func (db *DB) messages(ctx context.Context, thread chat.ThreadKey, first, last c
 	return out, err
 }
 
-func scanReceipt(r row) (chat.ReadReceipt, error) {
+func scanReceipt(r sqldb.Row) (chat.ReadReceipt, error) {
 	var out chat.ReadReceipt
 	err := r.Scan(&out.Reader, &out.MessageID, &out.ReadOn)
 	return out, err
@@ -188,8 +189,8 @@ func scanReceipt(r row) (chat.ReadReceipt, error) {
 // Expired returns threads whose retention ended. See chat.Store.
 func (db *DB) Expired(ctx context.Context, now chat.Time, limit int) ([]chat.ThreadID, error) {
 	var out []chat.ThreadID
-	err := db.read("expired", func(c conn) error {
-		return c.each(ctx, func(r row) error {
+	err := db.read("expired", func(c sqldb.Conn) error {
+		return c.Query(ctx, func(r sqldb.Row) error {
 			var id chat.ThreadID
 			err := r.Scan(&id)
 			out = append(out, id)
@@ -202,14 +203,14 @@ func (db *DB) Expired(ctx context.Context, now chat.Time, limit int) ([]chat.Thr
 // view is a thread inside the transaction of its update.
 type view struct {
 	ctx context.Context
-	tx  conn
+	tx  sqldb.Tx
 	id  chat.ThreadID
 	key chat.ThreadKey
 }
 
-func openView(ctx context.Context, tx conn, id chat.ThreadID) (*view, error) {
+func openView(ctx context.Context, tx sqldb.Tx, id chat.ThreadID) (*view, error) {
 	v := &view{ctx: ctx, tx: tx, id: id}
-	return v, tx.one(ctx, []any{&v.key}, "SELECT tk FROM threads WHERE id = $1"+tx.words().hold, string(id))
+	return v, tx.QueryRow(ctx, []any{&v.key}, "SELECT tk FROM threads WHERE id = $1"+tx.Dialect().LockClause, string(id))
 }
 
 func (v *view) Access(user chat.Identity) (*chat.Access, error) {
@@ -219,7 +220,7 @@ func (v *view) Access(user chat.Identity) (*chat.Access, error) {
 
 func (v *view) Present() ([]chat.Participant, error) {
 	var out []chat.Participant
-	err := v.tx.each(v.ctx, func(r row) error {
+	err := v.tx.Query(v.ctx, func(r sqldb.Row) error {
 		p, err := scanParticipant(r)
 		out = append(out, p)
 		return err
@@ -233,7 +234,7 @@ func (v *view) Message(id chat.MessageID) (*chat.Message, error) {
 
 func (v *view) Receipt(reader chat.Identity) (*chat.ReadReceipt, error) {
 	var out *chat.ReadReceipt
-	err := v.tx.each(v.ctx, func(r row) error {
+	err := v.tx.Query(v.ctx, func(r sqldb.Row) error {
 		receipt, err := scanReceipt(r)
 		out = &receipt
 		return err

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // preparer is what *sql.DB and *sql.Conn have in common.
@@ -46,7 +48,7 @@ func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error
 	return stmt, nil
 }
 
-func (s *statements) exec(_ context.Context, text string, args ...any) (int64, error) {
+func (s *statements) Exec(_ context.Context, text string, args ...any) (int64, error) {
 	ctx := context.Background()
 	stmt, err := s.prepare(ctx, text)
 	if err != nil {
@@ -59,26 +61,26 @@ func (s *statements) exec(_ context.Context, text string, args ...any) (int64, e
 	return result.RowsAffected()
 }
 
-func (s *statements) words() *words { return sqliteWords }
+func (s *statements) Dialect() *sqldb.Dialect { return sqliteWords }
 
-func (s *statements) later(ctx context.Context, text string, args ...any) error {
-	_, err := s.exec(ctx, text, args...)
+func (s *statements) Queue(ctx context.Context, text string, args ...any) error {
+	_, err := s.Exec(ctx, text, args...)
 	return err
 }
 
-func (s *statements) one(ctx context.Context, dest []any, text string, args ...any) error {
+func (s *statements) QueryRow(ctx context.Context, dest []any, text string, args ...any) error {
 	found := false
-	err := s.each(ctx, func(r row) error {
+	err := s.Query(ctx, func(r sqldb.Row) error {
 		found = true
 		return r.Scan(dest...)
 	}, text, args...)
 	if err == nil && !found {
-		return errNoRow
+		return sqldb.ErrNoRow
 	}
 	return err
 }
 
-func (s *statements) each(_ context.Context, scan func(row) error, text string, args ...any) error {
+func (s *statements) Query(_ context.Context, scan func(sqldb.Row) error, text string, args ...any) error {
 	ctx := context.Background()
 	stmt, err := s.prepare(ctx, text)
 	if err != nil {

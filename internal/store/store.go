@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // Options of a DB. All may be left out.
@@ -37,11 +37,11 @@ type Options struct {
 
 // NoListen as Options.Listen says that other nodes are not heard of; who reads the journal then finds what they wrote when it
 // looks by itself.
-const NoListen = "none"
+const NoListen = sqldb.NoListen
 
 // DB is an open store. It implements chat.Store, auth.KeyStore and auth.UserStore.
 type DB struct {
-	engine  engine
+	engine  sqldb.Engine
 	observe func(string, time.Duration)
 	changed chan struct{} // see Changed
 	recent  recent
@@ -53,7 +53,7 @@ type DB struct {
 }
 
 // ErrFull is in the errors of writes for which the disk has no room.
-var ErrFull = errors.New("the disk of the store is full")
+var ErrFull = sqldb.ErrFull
 
 // Open opens the store that the URL names and brings its schema up to date: "memory:" lives as long as the process,
 // "sqlite:PATH" in a file, "postgres://…" in a database that several nodes may share.
@@ -65,7 +65,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		o.Observe = func(string, time.Duration) {}
 	}
 	db := &DB{observe: o.Observe, log: o.Log, quota: o.Endpoints, changed: make(chan struct{}, 1)}
-	e, err := openEngine(ctx, url, o, db.wake)
+	e, err := openEngine(ctx, url, sqldb.Options{Log: o.Log, Wake: db.wake, Listen: o.Listen, Async: o.Async, AsIs: o.AsIs, Server: o.Server})
 	if err != nil {
 		return nil, err
 	}
@@ -76,36 +76,37 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		err = migrate(ctx, e, time.Now())
 	}
 	if err != nil {
-		return nil, errors.Join(err, e.close())
+		return nil, errors.Join(err, e.Close())
 	}
 	return db, nil
 }
 
-func openEngine(ctx context.Context, raw string, o Options, wake func()) (engine, error) {
-	scheme, rest, _ := strings.Cut(raw, ":")
-	path := strings.TrimPrefix(rest, "//")
-	switch {
-	case raw == "memory:":
-		return openSQLite(ctx, "", o)
-	case scheme == "sqlite" && path != "" && path != ":memory:": // which means a database for each connection
-		if o.AsIs {
-			if _, err := os.Stat(path); err != nil {
-				return nil, fmt.Errorf("store file %s: %w", path, reason(err))
-			}
+// engines are the functions that open a database, by the scheme of its URL.
+var engines = map[string]func(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error){
+	"memory":     openSQLite,
+	"sqlite":     openSQLite,
+	"postgres":   openPostgres,
+	"postgresql": openPostgres,
+}
+
+func openEngine(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error) {
+	scheme, _, _ := strings.Cut(url, ":")
+	open := engines[scheme]
+	if open != nil {
+		e, err := open(ctx, url, o)
+		if !errors.Is(err, sqldb.ErrURL) {
+			return e, err
 		}
-		return openSQLite(ctx, path, o)
-	case scheme == "postgres" || scheme == "postgresql":
-		return openPostgres(ctx, raw, o, wake)
-	default: // a URL may hold a secret, at a place that is not known when it cannot be understood
-		return nil, fmt.Errorf("store %q: want memory:, sqlite:PATH or postgres://…", scheme)
 	}
+	// A URL may hold a secret, and where is not known when it cannot be understood.
+	return nil, fmt.Errorf("store %q: want memory:, sqlite:PATH or postgres://…", scheme)
 }
 
 // Ready reports whether the store answers, and whether it can be written to if a write has failed.
 func (db *DB) Ready(ctx context.Context) error {
-	err := db.engine.ready(ctx)
+	err := db.engine.Ready(ctx)
 	if err == nil && db.failing.Load() {
-		if err = db.engine.write(ctx, tryOut(ctx)); err == nil && db.failing.Swap(false) {
+		if err = db.engine.Write(ctx, tryOut(ctx)); err == nil && db.failing.Swap(false) {
 			db.log.Info("the store can be written to again")
 		}
 	}
@@ -113,37 +114,37 @@ func (db *DB) Ready(ctx context.Context) error {
 }
 
 // tryOut writes as much as a large message takes, and removes it.
-func tryOut(ctx context.Context) func(conn) error {
-	return func(tx conn) error {
+func tryOut(ctx context.Context) func(sqldb.Tx) error {
+	return func(tx sqldb.Tx) error {
 		name, value := "try "+rand.Text(), make([]byte, 64<<10)
 		rand.Read(value) // zeros would be compressed
-		if err := tx.later(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2)", name, value); err != nil {
+		if err := tx.Queue(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2)", name, value); err != nil {
 			return err
 		}
-		return tx.later(ctx, "DELETE FROM secrets WHERE name = $1", name)
+		return tx.Queue(ctx, "DELETE FROM secrets WHERE name = $1", name)
 	}
 }
 
 // note keeps whether a write has failed for a reason that the next one will meet too.
 func (db *DB) note(operation string, err error) {
-	if gone := (*away)(nil); errors.As(err, &gone) && !db.failing.Swap(true) {
-		db.log.Error("the store cannot be written to", "operation", operation, "error", oneLine(err))
+	if gone := (*sqldb.UnavailableError)(nil); errors.As(err, &gone) && !db.failing.Swap(true) {
+		db.log.Error("the store cannot be written to", "operation", operation, "error", sqldb.OneLine(err))
 	}
 }
 
 // Close ends the store after the writes that are under way. It may be called twice.
-func (db *DB) Close() error { return db.engine.close() }
+func (db *DB) Close() error { return db.engine.Close() }
 
 // Secret returns 32 random bytes of that name, made at the first call and the same ever after.
 func (db *DB) Secret(ctx context.Context, name string) ([]byte, error) {
 	fresh := make([]byte, 32)
 	rand.Read(fresh)
 	var kept []byte
-	err := db.write(ctx, "secret", func(c conn) error {
-		if err := c.later(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, fresh); err != nil {
+	err := db.write(ctx, "secret", func(c sqldb.Tx) error {
+		if err := c.Queue(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, fresh); err != nil {
 			return err
 		}
-		return c.one(ctx, []any{&kept}, "SELECT value FROM secrets WHERE name = $1", name)
+		return c.QueryRow(ctx, []any{&kept}, "SELECT value FROM secrets WHERE name = $1", name)
 	})
 	return kept, err
 }
@@ -151,23 +152,23 @@ func (db *DB) Secret(ctx context.Context, name string) ([]byte, error) {
 // Lease reports whether this node is to do what only one of all nodes is to do now. When it is, no other is told so for the
 // duration.
 func (db *DB) Lease(ctx context.Context, name string, d time.Duration) (bool, error) {
-	granted, err := db.engine.lease(ctx, name, d)
+	granted, err := db.engine.Lease(ctx, name, d)
 	return granted, translate("lease", err)
 }
 
 // write runs a transaction, times it, and translates what the driver says.
-func (db *DB) write(ctx context.Context, operation string, do func(conn) error) error {
+func (db *DB) write(ctx context.Context, operation string, do func(sqldb.Tx) error) error {
 	start := time.Now()
-	err := db.engine.write(ctx, do)
+	err := db.engine.Write(ctx, do)
 	db.observe(operation, time.Since(start))
 	db.note(operation, err)
 	return translate(operation, err)
 }
 
 // publish is a write that journals events.
-func (db *DB) publish(ctx context.Context, operation string, do func(conn) error) error {
+func (db *DB) publish(ctx context.Context, operation string, do func(sqldb.Tx) error) error {
 	start := time.Now()
-	return db.published(operation, start, db.engine.write(ctx, do))
+	return db.published(operation, start, db.engine.Write(ctx, do))
 }
 
 // published ends a write that journals events: when it was done, the readers of the journal are woken.
@@ -176,15 +177,15 @@ func (db *DB) published(operation string, start time.Time, err error) error {
 	db.note(operation, err)
 	if err == nil {
 		db.wake()
-		db.engine.announce()
+		db.engine.Notify()
 	}
 	return translate(operation, err)
 }
 
 // read runs reads outside a transaction, likewise.
-func (db *DB) read(operation string, do func(conn) error) error {
+func (db *DB) read(operation string, do func(sqldb.Conn) error) error {
 	start := time.Now()
-	err := do(db.engine.read())
+	err := do(db.engine.Read())
 	db.observe(operation, time.Since(start))
 	return translate(operation, err)
 }
@@ -193,16 +194,16 @@ func (db *DB) read(operation string, do func(conn) error) error {
 // pass.
 func translate(operation string, err error) error {
 	var known *chat.Error
-	var gone *away
+	var gone *sqldb.UnavailableError
 	switch {
 	case errors.As(err, &gone):
 		return &chat.Error{Kind: chat.Unavailable, Reason: operation + ": the store is not available", Cause: err}
 	case err == nil, errors.As(err, &known), errors.Is(err, chat.ErrStale),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.Is(err, errNoRow):
+	case errors.Is(err, sqldb.ErrNoRow):
 		return &chat.Error{Kind: chat.NotFound, Reason: operation + ": no such row"}
-	case errors.Is(err, errClosed):
+	case errors.Is(err, sqldb.ErrClosed):
 		return &chat.Error{Kind: chat.Unavailable, Reason: operation + ": the store is closed", Cause: err}
 	default:
 		return &chat.Error{Kind: chat.Internal, Reason: operation + ": the store failed", Cause: err}

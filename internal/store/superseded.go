@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // Who left a thread reads its messages as they were then. So an edit or deletion keeps the version before it where the latest
@@ -13,8 +14,8 @@ import (
 // gone there is none.
 
 // supersede keeps a message as it is before its edit, if somebody who left is to see it so.
-func supersede(ctx context.Context, tx conn, key chat.ThreadKey, roster chat.RosterVersion, id chat.MessageID) error {
-	return tx.later(ctx, `INSERT INTO superseded (tk, id, roster, version, content, metadata, high, attachments, edited_on, deleted_on)
+func supersede(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, roster chat.RosterVersion, id chat.MessageID) error {
+	return tx.Queue(ctx, `INSERT INTO superseded (tk, id, roster, version, content, metadata, high, attachments, edited_on, deleted_on)
 		SELECT tk, id, $3, version, content, metadata, high, attachments, edited_on, deleted_on FROM messages m
 		WHERE tk = $1 AND id = $2 AND EXISTS (
 			SELECT 1 FROM participants p WHERE p.tk = m.tk AND p.share_from <= m.id AND p.until >= m.id
@@ -30,8 +31,8 @@ func (db *DB) messagesAsLeft(ctx context.Context, thread chat.ThreadKey, q chat.
 	if err != nil || len(found) == 0 {
 		return found, err
 	}
-	err = db.read("superseded", func(c conn) error {
-		return c.each(ctx, func(r row) error {
+	err = db.read("superseded", func(c sqldb.Conn) error {
+		return c.Query(ctx, func(r sqldb.Row) error {
 			m, err := scanMessage(r)
 			if i := slices.IndexFunc(found, func(f chat.Message) bool { return f.ID == m.ID }); i >= 0 {
 				found[i] = m

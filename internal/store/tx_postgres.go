@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // limits keep a transaction whose node is frozen from holding its locks, and those who wait for a lock from waiting for
@@ -21,7 +23,7 @@ const lockTime = 5 * time.Second
 
 // write runs do in a transaction of its own. It is tried again when it certainly did nothing; a connection that is lost
 // while it commits leaves open what became of it, which the caller is told as Unavailable.
-func (e *postgres) write(ctx context.Context, do func(conn) error) error {
+func (e *postgres) Write(ctx context.Context, do func(sqldb.Tx) error) error {
 	const attempts = 3
 	for n := 1; ; n++ {
 		err := e.transact(ctx, do)
@@ -31,7 +33,7 @@ func (e *postgres) write(ctx context.Context, do func(conn) error) error {
 	}
 }
 
-func (e *postgres) transact(ctx context.Context, do func(conn) error) error {
+func (e *postgres) transact(ctx context.Context, do func(sqldb.Tx) error) error {
 	c, err := e.acquire(ctx)
 	if err != nil {
 		return err
@@ -41,9 +43,9 @@ func (e *postgres) transact(ctx context.Context, do func(conn) error) error {
 	defer cancel()
 	tx := &postgresTx{ctx: ctx, on: c.Conn()}
 	tx.queue(begin)
-	long := timeFor(ctx)
-	tx.queue(limits, milliseconds(max(lockTime, long-workTime)), milliseconds(long))
-	err = guard(e.log, tx, do)
+	long := sqldb.TimeLimit(ctx)
+	tx.queue(limits, milliseconds(max(lockTime, long-sqldb.DefaultTimeLimit)), milliseconds(long))
+	err = sqldb.Guard(e.log, tx, do)
 	if err == nil {
 		tx.queue("COMMIT")
 		err = tx.flush()
@@ -66,7 +68,7 @@ type postgresTx struct {
 	queued *pgx.Batch
 }
 
-func (t *postgresTx) words() *words { return postgresWords }
+func (t *postgresTx) Dialect() *sqldb.Dialect { return postgresWords }
 
 func (t *postgresTx) queue(sql string, args ...any) {
 	if t.queued == nil {
@@ -96,12 +98,12 @@ func (t *postgresTx) send(last func(pgx.BatchResults) error) error {
 
 func (t *postgresTx) flush() error { return t.send(nil) }
 
-func (t *postgresTx) later(_ context.Context, sql string, args ...any) error {
+func (t *postgresTx) Queue(_ context.Context, sql string, args ...any) error {
 	t.queue(sql, args...)
 	return nil
 }
 
-func (t *postgresTx) exec(_ context.Context, sql string, args ...any) (n int64, err error) {
+func (t *postgresTx) Exec(_ context.Context, sql string, args ...any) (n int64, err error) {
 	t.queue(sql, args...)
 	err = t.send(func(r pgx.BatchResults) error {
 		tag, err := r.Exec()
@@ -111,11 +113,11 @@ func (t *postgresTx) exec(_ context.Context, sql string, args ...any) (n int64, 
 	return n, err
 }
 
-func (t *postgresTx) one(ctx context.Context, dest []any, sql string, args ...any) error {
-	return scanOne(dest, func(scan func(row) error) error { return t.each(ctx, scan, sql, args...) })
+func (t *postgresTx) QueryRow(ctx context.Context, dest []any, sql string, args ...any) error {
+	return scanOne(dest, func(scan func(sqldb.Row) error) error { return t.Query(ctx, scan, sql, args...) })
 }
 
-func (t *postgresTx) each(_ context.Context, scan func(row) error, sql string, args ...any) error {
+func (t *postgresTx) Query(_ context.Context, scan func(sqldb.Row) error, sql string, args ...any) error {
 	t.queue(sql, args...)
 	return t.send(func(r pgx.BatchResults) error {
 		rows, err := r.Query()
@@ -126,15 +128,6 @@ func (t *postgresTx) each(_ context.Context, scan func(row) error, sql string, a
 	})
 }
 
-// away says that the database cannot do its work now: it is not there, overloaded, stopping, full or only to be read.
-type away struct {
-	cause error
-	lost  bool // the connection is
-}
-
-func (e *away) Error() string { return e.cause.Error() }
-func (e *away) Unwrap() error { return e.cause }
-
 // explain tells what concerns the database as a whole from what is wrong with one statement.
 func explain(on *pgx.Conn, err error) error {
 	var answer *pgconn.PgError
@@ -142,11 +135,11 @@ func explain(on *pgx.Conn, err error) error {
 	case err == nil:
 		return nil
 	case on.IsClosed():
-		return &away{err, true}
+		return &sqldb.UnavailableError{Cause: err, ConnLost: true}
 	case errors.As(err, &answer) && answer.Code == "53100":
-		return &away{fmt.Errorf("%w: %w", ErrFull, err), false}
+		return &sqldb.UnavailableError{Cause: fmt.Errorf("%w: %w", sqldb.ErrFull, err)}
 	case errors.As(err, &answer) && (troubles[answer.Code] || troubles[answer.Code[:2]]):
-		return &away{err, false}
+		return &sqldb.UnavailableError{Cause: err}
 	default:
 		return err
 	}

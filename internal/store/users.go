@@ -2,17 +2,16 @@ package store
 
 import (
 	"context"
-	"strconv"
-	"strings"
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // AddUser keeps a user; one that is there already stays as it is. See auth.UserStore.
 func (db *DB) AddUser(ctx context.Context, u auth.User) error {
-	return db.write(ctx, "add_user", func(tx conn) error {
-		return tx.later(ctx, "INSERT INTO users (id, created_on, valid_from, deleted_on, custom_id, token_on) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+	return db.write(ctx, "add_user", func(tx sqldb.Tx) error {
+		return tx.Queue(ctx, "INSERT INTO users (id, created_on, valid_from, deleted_on, custom_id, token_on) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
 			string(u.Identity), int64(u.CreatedOn), int64(u.ValidFrom), int64(u.DeletedOn), u.CustomID, int64(u.TokenOn))
 	})
 }
@@ -29,8 +28,8 @@ func (db *DB) CustomUser(ctx context.Context, customID string) (auth.User, error
 
 func (db *DB) user(ctx context.Context, operation, which, key string) (auth.User, error) {
 	var u auth.User
-	err := db.read(operation, func(c conn) error {
-		return c.one(ctx, []any{&u.Identity, &u.CreatedOn, &u.ValidFrom, &u.DeletedOn, &u.CustomID, &u.TokenOn},
+	err := db.read(operation, func(c sqldb.Conn) error {
+		return c.QueryRow(ctx, []any{&u.Identity, &u.CreatedOn, &u.ValidFrom, &u.DeletedOn, &u.CustomID, &u.TokenOn},
 			"SELECT id, created_on, valid_from, deleted_on, custom_id, token_on FROM users WHERE "+which, key)
 	})
 	return u, err
@@ -40,8 +39,8 @@ func (db *DB) user(ctx context.Context, operation, which, key string) (auth.User
 func (db *DB) NoteToken(ctx context.Context, id chat.Identity, now chat.Time) (issued chat.Time, err error) {
 	// now, or the next second after valid_from
 	const says = "CASE WHEN valid_from / 1000 * 1000 + 1000 > $2 THEN valid_from / 1000 * 1000 + 1000 ELSE $2 END"
-	err = db.write(ctx, "note_token", func(tx conn) error {
-		return tx.one(ctx, []any{&issued}, "UPDATE users SET token_on = CASE WHEN token_on < "+says+" THEN "+says+" ELSE token_on END"+
+	err = db.write(ctx, "note_token", func(tx sqldb.Tx) error {
+		return tx.QueryRow(ctx, []any{&issued}, "UPDATE users SET token_on = CASE WHEN token_on < "+says+" THEN "+says+" ELSE token_on END"+
 			" WHERE id = $1 AND deleted_on = 0 RETURNING "+says, string(id), int64(now))
 	})
 	return issued, err
@@ -65,7 +64,7 @@ func (db *DB) DeleteUser(ctx context.Context, id chat.Identity, now chat.Time) e
 
 // end changes a user so that tokens are not valid any more, which the journal tells all nodes.
 func (db *DB) end(ctx context.Context, operation, sql string, id chat.Identity, t chat.Time) error {
-	return db.publish(ctx, operation, func(tx conn) error {
+	return db.publish(ctx, operation, func(tx sqldb.Tx) error {
 		if err := mark(ctx, tx, sql, id, t); err != nil {
 			return err
 		}
@@ -73,11 +72,11 @@ func (db *DB) end(ctx context.Context, operation, sql string, id chat.Identity, 
 	})
 }
 
-// mark changes a user, or answers errNoRow.
-func mark(ctx context.Context, tx conn, sql string, id chat.Identity, t chat.Time) error {
-	n, err := tx.exec(ctx, sql, string(id), int64(t))
+// mark changes a user, or answers sqldb.ErrNoRow.
+func mark(ctx context.Context, tx sqldb.Tx, sql string, id chat.Identity, t chat.Time) error {
+	n, err := tx.Exec(ctx, sql, string(id), int64(t))
 	if err == nil && n == 0 {
-		err = errNoRow
+		err = sqldb.ErrNoRow
 	}
 	return err
 }
@@ -85,20 +84,12 @@ func mark(ctx context.Context, tx conn, sql string, id chat.Identity, t chat.Tim
 // atOnce is the size of the one list that a statement has room for; shorter lists are filled up.
 const atOnce = 25
 
-var knownSQL = "SELECT id FROM users WHERE deleted_on = 0 AND id IN ($1" + positions(2, atOnce) + ")"
-
-func positions(from, to int) string {
-	var b strings.Builder
-	for i := from; i <= to; i++ {
-		b.WriteString(", $" + strconv.Itoa(i))
-	}
-	return b.String()
-}
+var knownSQL = "SELECT id FROM users WHERE deleted_on = 0 AND id IN ($1" + sqldb.Placeholders(2, atOnce) + ")"
 
 // Known returns those of the users that exist and are not deleted. See chat.Store.
 func (db *DB) Known(ctx context.Context, users []chat.Identity) (map[chat.Identity]bool, error) {
 	out := make(map[chat.Identity]bool, len(users))
-	err := db.read("known", func(c conn) error {
+	err := db.read("known", func(c sqldb.Conn) error {
 		for len(users) > 0 {
 			n := min(len(users), atOnce)
 			args := make([]any, atOnce)
@@ -108,7 +99,7 @@ func (db *DB) Known(ctx context.Context, users []chat.Identity) (map[chat.Identi
 					args[i] = string(users[i])
 				}
 			}
-			err := c.each(ctx, func(r row) error {
+			err := c.Query(ctx, func(r sqldb.Row) error {
 				var id chat.Identity
 				err := r.Scan(&id)
 				out[id] = true
@@ -127,8 +118,8 @@ func (db *DB) Known(ctx context.Context, users []chat.Identity) (map[chat.Identi
 // SigningKeys returns the keys that sign user tokens, oldest first. See auth.KeyStore.
 func (db *DB) SigningKeys(ctx context.Context) ([]auth.SigningKey, error) {
 	var out []auth.SigningKey
-	err := db.read("signing_keys", func(c conn) error {
-		return c.each(ctx, func(r row) error {
+	err := db.read("signing_keys", func(c sqldb.Conn) error {
+		return c.Query(ctx, func(r sqldb.Row) error {
 			var k auth.SigningKey
 			err := r.Scan(&k.ID, &k.PKCS8, &k.CreatedOn)
 			out = append(out, k)
@@ -140,15 +131,15 @@ func (db *DB) SigningKeys(ctx context.Context) ([]auth.SigningKey, error) {
 
 // AddSigningKey keeps a key; one of that id that is there already stays. See auth.KeyStore.
 func (db *DB) AddSigningKey(ctx context.Context, k auth.SigningKey) error {
-	return db.write(ctx, "add_signing_key", func(tx conn) error {
-		return tx.later(ctx, "INSERT INTO signing_keys (id, created_on, pkcs8) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
+	return db.write(ctx, "add_signing_key", func(tx sqldb.Tx) error {
+		return tx.Queue(ctx, "INSERT INTO signing_keys (id, created_on, pkcs8) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
 			k.ID, int64(k.CreatedOn), k.PKCS8)
 	})
 }
 
 // RemoveSigningKey removes a key, if it is there. See auth.KeyStore.
 func (db *DB) RemoveSigningKey(ctx context.Context, id string) error {
-	return db.write(ctx, "remove_signing_key", func(tx conn) error {
-		return tx.later(ctx, "DELETE FROM signing_keys WHERE id = $1", id)
+	return db.write(ctx, "remove_signing_key", func(tx sqldb.Tx) error {
+		return tx.Queue(ctx, "DELETE FROM signing_keys WHERE id = $1", id)
 	})
 }
