@@ -13,6 +13,7 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // TestFileFull lets SQLite have no room, as on a full disk: writes are refused as unavailable by an error and a line of the log
@@ -25,11 +26,11 @@ func TestFileFull(t *testing.T) {
 		if room {
 			pages = 1 << 20
 		}
-		e := db.engine.(*sqlite)
-		e.mu.Lock()
-		defer e.mu.Unlock()
 		// A number below that of the pages there are stands for just those.
-		if err := e.writer.QueryRow(t.Context(), []any{new(int)}, fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+		err := db.engine.Write(t.Context(), func(tx sqldb.Tx) error { // on the connection that the limit is for
+			return tx.QueryRow(t.Context(), []any{new(int)}, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -18,18 +18,18 @@ import (
 )
 
 // openFile opens the engine on a file, with no schema yet if it is new.
-func openFile(t *testing.T, path string) *sqlite {
+func openFile(t *testing.T, path string) sqldb.Engine {
 	t.Helper()
 	url := "memory:"
 	if path != "" {
 		url = "sqlite:" + path
 	}
-	e, err := openSQLite(t.Context(), url, sqldb.Options{Log: slog.New(slog.DiscardHandler), Wake: func() {}})
+	e, err := openEngine(t.Context(), url, sqldb.Options{Log: slog.New(slog.DiscardHandler), Wake: func() {}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Close() })
-	return e.(*sqlite)
+	return e
 }
 
 func files(names ...string) fstest.MapFS {

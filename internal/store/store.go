@@ -12,6 +12,7 @@ import (
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/store/sqldb"
+	"github.com/chatd/chatd/internal/store/sqlite"
 )
 
 // Options of a DB. All may be left out.
@@ -83,8 +84,8 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 
 // engines are the functions that open a database, by the scheme of its URL.
 var engines = map[string]func(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error){
-	"memory":     openSQLite,
-	"sqlite":     openSQLite,
+	"memory":     sqlite.Open,
+	"sqlite":     sqlite.Open,
 	"postgres":   openPostgres,
 	"postgresql": openPostgres,
 }

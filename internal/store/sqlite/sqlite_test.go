@@ -1,9 +1,10 @@
-package store
+package sqlite
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -14,15 +15,38 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
+// openFile opens the engine on a file, or in memory where the path is empty.
+func openFile(t *testing.T, path string) *engine {
+	t.Helper()
+	url := "memory:"
+	if path != "" {
+		url = "sqlite:" + path
+	}
+	e, err := Open(t.Context(), url, sqldb.Options{Log: slog.New(slog.DiscardHandler), Wake: func() {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	return e.(*engine)
+}
+
+// insert makes a write of one statement.
+func insert(sql string, args ...any) func(sqldb.Tx) error {
+	return func(tx sqldb.Tx) error {
+		_, err := tx.Exec(context.Background(), sql, args...)
+		return err
+	}
+}
+
 // batch lets the committer apply writes as one transaction: it is kept busy until all of them queue. It returns the
 // error of each.
-func batch(t *testing.T, e *sqlite, writes ...func(sqldb.Tx) error) []error {
+func batch(t *testing.T, e *engine, writes ...func(sqldb.Tx) error) []error {
 	t.Helper()
 	ctxs := slices.Repeat([]context.Context{t.Context()}, len(writes))
 	return batchIn(t, e, ctxs, func() {}, writes...)
 }
 
-func batchIn(t *testing.T, e *sqlite, ctxs []context.Context, queued func(), writes ...func(sqldb.Tx) error) []error {
+func batchIn(t *testing.T, e *engine, ctxs []context.Context, queued func(), writes ...func(sqldb.Tx) error) []error {
 	t.Helper()
 	started, release := make(chan struct{}), make(chan struct{})
 	var blocker sync.WaitGroup
@@ -51,7 +75,7 @@ func batchIn(t *testing.T, e *sqlite, ctxs []context.Context, queued func(), wri
 }
 
 // bothEngines runs a test in memory and in a file, each with a table n of numbers.
-func bothEngines(t *testing.T, run func(t *testing.T, e *sqlite)) {
+func bothEngines(t *testing.T, run func(t *testing.T, e *engine)) {
 	for name, path := range map[string]string{"memory": "", "file": filepath.Join(t.TempDir(), "chatd.db")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +91,7 @@ func bothEngines(t *testing.T, run func(t *testing.T, e *sqlite)) {
 func insertN(n int) func(sqldb.Tx) error { return insert("INSERT INTO n (n) VALUES ($1)", n) }
 
 // rows checks which numbers are in the table.
-func rows(t *testing.T, e *sqlite, want ...int) {
+func rows(t *testing.T, e *engine, want ...int) {
 	t.Helper()
 	var got []int
 	err := e.Read().Query(t.Context(), func(r sqldb.Row) error {
@@ -93,7 +117,7 @@ func outcomes(t *testing.T, errs []error, failed ...int) {
 
 func TestBatchIsOneTransaction(t *testing.T) {
 	t.Parallel()
-	bothEngines(t, func(t *testing.T, e *sqlite) {
+	bothEngines(t, func(t *testing.T, e *engine) {
 		// Later writes of a batch see what earlier ones wrote.
 		sees := func(want int) func(sqldb.Tx) error {
 			return func(c sqldb.Tx) error {
@@ -112,7 +136,7 @@ func TestBatchIsOneTransaction(t *testing.T) {
 // What fails by itself takes nobody along: by its own error, by the database's, by a panic, or half-way.
 func TestFailureInBatchIsAlone(t *testing.T) {
 	t.Parallel()
-	bothEngines(t, func(t *testing.T, e *sqlite) {
+	bothEngines(t, func(t *testing.T, e *engine) {
 		own := errors.New("refused")
 		errs := batch(t, e,
 			insertN(1),
@@ -137,7 +161,7 @@ func TestFailureInBatchIsAlone(t *testing.T) {
 // Some failures take the whole transaction, as those of the disk may; then each write is done again by itself, once.
 func TestFailureOfTransactionIsAlone(t *testing.T) {
 	t.Parallel()
-	bothEngines(t, func(t *testing.T, e *sqlite) {
+	bothEngines(t, func(t *testing.T, e *engine) {
 		runs := 0
 		errs := batch(t, e,
 			insertN(1),
@@ -161,7 +185,7 @@ func TestFailureOfTransactionIsAlone(t *testing.T) {
 
 func TestFailureOfCommitIsAlone(t *testing.T) {
 	t.Parallel()
-	bothEngines(t, func(t *testing.T, e *sqlite) {
+	bothEngines(t, func(t *testing.T, e *engine) {
 		// A deferred constraint is looked at by the commit, which then fails for all of the batch.
 		for _, s := range []string{"PRAGMA foreign_keys = 1", "CREATE TABLE r (n INTEGER REFERENCES n (n) DEFERRABLE INITIALLY DEFERRED)"} {
 			if _, err := e.writer.Exec(t.Context(), s); err != nil {
@@ -176,7 +200,7 @@ func TestFailureOfCommitIsAlone(t *testing.T) {
 // Where the disk is full a write fails, and when there is room again the store goes on.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	bothEngines(t, func(t *testing.T, e *sqlite) {
+	bothEngines(t, func(t *testing.T, e *engine) {
 		limit := func(pages int) {
 			var now int
 			if err := e.writer.QueryRow(t.Context(), []any{&now}, fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
@@ -221,7 +245,7 @@ func TestFullDisk(t *testing.T) {
 // A context that ends while its write waits takes the write away and nothing else.
 func TestContextEndsInQueue(t *testing.T) {
 	t.Parallel()
-	bothEngines(t, func(t *testing.T, e *sqlite) {
+	bothEngines(t, func(t *testing.T, e *engine) {
 		ctx, cancel := context.WithCancel(t.Context())
 		errs := batchIn(t, e, []context.Context{t.Context(), ctx, t.Context()}, cancel, insertN(1), insertN(2), insertN(3))
 		outcomes(t, errs, 1)
@@ -235,7 +259,7 @@ func TestContextEndsInQueue(t *testing.T) {
 // More writers than the queue has room for: what was acknowledged is there, what failed is not.
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	bothEngines(t, func(t *testing.T, e *sqlite) {
+	bothEngines(t, func(t *testing.T, e *engine) {
 		const writers, each = 4 * sqldb.MaxBatch / 2, 4
 		var all sync.WaitGroup
 		var mu sync.Mutex

@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"context"
@@ -61,7 +61,7 @@ func (s *statements) Exec(_ context.Context, text string, args ...any) (int64, e
 	return result.RowsAffected()
 }
 
-func (s *statements) Dialect() *sqldb.Dialect { return sqliteWords }
+func (s *statements) Dialect() *sqldb.Dialect { return dialect }
 
 func (s *statements) Queue(ctx context.Context, text string, args ...any) error {
 	_, err := s.Exec(ctx, text, args...)

@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"context"
@@ -22,15 +22,15 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// sqlite is the embedded engine. One connection writes; a file is read through connections of their own, a database in
+// engine is the embedded engine. One connection writes; a file is read through connections of their own, a database in
 // memory through the one that writes, since it exists in that connection only.
-type sqlite struct {
+type engine struct {
 	log    *slog.Logger
 	path   string   // empty: in memory
 	lock   *os.File // of the only server of a file; nil for others
 	writer *statements
 	mu     sync.Mutex // held during a transaction, and in memory during each read
-	reader *outside
+	reader *reader
 	pools  []*sql.DB
 	queue  *sqldb.Committer[*job]
 }
@@ -47,8 +47,8 @@ func newJob(ctx context.Context, do func(sqldb.Tx) error) *job {
 	return &job{ctx: ctx, do: do, done: make(chan struct{})}
 }
 
-// openSQLite opens "memory:" or "sqlite:PATH".
-func openSQLite(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error) {
+// Open opens "memory:" or "sqlite:PATH".
+func Open(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error) {
 	path := ""
 	if url != "memory:" {
 		scheme, rest, _ := strings.Cut(url, ":")
@@ -62,7 +62,7 @@ func openSQLite(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine,
 			}
 		}
 	}
-	e := &sqlite{log: o.Log, path: path}
+	e := &engine{log: o.Log, path: path}
 	if path != "" {
 		if err := prepareFile(path); err != nil {
 			return nil, err
@@ -86,13 +86,13 @@ func openSQLite(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine,
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), e.closePools())
 	}
 	e.writer = newStatements(only)
-	e.reader = &outside{e: e, on: e.writer, turns: true}
+	e.reader = &reader{e: e, on: e.writer, turns: true}
 	if path != "" {
 		reads, err := e.pool(ctx, path, max(4, runtime.GOMAXPROCS(0)), "&_pragma=query_only(1)")
 		if err != nil {
 			return nil, errors.Join(err, e.closePools())
 		}
-		e.reader = &outside{e: e, on: newStatements(reads)}
+		e.reader = &reader{e: e, on: newStatements(reads)}
 	}
 	e.queue = sqldb.NewCommitter(e.commit)
 	return e, nil
@@ -132,7 +132,7 @@ func reason(err error) error {
 	return err
 }
 
-func (e *sqlite) pool(ctx context.Context, path string, size int, more string) (*sql.DB, error) {
+func (e *engine) pool(ctx context.Context, path string, size int, more string) (*sql.DB, error) {
 	// The transaction of a batch rolls single writes back, for which even memory needs its journal.
 	dsn := "file::memory:?_pragma=journal_mode(memory)"
 	if path != "" {
@@ -171,9 +171,9 @@ func ping(ctx context.Context, db *sql.DB) error {
 	}
 }
 
-func (e *sqlite) Read() sqldb.Conn { return e.reader }
+func (e *engine) Read() sqldb.Conn { return e.reader }
 
-var sqliteWords = &sqldb.Dialect{
+var dialect = &sqldb.Dialect{
 	Name:       "sqlite",
 	Columns:    "SELECT name, type FROM pragma_table_info($1)",
 	LastNumber: "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = $1 AND $2 <> ''",
@@ -184,22 +184,22 @@ var sqliteWords = &sqldb.Dialect{
 }
 
 // settled has no bound: writes are one after the other, so the order of positions is that of commits.
-func (e *sqlite) Settled(context.Context) (chat.Position, error) { return math.MaxInt64, nil }
+func (e *engine) Settled(context.Context) (chat.Position, error) { return math.MaxInt64, nil }
 
 // Notify does nothing, since there is no other server.
-func (e *sqlite) Notify() {}
+func (e *engine) Notify() {}
 
-func (e *sqlite) SingleServer() bool { return true }
+func (e *engine) SingleServer() bool { return true }
 
 // lease is always granted: there is no other node.
-func (e *sqlite) Lease(context.Context, string, time.Duration) (bool, error) { return true, nil }
+func (e *engine) Lease(context.Context, string, time.Duration) (bool, error) { return true, nil }
 
-func (e *sqlite) Ready(ctx context.Context) error {
+func (e *engine) Ready(ctx context.Context) error {
 	var n int
 	return e.reader.QueryRow(ctx, []any{&n}, "SELECT 1")
 }
 
-func (e *sqlite) Write(ctx context.Context, do func(sqldb.Tx) error) error {
+func (e *engine) Write(ctx context.Context, do func(sqldb.Tx) error) error {
 	j := newJob(ctx, do)
 	if err := e.queue.Add(ctx, j); err != nil {
 		return err
@@ -208,13 +208,13 @@ func (e *sqlite) Write(ctx context.Context, do func(sqldb.Tx) error) error {
 }
 
 // outcome waits for a job, also when its caller has gone: what became of a write must not be left open.
-func (e *sqlite) outcome(j *job) error {
+func (e *engine) outcome(j *job) error {
 	<-j.done
 	return e.explain(j.err)
 }
 
 // explain tells what concerns the file as a whole from what is wrong with one statement.
-func (e *sqlite) explain(err error) error {
+func (e *engine) explain(err error) error {
 	var answer *driver.Error
 	if !errors.As(err, &answer) {
 		return err
@@ -235,7 +235,7 @@ func (e *sqlite) explain(err error) error {
 
 // commit applies a batch. When the transaction as a whole fails, each write is tried again by itself, so that one bad
 // write fails alone.
-func (e *sqlite) commit(batch []*job) {
+func (e *engine) commit(batch []*job) {
 	if err := e.transact(batch); err != nil {
 		for _, j := range batch {
 			if len(batch) > 1 {
@@ -251,7 +251,7 @@ func (e *sqlite) commit(batch []*job) {
 	}
 }
 
-func (e *sqlite) transact(batch []*job) error {
+func (e *engine) transact(batch []*job) error {
 	ctx := context.Background()
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -276,7 +276,7 @@ func (e *sqlite) transact(batch []*job) error {
 
 // attempt runs one write inside the transaction; its failure undoes it alone. An error returned is one of the
 // transaction.
-func (e *sqlite) attempt(ctx context.Context, j *job) error {
+func (e *engine) attempt(ctx context.Context, j *job) error {
 	if _, err := e.writer.Exec(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
@@ -289,14 +289,14 @@ func (e *sqlite) attempt(ctx context.Context, j *job) error {
 	return err
 }
 
-func (e *sqlite) Close() error {
+func (e *engine) Close() error {
 	if !e.queue.Close() {
 		return nil
 	}
 	return errors.Join(e.writer.close(), e.closePools())
 }
 
-func (e *sqlite) closePools() error {
+func (e *engine) closePools() error {
 	var err error
 	for _, p := range e.pools {
 		err = errors.Join(err, p.Close())
@@ -307,16 +307,16 @@ func (e *sqlite) closePools() error {
 	return err
 }
 
-// outside runs statements outside a transaction, until the engine is closed. In memory they take turns with the
+// reader runs statements outside a transaction, until the engine is closed. In memory they take turns with the
 // transactions, which have the same connection.
-type outside struct {
-	e     *sqlite
+type reader struct {
+	e     *engine
 	on    *statements
 	turns bool
 }
 
 // enter answers nil when leave has to be called.
-func (o *outside) enter(ctx context.Context) error {
+func (o *reader) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -329,14 +329,14 @@ func (o *outside) enter(ctx context.Context) error {
 	return nil
 }
 
-func (o *outside) leave() {
+func (o *reader) leave() {
 	if o.turns {
 		o.e.mu.Unlock()
 	}
 	o.e.queue.Leave()
 }
 
-func (o *outside) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
+func (o *reader) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
 	if err := o.enter(ctx); err != nil {
 		return 0, err
 	}
@@ -345,9 +345,9 @@ func (o *outside) Exec(ctx context.Context, sql string, args ...any) (int64, err
 	return n, o.e.explain(err)
 }
 
-func (o *outside) Dialect() *sqldb.Dialect { return sqliteWords }
+func (o *reader) Dialect() *sqldb.Dialect { return dialect }
 
-func (o *outside) QueryRow(ctx context.Context, dest []any, sql string, args ...any) error {
+func (o *reader) QueryRow(ctx context.Context, dest []any, sql string, args ...any) error {
 	if err := o.enter(ctx); err != nil {
 		return err
 	}
@@ -355,7 +355,7 @@ func (o *outside) QueryRow(ctx context.Context, dest []any, sql string, args ...
 	return o.e.explain(o.on.QueryRow(ctx, dest, sql, args...))
 }
 
-func (o *outside) Query(ctx context.Context, scan func(sqldb.Row) error, sql string, args ...any) error {
+func (o *reader) Query(ctx context.Context, scan func(sqldb.Row) error, sql string, args ...any) error {
 	if err := o.enter(ctx); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 )
 
 // snapshot reads on a connection of its own: all that a transaction reads is as it was when it began.
-func (e *sqlite) Snapshot(ctx context.Context, do func(sqldb.Conn) error) (err error) {
+func (e *engine) Snapshot(ctx context.Context, do func(sqldb.Conn) error) (err error) {
 	on, err := e.pools[len(e.pools)-1].Conn(ctx)
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func (e *sqlite) Snapshot(ctx context.Context, do func(sqldb.Conn) error) (err e
 	return errors.Join(err, end)
 }
 
-func (e *sqlite) Load(ctx context.Context, _ []string, do func(sqldb.Loader) error) error {
+func (e *engine) Load(ctx context.Context, _ []string, do func(sqldb.Loader) error) error {
 	return e.Write(ctx, func(sqldb.Tx) error { return do(e.writer) })
 }
 
