@@ -12,7 +12,7 @@ import (
 // What fails says which operation did, so that the log of a request tells more than that it was the store.
 func TestErrorsNameTheOperation(t *testing.T) {
 	t.Parallel()
-	db := openNode(t, "sqlite:"+filepath.Join(t.TempDir(), "chatd.db"))
+	db := openDB(t, "sqlite:"+filepath.Join(t.TempDir(), "chatd.db"))
 	if err := db.write(t.Context(), "break", func(tx sqldb.Tx) error { return tx.Queue(t.Context(), "DROP TABLE images") }); err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func full(t *testing.T, path string, give func(db *DB, room bool)) {
 			t.Error(err)
 		}
 	}()
-	thread := halls(t, db, 1)[0]
+	thread := newThread(t, db)
 	image := func(id string) error {
 		return db.AddImage(ctx, thread.Key, &chat.Image{ID: id, Bytes: bytes.Repeat([]byte{1}, 100_000)}, 0)
 	}
@@ -62,7 +62,7 @@ func full(t *testing.T, path string, give func(db *DB, room bool)) {
 			"add_image": func(context.Context) error { return image("full") },
 			"post": func(ctx context.Context) error {
 				for range 1000 { // until the page that has room is full too
-					if _, err := db.Post(ctx, text(thread, 1, strings.Repeat("a", 20_000))); err != nil {
+					if _, err := db.Post(ctx, textPost(thread, strings.Repeat("a", 20_000))); err != nil {
 						return err
 					}
 				}

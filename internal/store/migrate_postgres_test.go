@@ -16,14 +16,14 @@ import (
 )
 
 // openServer opens the engine on a database, without migrating it.
-func openServer(t *testing.T, url string) *postgres {
+func openServer(t *testing.T, url string) sqldb.Engine {
 	t.Helper()
-	e, err := openPostgres(t.Context(), url, sqldb.Options{Log: slog.New(slog.DiscardHandler), Wake: func() {}, Listen: NoListen})
+	e, err := openEngine(t.Context(), url, sqldb.Options{Log: slog.New(slog.DiscardHandler), Wake: func() {}, Listen: NoListen})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Close() })
-	return e.(*postgres)
+	return e
 }
 
 // Nodes may start together on an empty database.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/postgres"
 	"github.com/chatd/chatd/internal/store/sqldb"
 	"github.com/chatd/chatd/internal/store/sqlite"
 )
@@ -86,8 +87,8 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 var engines = map[string]func(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error){
 	"memory":     sqlite.Open,
 	"sqlite":     sqlite.Open,
-	"postgres":   openPostgres,
-	"postgresql": openPostgres,
+	"postgres":   postgres.Open,
+	"postgresql": postgres.Open,
 }
 
 func openEngine(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error) {

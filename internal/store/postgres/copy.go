@@ -1,4 +1,4 @@
-package store
+package postgres
 
 import (
 	"context"
@@ -11,25 +11,25 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-func (e *postgres) Snapshot(ctx context.Context, do func(sqldb.Conn) error) error {
-	return e.atLength(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", func(tx *postgresTx) error { return do(tx) })
+func (e *engine) Snapshot(ctx context.Context, do func(sqldb.Conn) error) error {
+	return e.atLength(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", func(tx *transaction) error { return do(tx) })
 }
 
-func (e *postgres) Load(ctx context.Context, tables []string, do func(sqldb.Loader) error) error {
-	return e.atLength(ctx, begin, func(tx *postgresTx) error {
+func (e *engine) Load(ctx context.Context, tables []string, do func(sqldb.Loader) error) error {
+	return e.atLength(ctx, begin, func(tx *transaction) error {
 		tx.queue("LOCK TABLE " + strings.Join(tables, ", ") + " IN EXCLUSIVE MODE")
 		return do(tx)
 	})
 }
 
 // atLength runs a transaction once, without the limits that transact has.
-func (e *postgres) atLength(ctx context.Context, begin string, do func(*postgresTx) error) error {
+func (e *engine) atLength(ctx context.Context, begin string, do func(*transaction) error) error {
 	c, err := e.acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Release() // which closes a connection that is still in a transaction
-	tx := &postgresTx{ctx: ctx, on: c.Conn()}
+	tx := &transaction{ctx: ctx, on: c.Conn()}
 	tx.queue(begin)
 	tx.queue("SELECT set_config('idle_in_transaction_session_timeout', '0', true), set_config('statement_timeout', '0', true), set_config('lock_timeout', '5s', true)")
 	if err = do(tx); err == nil {
@@ -43,7 +43,7 @@ func (e *postgres) atLength(ctx context.Context, begin string, do func(*postgres
 	return err
 }
 
-func (t *postgresTx) Fill(ctx context.Context, table string, columns []string, rows iter.Seq2[[]any, error]) error {
+func (t *transaction) Fill(ctx context.Context, table string, columns []string, rows iter.Seq2[[]any, error]) error {
 	if t.queued != nil {
 		if err := t.flush(); err != nil {
 			return err

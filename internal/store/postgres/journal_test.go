@@ -1,31 +1,17 @@
-package store
+package postgres_test
 
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store"
 	"github.com/chatd/chatd/internal/store/pgtest"
+	"github.com/chatd/chatd/internal/store/postgres"
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// openNode opens a store on an empty database.
-func openNode(t *testing.T, url string) *DB {
-	t.Helper()
-	db, err := Open(t.Context(), url, Options{Listen: NoListen})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
-}
-
-func positionsOf(t *testing.T, db *DB) (names string, head chat.Position) {
+func positionsOf(t *testing.T, db *store.DB) (names string, head chat.Position) {
 	t.Helper()
 	events, err := db.After(t.Context(), 0, 100)
 	if err != nil {
@@ -40,6 +26,12 @@ func positionsOf(t *testing.T, db *DB) (names string, head chat.Position) {
 	return names, head
 }
 
+// insertEvent is the SQL for an event by an actor of that name.
+func insertEvent(name string) string {
+	return "INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body) VALUES (0, '', 0, '', 0, 0, '', '" +
+		name + "', 0, 0, '{}')"
+}
+
 // A transaction that has its position and has not ended keeps readers from passing by: what is committed after it is read
 // after it, or without it when it fails.
 func TestJournalWaitsForThoseUnderWay(t *testing.T) {
@@ -48,8 +40,8 @@ func TestJournalWaitsForThoseUnderWay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := pgtest.Database(t, nil)
-			slow, other := openNode(t, url), openNode(t, url)
-			note := func(db *DB, name string) {
+			other, slow := openNode(t, url), openEngine(t, url)
+			note := func(db *store.DB, name string) {
 				if err := db.Note(t.Context(), chat.Event{Kind: chat.TypingReceived, ActorName: name}); err != nil {
 					t.Error(err)
 				}
@@ -59,9 +51,11 @@ func TestJournalWaitsForThoseUnderWay(t *testing.T) {
 			refused := errors.New("refused")
 			go func() {
 				defer close(ended)
-				err := slow.engine.Write(t.Context(), func(c sqldb.Tx) error {
-					if err := insertEvents(t.Context(), c, 0, []chat.Event{{ActorName: "b"}, {ActorName: "c"}}); err != nil {
-						return err
+				err := slow.Write(t.Context(), func(c sqldb.Tx) error {
+					for _, sql := range []string{slow.Read().Dialect().AnnouncePosition, insertEvent("b"), insertEvent("c")} {
+						if err := c.Queue(t.Context(), sql); err != nil {
+							return err
+						}
 					}
 					var n int
 					if err := c.QueryRow(t.Context(), []any{&n}, "SELECT count(*) FROM journal"); err != nil {
@@ -99,7 +93,8 @@ func TestJournalWaitsForThoseUnderWay(t *testing.T) {
 // What was read once is read again: a transaction may announce itself late, with the position of some time ago.
 func TestJournalNeverGoesBack(t *testing.T) {
 	t.Parallel()
-	db := openNode(t, pgtest.Database(t, nil))
+	url := pgtest.Database(t, nil)
+	db := openNode(t, url)
 	for _, name := range []string{"a", "b", "c"} {
 		if err := db.Note(t.Context(), chat.Event{Kind: chat.TypingReceived, ActorName: name}); err != nil {
 			t.Fatal(err)
@@ -108,7 +103,7 @@ func TestJournalNeverGoesBack(t *testing.T) {
 	if names, head := positionsOf(t, db); names != "abc" || head != 3 {
 		t.Fatalf("%q are read up to %d", names, head)
 	}
-	err := db.engine.Write(t.Context(), func(c sqldb.Tx) error {
+	err := openEngine(t, url).Write(t.Context(), func(c sqldb.Tx) error {
 		if _, err := c.Exec(t.Context(), "SELECT pg_advisory_xact_lock_shared((25444::bigint << 48) | 1)"); err != nil {
 			return err
 		}
@@ -125,8 +120,9 @@ func TestJournalNeverGoesBack(t *testing.T) {
 // The other locks of a database, and those of other databases, hold nobody up.
 func TestJournalMindsNoOtherLocks(t *testing.T) {
 	t.Parallel()
-	db, elsewhere := openNode(t, pgtest.Database(t, nil)), openNode(t, pgtest.Database(t, nil))
-	for _, d := range []*DB{db, elsewhere} {
+	here, there := pgtest.Database(t, nil), pgtest.Database(t, nil)
+	db, elsewhere := openNode(t, here), openNode(t, there)
+	for _, d := range []*store.DB{db, elsewhere} {
 		if err := d.Note(t.Context(), chat.Event{Kind: chat.TypingReceived, ActorName: "a"}); err != nil {
 			t.Fatal(err)
 		}
@@ -134,16 +130,16 @@ func TestJournalMindsNoOtherLocks(t *testing.T) {
 	locked := make(chan struct{})
 	goOn := make(chan struct{})
 	ended := make(chan error, 2)
-	hold := func(d *DB, sql string) {
-		ended <- d.engine.Write(t.Context(), func(c sqldb.Tx) error {
+	hold := func(url, sql string) {
+		ended <- openEngine(t, url).Write(t.Context(), func(c sqldb.Tx) error {
 			_, err := c.Exec(t.Context(), sql)
 			locked <- struct{}{}
 			<-goOn
 			return err
 		})
 	}
-	go hold(db, "SELECT pg_advisory_xact_lock(1), pg_advisory_xact_lock(25444, 1), pg_advisory_xact_lock(1::bigint << 48)")
-	go hold(elsewhere, announcePositions)
+	go hold(here, "SELECT pg_advisory_xact_lock(1), pg_advisory_xact_lock(25444, 1), pg_advisory_xact_lock(1::bigint << 48)")
+	go hold(there, postgres.AnnouncePosition)
 	<-locked
 	<-locked
 	if names, head := positionsOf(t, db); names != "a" || head != 1 {
@@ -153,47 +149,6 @@ func TestJournalMindsNoOtherLocks(t *testing.T) {
 	for range 2 {
 		if err := <-ended; err != nil {
 			t.Error(err)
-		}
-	}
-}
-
-// A purge of more rows than one transaction removes.
-func TestPurgeInSlices(t *testing.T) {
-	t.Parallel()
-	for name, open := range map[string]func() *DB{
-		"SQLite": func() *DB { return openNode(t, "memory:") }, "Postgres": func() *DB { return openNode(t, pgtest.Database(t, nil)) },
-	} {
-		db := open()
-		const rows = 2*purgeSlice + 10
-		c := &chat.Change{Thread: chat.Thread{ID: "19:a@thread.v2", Seq: rows, Roster: 1}}
-		for i := range rows {
-			c.Append = append(c.Append, chat.Message{ID: chat.MessageID(i + 1), Seq: int64(i + 1), Type: chat.Text})
-			c.Events = append(c.Events, chat.Event{Kind: chat.TypingReceived, At: chat.Time(i)})
-		}
-		start := time.Now()
-		if _, err := db.Create(t.Context(), c, chat.Creation{Thread: c.Thread}); err != nil {
-			t.Fatal(name, err)
-		}
-		t.Log(name, "made in", time.Since(start))
-		err := db.Update(t.Context(), c.Thread.ID, func(v chat.View) (*chat.Change, error) {
-			a, err := v.Access("")
-			c := &chat.Change{Before: a.Thread, Thread: a.Thread}
-			c.Thread.DeletedOn = 1
-			return c, err
-		})
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		if err := db.Purge(t.Context(), rows-5); err != nil {
-			t.Fatal(name, err)
-		}
-		var messages int
-		if err := db.engine.Read().QueryRow(t.Context(), []any{&messages}, "SELECT count(*) FROM messages"); err != nil || messages != 0 {
-			t.Errorf("%s: %d messages are left, %v", name, messages, err)
-		}
-		events, err := db.After(t.Context(), 0, rows)
-		if err != nil || len(events) != 5 {
-			t.Errorf("%s: %d events are left, want 5 (%v)", name, len(events), err)
 		}
 	}
 }

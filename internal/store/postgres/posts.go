@@ -1,4 +1,4 @@
-package store
+package postgres
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 // The committer never waits for the lock of a thread, which another node may hold for long, since all others would wait
 // too. Posts whose thread is locked go to a lane of that thread, where they wait together on a connection of the pool.
 type posts struct {
-	e      *postgres
+	e      *engine
 	config *pgx.ConnConfig
 	queue  *sqldb.Committer[*postJob]
 
@@ -43,7 +43,7 @@ const (
 	refusedTime = 250 * time.Millisecond
 )
 
-func newPosts(e *postgres, config *pgx.ConnConfig) *posts {
+func newPosts(e *engine, config *pgx.ConnConfig) *posts {
 	p := &posts{e: e, config: config, lanes: map[chat.ThreadKey][]*postJob{}}
 	p.queue = sqldb.NewCommitter(p.commit)
 	return p
@@ -185,7 +185,7 @@ func (p *posts) quickly(batch []*postJob) error {
 
 // patiently waits for the lock of the only thread of the batch.
 func (p *posts) patiently(batch []*postJob) error {
-	return postgresReader{p.e}.on(context.Background(), func(ctx context.Context, c *pgx.Conn) error {
+	return poolConn{p.e}.on(context.Background(), func(ctx context.Context, c *pgx.Conn) error {
 		var b pgx.Batch
 		b.Queue(begin)
 		b.Queue(limits, milliseconds(lockTime), milliseconds(sqldb.DefaultTimeLimit))

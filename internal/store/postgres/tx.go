@@ -1,4 +1,4 @@
-package store
+package postgres
 
 import (
 	"context"
@@ -23,7 +23,7 @@ const lockTime = 5 * time.Second
 
 // write runs do in a transaction of its own. It is tried again when it certainly did nothing; a connection that is lost
 // while it commits leaves open what became of it, which the caller is told as Unavailable.
-func (e *postgres) Write(ctx context.Context, do func(sqldb.Tx) error) error {
+func (e *engine) Write(ctx context.Context, do func(sqldb.Tx) error) error {
 	const attempts = 3
 	for n := 1; ; n++ {
 		err := e.transact(ctx, do)
@@ -33,7 +33,7 @@ func (e *postgres) Write(ctx context.Context, do func(sqldb.Tx) error) error {
 	}
 }
 
-func (e *postgres) transact(ctx context.Context, do func(sqldb.Tx) error) error {
+func (e *engine) transact(ctx context.Context, do func(sqldb.Tx) error) error {
 	c, err := e.acquire(ctx)
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func (e *postgres) transact(ctx context.Context, do func(sqldb.Tx) error) error 
 	defer c.Release() // which closes a connection that is still in a transaction
 	ctx, cancel := begun(ctx)
 	defer cancel()
-	tx := &postgresTx{ctx: ctx, on: c.Conn()}
+	tx := &transaction{ctx: ctx, on: c.Conn()}
 	tx.queue(begin)
 	long := sqldb.TimeLimit(ctx)
 	tx.queue(limits, milliseconds(max(lockTime, long-sqldb.DefaultTimeLimit)), milliseconds(long))
@@ -59,18 +59,18 @@ func (e *postgres) transact(ctx context.Context, do func(sqldb.Tx) error) error 
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// postgresTx is a transaction. It sends what may be sent later together with the next statement whose answer is wanted,
+// transaction is a sqldb.Tx. It sends what may be sent later together with the next statement whose answer is wanted,
 // so that a transaction takes as many round trips as it has answers to wait for, and one for all that it writes in the
 // end.
-type postgresTx struct {
+type transaction struct {
 	ctx    context.Context
 	on     *pgx.Conn
 	queued *pgx.Batch
 }
 
-func (t *postgresTx) Dialect() *sqldb.Dialect { return postgresWords }
+func (t *transaction) Dialect() *sqldb.Dialect { return dialect }
 
-func (t *postgresTx) queue(sql string, args ...any) {
+func (t *transaction) queue(sql string, args ...any) {
 	if t.queued == nil {
 		t.queued = &pgx.Batch{}
 	}
@@ -78,7 +78,7 @@ func (t *postgresTx) queue(sql string, args ...any) {
 }
 
 // send sends what is queued; last, if not nil, reads the answer of the last statement.
-func (t *postgresTx) send(last func(pgx.BatchResults) error) error {
+func (t *transaction) send(last func(pgx.BatchResults) error) error {
 	n := t.queued.Len()
 	results := t.on.SendBatch(t.ctx, t.queued)
 	t.queued = nil
@@ -96,14 +96,14 @@ func (t *postgresTx) send(last func(pgx.BatchResults) error) error {
 	return explain(t.on, err)
 }
 
-func (t *postgresTx) flush() error { return t.send(nil) }
+func (t *transaction) flush() error { return t.send(nil) }
 
-func (t *postgresTx) Queue(_ context.Context, sql string, args ...any) error {
+func (t *transaction) Queue(_ context.Context, sql string, args ...any) error {
 	t.queue(sql, args...)
 	return nil
 }
 
-func (t *postgresTx) Exec(_ context.Context, sql string, args ...any) (n int64, err error) {
+func (t *transaction) Exec(_ context.Context, sql string, args ...any) (n int64, err error) {
 	t.queue(sql, args...)
 	err = t.send(func(r pgx.BatchResults) error {
 		tag, err := r.Exec()
@@ -113,11 +113,11 @@ func (t *postgresTx) Exec(_ context.Context, sql string, args ...any) (n int64, 
 	return n, err
 }
 
-func (t *postgresTx) QueryRow(ctx context.Context, dest []any, sql string, args ...any) error {
+func (t *transaction) QueryRow(ctx context.Context, dest []any, sql string, args ...any) error {
 	return scanOne(dest, func(scan func(sqldb.Row) error) error { return t.Query(ctx, scan, sql, args...) })
 }
 
-func (t *postgresTx) Query(_ context.Context, scan func(sqldb.Row) error, sql string, args ...any) error {
+func (t *transaction) Query(_ context.Context, scan func(sqldb.Row) error, sql string, args ...any) error {
 	t.queue(sql, args...)
 	return t.send(func(r pgx.BatchResults) error {
 		rows, err := r.Query()

@@ -1,4 +1,4 @@
-package store
+package postgres
 
 import (
 	"context"
@@ -36,9 +36,9 @@ const (
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 )
 
-func (e *postgres) Settled(ctx context.Context) (chat.Position, error) {
+func (e *engine) Settled(ctx context.Context) (chat.Position, error) {
 	var newest, lowest chat.Position
-	err := postgresReader{e}.on(ctx, func(ctx context.Context, c *pgx.Conn) error {
+	err := poolConn{e}.on(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		// One round trip; each statement sees what there is when it begins, in this order.
 		var b pgx.Batch
 		b.Queue(newestPosition).QueryRow(func(r pgx.Row) error { return r.Scan(&newest) })

@@ -1,4 +1,4 @@
-package store
+package postgres
 
 import (
 	"context"
@@ -29,7 +29,7 @@ const (
 // It is sent after the commit by a statement of its own: within the transaction, commits of the whole cluster would wait for
 // one another.
 type neighbours struct {
-	e    *postgres
+	e    *engine
 	me   string
 	wake func()
 	news chan struct{} // holds a token when there is something to tell
@@ -39,7 +39,7 @@ type neighbours struct {
 }
 
 // meet begins to tell and to hear; config is that of the connection to hear on.
-func meet(e *postgres, config *pgx.ConnConfig, wake func()) *neighbours {
+func meet(e *engine, config *pgx.ConnConfig, wake func()) *neighbours {
 	ctx, cancel := context.WithCancel(context.Background())
 	n := &neighbours{e: e, me: rand.Text(), wake: wake, news: make(chan struct{}, 1), cancel: cancel}
 	n.tasks.Go(func() { n.tell(ctx) })

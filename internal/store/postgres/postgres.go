@@ -1,4 +1,4 @@
-package store
+package postgres
 
 import (
 	"context"
@@ -23,9 +23,9 @@ const (
 	connectTime = 5 * time.Second // to get a connection, where the URL says nothing else
 )
 
-// postgres is the engine for several nodes. Nothing is kept by one node that another has to know: what orders their writes
+// engine is the engine for several nodes. Nothing is kept by one node that another has to know: what orders their writes
 // is the lock of the thread's row, and what orders the journal is described at settled.
-type postgres struct {
+type engine struct {
 	log        *slog.Logger
 	pool       *pgxpool.Pool
 	posts      *posts
@@ -33,7 +33,7 @@ type postgres struct {
 	shut       atomic.Bool
 }
 
-var postgresWords = &sqldb.Dialect{
+var dialect = &sqldb.Dialect{
 	Name:             "postgres",
 	LockClause:       " FOR NO KEY UPDATE",
 	AnnouncePosition: announcePositions,
@@ -44,8 +44,8 @@ var postgresWords = &sqldb.Dialect{
 	ResetSequence: []string{"SELECT setval(pg_get_serial_sequence($1::text, $2::text)::regclass, $3::bigint)"},
 }
 
-// openPostgres connects to the database of the URL.
-func openPostgres(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error) {
+// Open connects to the database of the URL.
+func Open(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil { // whose text may tell the password
 		return nil, errURL
@@ -82,7 +82,7 @@ func openPostgres(ctx context.Context, url string, o sqldb.Options) (sqldb.Engin
 	if pooled && o.Listen == "" {
 		o.Log.Warn("the database is behind a pooler; where it pools transactions other nodes are heard only with --store-listen")
 	}
-	e := &postgres{log: o.Log}
+	e := &engine{log: o.Log}
 	if e.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, sqldb.OneLine(err)
 	}
@@ -126,17 +126,17 @@ func check(ctx context.Context, config *pgx.ConnConfig) (pooled bool, err error)
 }
 
 // Post implements sqldb.Poster.
-func (e *postgres) Post(ctx context.Context, p sqldb.Post) (seq int64, id chat.MessageID, err error) {
+func (e *engine) Post(ctx context.Context, p sqldb.Post) (seq int64, id chat.MessageID, err error) {
 	return e.posts.post(ctx, p)
 }
 
 // SingleServer is false: several servers share a database.
-func (e *postgres) SingleServer() bool { return false }
+func (e *engine) SingleServer() bool { return false }
 
-func (e *postgres) Read() sqldb.Conn { return postgresReader{e} }
+func (e *engine) Read() sqldb.Conn { return poolConn{e} }
 
 // ready asks for what a standby and a database that is only to be read do not have.
-func (e *postgres) Ready(ctx context.Context) error {
+func (e *engine) Ready(ctx context.Context) error {
 	var readOnly bool
 	err := e.Read().QueryRow(ctx, []any{&readOnly}, "SELECT current_setting('transaction_read_only')::bool")
 	if err == nil && readOnly {
@@ -148,7 +148,7 @@ func (e *postgres) Ready(ctx context.Context) error {
 // lease is granted by the clock of the database, the only one that all nodes share. It is not given back: whoever asks
 // first when it has ended gets the next one. So a node that is frozen or gone delays by no more than d, and no connection
 // is held, as an advisory lock would demand.
-func (e *postgres) Lease(ctx context.Context, name string, d time.Duration) (granted bool, err error) {
+func (e *engine) Lease(ctx context.Context, name string, d time.Duration) (granted bool, err error) {
 	err = e.Write(ctx, func(c sqldb.Tx) error {
 		n, err := c.Exec(ctx, `INSERT INTO leases AS l (name, until)
 			SELECT $1, now + $2 FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) c
@@ -159,14 +159,14 @@ func (e *postgres) Lease(ctx context.Context, name string, d time.Duration) (gra
 	return granted, err
 }
 
-func (e *postgres) Notify() {
+func (e *engine) Notify() {
 	if e.neighbours != nil {
 		e.neighbours.announce()
 	}
 }
 
 // close waits for what is under way.
-func (e *postgres) Close() error {
+func (e *engine) Close() error {
 	if !e.shut.Swap(true) {
 		if e.neighbours != nil {
 			e.neighbours.leave()
@@ -180,7 +180,7 @@ func (e *postgres) Close() error {
 }
 
 // acquire waits for a connection as long as the caller does, and not much longer than a connect may take.
-func (e *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+func (e *engine) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -205,12 +205,12 @@ func begun(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), sqldb.TimeLimit(ctx))
 }
 
-// postgresReader runs statements outside a transaction, each on a connection of the pool.
-type postgresReader struct{ e *postgres }
+// poolConn runs statements outside a transaction, each on a connection of the pool.
+type poolConn struct{ e *engine }
 
-func (r postgresReader) Dialect() *sqldb.Dialect { return postgresWords }
+func (r poolConn) Dialect() *sqldb.Dialect { return dialect }
 
-func (r postgresReader) Exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
+func (r poolConn) Exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
 	err = r.on(ctx, func(ctx context.Context, c *pgx.Conn) error {
 		tag, err := c.Exec(ctx, sql, args...)
 		n = tag.RowsAffected()
@@ -219,13 +219,13 @@ func (r postgresReader) Exec(ctx context.Context, sql string, args ...any) (n in
 	return n, err
 }
 
-func (r postgresReader) QueryRow(ctx context.Context, dest []any, sql string, args ...any) error {
+func (r poolConn) QueryRow(ctx context.Context, dest []any, sql string, args ...any) error {
 	return scanOne(dest, func(scan func(sqldb.Row) error) error { return r.Query(ctx, scan, sql, args...) })
 }
 
 // each asks a second time when the connection turned out to be dead before a row came, as connections are after a restart
 // of the database.
-func (r postgresReader) Query(ctx context.Context, scan func(sqldb.Row) error, sql string, args ...any) error {
+func (r poolConn) Query(ctx context.Context, scan func(sqldb.Row) error, sql string, args ...any) error {
 	seen := false
 	query := func(ctx context.Context, c *pgx.Conn) error {
 		rows, err := c.Query(ctx, sql, args...)
@@ -244,7 +244,7 @@ func (r postgresReader) Query(ctx context.Context, scan func(sqldb.Row) error, s
 	return err
 }
 
-func (r postgresReader) on(ctx context.Context, do func(context.Context, *pgx.Conn) error) error {
+func (r poolConn) on(ctx context.Context, do func(context.Context, *pgx.Conn) error) error {
 	c, err := r.e.acquire(ctx)
 	if err != nil {
 		return err
