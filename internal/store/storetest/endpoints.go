@@ -3,7 +3,6 @@ package storetest
 import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/delivery"
-	"github.com/chatd/chatd/internal/store"
 )
 
 // epid is an endpoint of alice.
@@ -200,7 +199,7 @@ var endpoints = []test{
 	}},
 	{"beyond the quota of a user are forgotten, those without a connection first", func(b *bundle) {
 		b.must(b.db.Close())
-		b.openWith(store.Options{Endpoints: 3})
+		b.openWith(Options{Endpoints: 3})
 		arrive := func(who chat.Identity, id string, number int64, at chat.Time, left bool) {
 			b.Helper()
 			_, err := b.db.ConnectEndpoint(b.Context(), delivery.Connection{User: who, Endpoint: id, Number: number, At: at})

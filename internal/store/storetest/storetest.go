@@ -1,11 +1,12 @@
-// Package storetest holds what every engine of package store must do, one topic a file. A test of an engine calls Run
-// with a way to make stores of its kind; a difference between engines is a named field of Engine and nothing else.
+// Package storetest holds what a store must do with every engine, one topic a file. The test of an engine calls Run with a
+// function that makes stores; a difference between engines is a named field of Engine and nothing else.
 //
-// The suite writes changes as data, so that it judges the store alone. That rules and store agree is for the model test
-// of package store to show.
+// The suite writes changes as data, so that it tests the store alone. That rules and store agree is shown by the model test
+// of package store.
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -14,20 +15,28 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/chatd/chatd/internal/chat"
-	"github.com/chatd/chatd/internal/store"
 )
 
-// Engine is a kind of store.
+// Engine is an engine to be tested.
 type Engine struct {
-	// URL returns the URL of a store that is fresh, empty and removed when the test ends.
-	URL func(t *testing.T) string
-	// Durable tells that what was written is there after the store was closed and opened again.
+	// New returns a function that opens a store, which is empty at first and is removed when the test ends. The function is
+	// called again after the store was closed.
+	New func(t *testing.T) Open
+	// Durable: what was written is there after the store was closed and opened again.
 	Durable bool
-	// Shared tells that several servers may have it at once.
+	// Shared: several servers may have it at once.
 	Shared bool
 }
 
-// Run tests an engine.
+// Open opens a store.
+type Open func(ctx context.Context, o Options) (Store, error)
+
+// Options of a store.
+type Options struct {
+	Endpoints int // see store.Options
+}
+
+// Run tests an engine. Its tests are parallel, each with a store of its own.
 func Run(t *testing.T, e Engine) {
 	t.Helper()
 	for _, topic := range []struct {
@@ -70,13 +79,13 @@ type test struct {
 type bundle struct {
 	*testing.T
 	engine Engine
-	url    string
-	db     *store.DB
+	new    Open
+	db     Store
 }
 
 func setup(t *testing.T, e Engine) *bundle {
 	t.Helper()
-	b := &bundle{T: t, engine: e, url: e.URL(t)}
+	b := &bundle{T: t, engine: e, new: e.New(t)}
 	b.open()
 	t.Cleanup(func() { b.must(b.db.Close()) })
 	return b
@@ -84,12 +93,12 @@ func setup(t *testing.T, e Engine) *bundle {
 
 func (b *bundle) open() {
 	b.Helper()
-	b.openWith(store.Options{})
+	b.openWith(Options{})
 }
 
-func (b *bundle) openWith(o store.Options) {
+func (b *bundle) openWith(o Options) {
 	b.Helper()
-	db, err := store.Open(b.Context(), b.url, o)
+	db, err := b.new(b.Context(), o)
 	b.must(err)
 	b.db = db
 }

@@ -1,4 +1,4 @@
-package store_test
+package postgres_test
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ import (
 // nodes opens one database as several nodes do.
 func nodes(t *testing.T, n int) []*store.DB {
 	t.Helper()
-	url := postgresURL(t)
+	url := emptyStore(t)
 	out := make([]*store.DB, n)
 	for i := range out {
 		out[i] = open(t, url)
@@ -26,35 +26,31 @@ func nodes(t *testing.T, n int) []*store.DB {
 	return out
 }
 
-// roomOf makes a thread of one participant.
-func roomOf(t *testing.T, db *store.DB, id chat.ThreadID) chat.Thread {
+// newThread makes a thread of one participant.
+func newThread(t *testing.T, db *store.DB, id chat.ThreadID) chat.Thread {
 	t.Helper()
-	c := &chat.Change{Thread: chat.Thread{ID: id, Roster: 1, Present: 1}, Join: []chat.Participant{{Identity: somebody, Joined: 1}}}
+	c := &chat.Change{Thread: chat.Thread{ID: id, Roster: 1, Present: 1}, Join: []chat.Participant{{Identity: alice, Joined: 1}}}
 	if _, err := db.Create(t.Context(), c, chat.Creation{Thread: c.Thread}); err != nil {
 		t.Fatal(err)
 	}
-	a, err := db.Access(t.Context(), id, somebody)
+	a, err := db.Access(t.Context(), id, alice)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a.Thread
 }
 
-func textPost(t chat.Thread, text string) *chat.Post {
-	return &chat.Post{Thread: t, At: 1_700_000_000_000, Message: chat.Message{Type: chat.Text, Content: chat.Content{Text: text}, Sender: somebody}}
-}
-
 // topic is a change under the lock that says something.
 func topic(text string) func(v chat.View) (*chat.Change, error) {
 	return func(v chat.View) (*chat.Change, error) {
-		a, err := v.Access(somebody)
+		a, err := v.Access(alice)
 		if err != nil {
 			return nil, err
 		}
 		c := &chat.Change{Before: a.Thread, Thread: a.Thread}
 		c.Thread.Seq++
 		c.Thread.LastID++
-		m := chat.Message{ID: c.Thread.LastID, Seq: c.Thread.Seq, Version: 1, Type: chat.Text, Content: chat.Content{Text: text}, Sender: somebody}
+		m := chat.Message{ID: c.Thread.LastID, Seq: c.Thread.Seq, Version: 1, Type: chat.Text, Content: chat.Content{Text: text}, Sender: alice}
 		c.Append = []chat.Message{m}
 		c.Events = []chat.Event{{Kind: chat.MessageReceived, ThreadID: a.Thread.ID, Key: a.Thread.Key, Roster: 1, Message: &m}}
 		return c, nil
@@ -69,7 +65,7 @@ func TestNodesWriteTogether(t *testing.T) {
 	dbs := nodes(t, 3)
 	var threads []chat.Thread
 	for i := range rooms {
-		threads = append(threads, roomOf(t, dbs[0], chat.ThreadID(fmt.Sprintf("19:room%d@thread.v2", i))))
+		threads = append(threads, newThread(t, dbs[0], chat.ThreadID(fmt.Sprintf("19:room%d@thread.v2", i))))
 	}
 	total := len(dbs) * writers * each
 	heard := make([][]chat.Event, len(dbs))
@@ -143,10 +139,10 @@ func TestNodesWriteTogether(t *testing.T) {
 func TestNodesRememberTheSame(t *testing.T) {
 	t.Parallel()
 	dbs := nodes(t, 2)
-	thread := roomOf(t, dbs[0], "19:a@thread.v2")
+	thread := newThread(t, dbs[0], "19:a@thread.v2")
 	texts := func(db *store.DB) (out []string) {
 		t.Helper()
-		a, err := db.Access(t.Context(), thread.ID, somebody)
+		a, err := db.Access(t.Context(), thread.ID, alice)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +162,7 @@ func TestNodesRememberTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := dbs[i%2].Update(t.Context(), thread.ID, func(v chat.View) (*chat.Change, error) {
-			a, err := v.Access(somebody)
+			a, err := v.Access(alice)
 			if err != nil {
 				return nil, err
 			}
@@ -191,7 +187,7 @@ func TestNodesRememberTheSame(t *testing.T) {
 func TestNodesWakeEachOther(t *testing.T) {
 	t.Parallel()
 	dbs := nodes(t, 2)
-	thread := roomOf(t, dbs[0], "19:a@thread.v2")
+	thread := newThread(t, dbs[0], "19:a@thread.v2")
 	reader := dbs[1]
 	deadline := time.After(30 * time.Second)
 	for i := range 20 {
@@ -218,7 +214,7 @@ func TestNodesWakeEachOther(t *testing.T) {
 // Behind a pooler of its own, or with polling alone, everything goes on but the wake-up.
 func TestNodesThatOnlyPoll(t *testing.T) {
 	t.Parallel()
-	address := postgresURL(t)
+	address := emptyStore(t)
 	for name, o := range map[string]store.Options{
 		"no listening": {Listen: store.NoListen}, "another address": {Listen: address}, "a dead address": {Listen: "postgres://127.0.0.1:1/none"},
 	} {
@@ -274,23 +270,23 @@ func TestNodesCreateOnce(t *testing.T) {
 func TestNodesHearOfRevocation(t *testing.T) {
 	t.Parallel()
 	dbs := nodes(t, 2)
-	if err := dbs[0].AddUser(t.Context(), auth.User{Identity: somebody, CreatedOn: 1}); err != nil {
+	if err := dbs[0].AddUser(t.Context(), auth.User{Identity: alice, CreatedOn: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if err := dbs[0].RevokeUser(t.Context(), somebody, 2000); err != nil {
+	if err := dbs[0].RevokeUser(t.Context(), alice, 2000); err != nil {
 		t.Fatal(err)
 	}
-	if err := dbs[0].DeleteUser(t.Context(), somebody, 3000); err != nil {
+	if err := dbs[0].DeleteUser(t.Context(), alice, 3000); err != nil {
 		t.Fatal(err)
 	}
-	if err := dbs[0].DeleteUser(t.Context(), somebody, 4000); chat.KindOf(err) != chat.NotFound {
+	if err := dbs[0].DeleteUser(t.Context(), alice, 4000); chat.KindOf(err) != chat.NotFound {
 		t.Errorf("deleting again: %v", err)
 	}
 	got, err := dbs[1].After(t.Context(), 0, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []chat.Event{chat.EndOf(somebody, 2000), chat.EndOf(somebody, 3000)}
+	want := []chat.Event{chat.EndOf(alice, 2000), chat.EndOf(alice, 3000)}
 	for i := range got {
 		got[i].Position = 0
 	}
