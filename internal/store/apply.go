@@ -64,6 +64,10 @@ func (db *DB) Post(ctx context.Context, p *chat.Post) (chat.Message, error) {
 	return m, err
 }
 
+// placeSQL moves a thread by one message, unless it is not what the decision relied on any more.
+var placeSQL = "UPDATE threads SET seq = seq + 1, last_id = " + sqldb.NextID("last_id", "$1") + ", last_on = " + sqldb.NextID("last_id", "$1") +
+	" WHERE tk = $2 AND roster = $3 AND text_only = $4 AND deleted_on = 0 RETURNING seq, last_id"
+
 // place checks what the decision relied on in the statement that moves the thread: roster version and policy must be the
 // same still.
 func (db *DB) place(ctx context.Context, p *chat.Post) (chat.Message, error) {
@@ -75,11 +79,8 @@ func (db *DB) place(ctx context.Context, p *chat.Post) (chat.Message, error) {
 	var out chat.Message
 	err := db.publish(ctx, "post", func(tx sqldb.Tx) error {
 		var seq, id int64
-		err := tx.QueryRow(ctx, []any{&seq, &id}, `UPDATE threads SET seq = seq + 1,
-			last_id = CASE WHEN last_id >= $1 THEN last_id + 1 ELSE $1 END,
-			last_on = CASE WHEN last_id >= $1 THEN last_id + 1 ELSE $1 END
-			WHERE tk = $2 AND roster = $3 AND text_only = $4 AND deleted_on = 0 RETURNING seq, last_id`,
-			int64(p.At), p.Thread.Key, p.Thread.Roster, p.Thread.TextOnly)
+		err := tx.QueryRow(ctx, []any{&seq, &id}, placeSQL,
+			int64(p.At), int64(p.Thread.Key), int64(p.Thread.Roster), p.Thread.TextOnly)
 		if err == sqldb.ErrNoRow { //nolint:errorlint // conn returns it bare
 			return chat.ErrStale
 		}
@@ -155,7 +156,7 @@ func updateThread(ctx context.Context, tx sqldb.Tx, c *chat.Change) error {
 		}
 	}
 	if len(c.Replace) > 0 { // pages that are remembered of this state are not true any more
-		err := tx.Queue(ctx, "UPDATE threads SET edited = CASE WHEN edited >= $2 THEN edited + 1 ELSE $2 END WHERE tk = $1", t.Key, c.Replace[0].Version)
+		err := tx.Queue(ctx, "UPDATE threads SET edited = "+sqldb.NextID("edited", "$2")+" WHERE tk = $1", int64(t.Key), c.Replace[0].Version)
 		if err != nil {
 			return err
 		}

@@ -10,9 +10,6 @@ import (
 // the posts were decided on, and insert messages and events. Ids and sequence numbers follow from the locked rows, so any
 // number of nodes may write to one thread.
 //
-// A message's id is the millisecond of its arrival, or one more than the last where that is not later. For the k-th of
-// several in one thread: id(k) = max(at(k), id(k-1)+1), which is k + max(last, at(1)-1, …, at(k)-k).
-//
 // They answer for each post whether its thread could be held, and its place, or zeros where the post is stale. A thread
 // that is not there counts as held.
 
@@ -23,10 +20,10 @@ const begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
 const announced = "announced AS MATERIALIZED (" + announcePositions + ")"
 
 // placeOne does in one row what placeMany does in many, at less cost.
-const placeOne = `WITH held AS MATERIALIZED (
+var placeOne = `WITH held AS MATERIALIZED (
 		SELECT tk FROM threads WHERE tk = $1 FOR NO KEY UPDATE SKIP LOCKED
 	), moved AS (
-		UPDATE threads SET seq = seq + 1, last_id = greatest(last_id + 1, $4), last_on = greatest(last_id + 1, $4)
+		UPDATE threads SET seq = seq + 1, last_id = ` + sqldb.NextID("last_id", "$4") + `, last_on = ` + sqldb.NextID("last_id", "$4") + `
 		WHERE tk = (SELECT tk FROM held) AND roster = $2 AND text_only = $3 AND deleted_on = 0
 		RETURNING seq, last_id AS id
 	), kept AS (
@@ -39,7 +36,7 @@ const placeOne = `WITH held AS MATERIALIZED (
 	SELECT EXISTS (SELECT FROM held) OR NOT EXISTS (SELECT FROM threads WHERE tk = $1),
 		coalesce((SELECT seq FROM moved), 0), coalesce((SELECT id FROM moved), 0)`
 
-const placeMany = `WITH post AS MATERIALIZED (
+var placeMany = `WITH post AS MATERIALIZED (
 		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
 			$9::text[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[]) WITH ORDINALITY
 			AS p (tk, roster, text_only, at, type, sender, name, content, metadata, high, attachments, thread_id, kind, body, n)
@@ -49,7 +46,7 @@ const placeMany = `WITH post AS MATERIALIZED (
 		SELECT p.*, h.seq AS last_seq, h.last_id, row_number() OVER (PARTITION BY p.tk ORDER BY p.n) AS k
 		FROM post p JOIN held h ON h.tk = p.tk AND h.roster = p.roster AND h.text_only = p.text_only AND h.deleted_on = 0
 	), placed AS MATERIALIZED (
-		SELECT *, last_seq + k AS seq, k + greatest(last_id, max(at - k) OVER (PARTITION BY tk ORDER BY n)) AS id FROM ranked
+		SELECT *, last_seq + k AS seq, ` + sqldb.NextIDs("last_id", "at", "k", "PARTITION BY tk ORDER BY n") + ` AS id FROM ranked
 	), moved AS (
 		UPDATE threads t SET seq = p.seq, last_id = p.id, last_on = p.id
 		FROM (SELECT tk, max(seq) AS seq, max(id) AS id FROM placed GROUP BY tk) p WHERE t.tk = p.tk
