@@ -28,7 +28,7 @@ func (db *DB) Create(ctx context.Context, c *chat.Change, answer chat.Creation) 
 		if err != nil {
 			return err
 		}
-		if err := tx.Queue(ctx, "INSERT INTO creations (tk, answer) VALUES ($1, $2)", key, raw); err != nil {
+		if err := tx.Queue(ctx, "INSERT INTO creations (tk, answer) VALUES ($1, $2)", int64(key), raw); err != nil {
 			return err
 		}
 		return insertRows(ctx, tx, key, c)
@@ -47,11 +47,11 @@ func creationOf(ctx context.Context, tx sqldb.Tx, id chat.ThreadID) (chat.Creati
 // insertThread returns the new thread's key, or sqldb.ErrNoRow when a thread of that id is there; who creates it at the same
 // time is waited for.
 func insertThread(ctx context.Context, tx sqldb.Tx, t *chat.Thread) (key chat.ThreadKey, err error) {
-	err = tx.QueryRow(ctx, []any{&key}, `INSERT INTO threads
+	err = tx.QueryRow(ctx, []any{(*int64)(&key)}, `INSERT INTO threads
 		(id, topic, created_by, created_on, metadata, retention_kind, retention_days, expires_on, seq, last_id, last_on, roster, present, text_only)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO NOTHING RETURNING tk`,
 		string(t.ID), t.Topic, string(t.CreatedBy), int64(t.CreatedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,
-		int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present, t.TextOnly)
+		int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), int64(t.Roster), t.Present, t.TextOnly)
 	return key, err
 }
 
@@ -149,8 +149,8 @@ func updateThread(ctx context.Context, tx sqldb.Tx, c *chat.Change) error {
 	if !reflect.DeepEqual(c.Before, c.Thread) { // edits, receipts and altered participants alone leave the thread as it is
 		err := tx.Queue(ctx, `UPDATE threads SET topic = $2, deleted_on = $3, metadata = $4, retention_kind = $5, retention_days = $6,
 			expires_on = $7, seq = $8, last_id = $9, last_on = $10, roster = $11, present = $12, text_only = $13 WHERE tk = $1`,
-			t.Key, t.Topic, int64(t.DeletedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,
-			int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present, t.TextOnly)
+			int64(t.Key), t.Topic, int64(t.DeletedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,
+			int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), int64(t.Roster), t.Present, t.TextOnly)
 		if err != nil {
 			return err
 		}
@@ -169,7 +169,7 @@ func insertRows(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, c *chat.Ch
 	for i := range c.Join {
 		p := &c.Join[i]
 		err := tx.Queue(ctx, `INSERT INTO participants (tk, user_id, joined, place, name, share_from, metadata, roles) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			key, string(p.Identity), p.Joined, i, p.DisplayName, int64(p.ShareFrom), formatMap(p.Metadata), formatList(p.Roles))
+			int64(key), string(p.Identity), int64(p.Joined), i, p.DisplayName, int64(p.ShareFrom), formatMap(p.Metadata), formatList(p.Roles))
 		if err != nil {
 			return err
 		}
@@ -178,14 +178,14 @@ func insertRows(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, c *chat.Ch
 		t := &c.Before
 		err := tx.Queue(ctx, `UPDATE participants SET gone = $4, until = $5, left_topic = $6, left_metadata = $7, left_text_only = $8,
 			left_retention_kind = $9, left_retention_days = $10 WHERE tk = $1 AND user_id = $2 AND joined = $3`,
-			key, string(p.Identity), p.Joined, p.Left, int64(p.Until), t.Topic, formatMap(t.Metadata), t.TextOnly, t.Retention.Kind, t.Retention.Days)
+			int64(key), string(p.Identity), int64(p.Joined), int64(p.Left), int64(p.Until), t.Topic, formatMap(t.Metadata), t.TextOnly, t.Retention.Kind, t.Retention.Days)
 		if err != nil {
 			return err
 		}
 	}
 	for _, p := range c.Alter {
 		err := tx.Queue(ctx, "UPDATE participants SET name = $4, roles = $5 WHERE tk = $1 AND user_id = $2 AND joined = $3",
-			key, string(p.Identity), p.Joined, p.DisplayName, formatList(p.Roles))
+			int64(key), string(p.Identity), int64(p.Joined), p.DisplayName, formatList(p.Roles))
 		if err != nil {
 			return err
 		}
@@ -206,7 +206,7 @@ func insertRows(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, c *chat.Ch
 	if r := c.Receipt; r != nil {
 		err := tx.Queue(ctx, `INSERT INTO receipts (tk, user_id, message_id, read_on) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (tk, user_id) DO UPDATE SET message_id = excluded.message_id, read_on = excluded.read_on`,
-			key, string(r.Reader), int64(r.MessageID), int64(r.ReadOn))
+			int64(key), string(r.Reader), int64(r.MessageID), int64(r.ReadOn))
 		if err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func insertMessage(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, m *chat
 	}
 	return tx.Queue(ctx, `INSERT INTO messages (tk, id, seq, version, type, sender, name, content, metadata, high, attachments)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		key, int64(m.ID), m.Seq, m.Version, string(m.Type), string(m.Sender), m.SenderName, content, formatMap(m.Metadata),
+		int64(key), int64(m.ID), m.Seq, m.Version, string(m.Type), string(m.Sender), m.SenderName, content, formatMap(m.Metadata),
 		m.High, formatList(attachmentRecords(m.Content.Attachments)))
 }
 
@@ -232,7 +232,7 @@ func replaceMessage(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, m *cha
 	}
 	return tx.Queue(ctx, `UPDATE messages SET version = $3, content = $4, metadata = $5, edited_on = $6, deleted_on = $7, attachments = $8, high = $9
 		WHERE tk = $1 AND id = $2`,
-		key, int64(m.ID), m.Version, content, formatMap(m.Metadata), int64(m.EditedOn), int64(m.DeletedOn),
+		int64(key), int64(m.ID), m.Version, content, formatMap(m.Metadata), int64(m.EditedOn), int64(m.DeletedOn),
 		formatList(attachmentRecords(m.Content.Attachments)), m.High)
 }
 
@@ -292,7 +292,7 @@ func (db *DB) deletedBefore(ctx context.Context, before chat.Time, limit int) ([
 // removeMessages removes the messages of a large thread but for a last slice.
 func (db *DB) removeMessages(ctx context.Context, key chat.ThreadKey) error {
 	return db.inSlices(ctx, `DELETE FROM messages WHERE tk = $1
-		AND id < (SELECT id FROM messages WHERE tk = $1 ORDER BY id LIMIT 1 OFFSET $2)`, key, purgeSlice)
+		AND id < (SELECT id FROM messages WHERE tk = $1 ORDER BY id LIMIT 1 OFFSET $2)`, int64(key), purgeSlice)
 }
 
 // removeEvents removes the events from before; the newest stays, as the mark of where the journal ends.
@@ -332,7 +332,7 @@ func (db *DB) inSlices(ctx context.Context, sql string, args ...any) error {
 func removeThreads(ctx context.Context, tx sqldb.Tx, gone []chat.Thread) error {
 	for _, t := range gone {
 		for _, table := range []string{"messages", "superseded", "receipts", "images", "participants", "creations", "threads"} {
-			if err := tx.Queue(ctx, "DELETE FROM "+table+" WHERE tk = $1", t.Key); err != nil {
+			if err := tx.Queue(ctx, "DELETE FROM "+table+" WHERE tk = $1", int64(t.Key)); err != nil {
 				return err
 			}
 		}

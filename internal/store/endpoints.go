@@ -50,7 +50,7 @@ func (db *DB) ConnectEndpoint(ctx context.Context, a delivery.Connection) (deliv
 			position = CASE WHEN endpoints.ended = endpoints.arrivals AND endpoints.position < excluded.position
 				THEN excluded.position ELSE endpoints.position END
 			WHERE endpoints.arrivals = excluded.arrivals - 1 RETURNING `+endpointColumns,
-			string(a.User), a.Endpoint, a.Number, a.Position, int64(a.At), a.Previous)
+			string(a.User), a.Endpoint, a.Number, int64(a.Position), int64(a.At), a.Previous)
 		if waits = err == nil && e.Owner != a.Number; waits {
 			err = insertEvents(ctx, tx, 0, []chat.Event{delivery.Changed(a.User, a.Endpoint, a.Number, a.At)})
 		}
@@ -85,7 +85,7 @@ func (db *DB) SaveEndpoints(ctx context.Context, positions []delivery.Acknowledg
 				after = 0
 			}
 			err := tx.Queue(ctx, `UPDATE endpoints SET seen_on = $1, teller = $2, position = CASE WHEN position < $3 THEN $3 ELSE position END
-				WHERE user_id = $4 AND id = $5 AND teller = $6`, int64(now), after, p.Position, string(p.User), p.Endpoint, p.Owner)
+				WHERE user_id = $4 AND id = $5 AND teller = $6`, int64(now), after, int64(p.Position), string(p.User), p.Endpoint, p.Owner)
 			if err != nil {
 				return err
 			}

@@ -16,7 +16,7 @@ func (db *DB) AddImage(ctx context.Context, thread chat.ThreadKey, i *chat.Image
 			}
 		}
 		return tx.Queue(ctx, "INSERT INTO images (tk, id, name, type, owner, created_on, roster, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-			thread, i.ID, i.Name, i.Type, string(i.Owner), int64(i.On), i.Roster, i.Bytes)
+			int64(thread), i.ID, i.Name, i.Type, string(i.Owner), int64(i.On), int64(i.Roster), i.Bytes)
 	})
 }
 
@@ -43,7 +43,7 @@ func (db *DB) Image(ctx context.Context, thread chat.ThreadKey, id string) (*cha
 	i := &chat.Image{ID: id}
 	err := db.read("image", func(c sqldb.Conn) error {
 		return c.QueryRow(ctx, []any{&i.Name, &i.Type, &i.Owner, &i.On, &i.Roster, &i.Bytes},
-			"SELECT name, type, owner, created_on, roster, bytes FROM images WHERE tk = $1 AND id = $2", thread, id)
+			"SELECT name, type, owner, created_on, roster, bytes FROM images WHERE tk = $1 AND id = $2", int64(thread), id)
 	})
 	return i, err
 }
@@ -51,6 +51,6 @@ func (db *DB) Image(ctx context.Context, thread chat.ThreadKey, id string) (*cha
 // DeleteImage removes an image. See chat.Store.
 func (db *DB) DeleteImage(ctx context.Context, thread chat.ThreadKey, id string) error {
 	return db.write(ctx, "delete_image", func(tx sqldb.Tx) error {
-		return tx.Queue(ctx, "UPDATE images SET name = '', bytes = $3 WHERE tk = $1 AND id = $2", thread, id, []byte{})
+		return tx.Queue(ctx, "UPDATE images SET name = '', bytes = $3 WHERE tk = $1 AND id = $2", int64(thread), id, []byte{})
 	})
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"math"
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/store/sqldb"
@@ -63,7 +64,7 @@ func insertEvent(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, e *chat.E
 	}
 	return tx.Queue(ctx, `INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		key, string(e.ThreadID), e.Roster, string(e.Kind), int64(e.At), e.Version, string(e.Actor), e.ActorName, int64(message), seq, body)
+		int64(key), string(e.ThreadID), int64(e.Roster), string(e.Kind), int64(e.At), e.Version, string(e.Actor), e.ActorName, int64(message), seq, body)
 }
 
 // formatEvent renders the body of an event.
@@ -88,7 +89,7 @@ func (db *DB) After(ctx context.Context, position chat.Position, limit int) ([]c
 	var out []chat.Event
 	err := db.read("after", func(c sqldb.Conn) (err error) {
 		// Where no position is left out, nothing can come in between, and nobody has to be asked what is settled.
-		if out, err = events(ctx, c, position, endOfTime, limit); err != nil || gapless(out, position) {
+		if out, err = events(ctx, c, position, math.MaxInt64, limit); err != nil || gapless(out, position) {
 			return err
 		}
 		settled, err := db.settled(ctx)
@@ -122,7 +123,7 @@ func events(ctx context.Context, c sqldb.Conn, from, to chat.Position, limit int
 		out = append(out, e)
 		return err
 	}, `SELECT pos, tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body
-		FROM journal WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3 + 0`, from, to, limit)
+		FROM journal WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3 + 0`, int64(from), int64(to), limit)
 	return out, err
 }
 
@@ -146,7 +147,8 @@ func scanEvent(r sqldb.Row) (chat.Event, error) {
 	var e chat.Event
 	var message, seq int64
 	var body []byte
-	err := r.Scan(&e.Position, &e.Key, &e.ThreadID, &e.Roster, &e.Kind, &e.At, &e.Version, &e.Actor, &e.ActorName, &message, &seq, &body)
+	err := r.Scan((*int64)(&e.Position), (*int64)(&e.Key), (*string)(&e.ThreadID), (*int64)(&e.Roster), (*string)(&e.Kind), (*int64)(&e.At), &e.Version,
+		(*string)(&e.Actor), &e.ActorName, &message, &seq, &body)
 	if err != nil {
 		return e, err
 	}
@@ -179,7 +181,7 @@ func (db *DB) Head(ctx context.Context) (chat.Position, error) {
 		if err != nil {
 			return err
 		}
-		return c.QueryRow(ctx, []any{&head}, "SELECT coalesce(max(pos), 0) FROM journal WHERE pos <= $1", settled)
+		return c.QueryRow(ctx, []any{(*int64)(&head)}, "SELECT coalesce(max(pos), 0) FROM journal WHERE pos <= $1", int64(settled))
 	})
 	return head, err
 }
@@ -188,7 +190,7 @@ func (db *DB) Head(ctx context.Context) (chat.Position, error) {
 func (db *DB) Oldest(ctx context.Context) (chat.Position, error) {
 	var oldest chat.Position
 	err := db.read("oldest", func(c sqldb.Conn) error {
-		return c.QueryRow(ctx, []any{&oldest}, "SELECT coalesce(min(pos), 0) FROM journal")
+		return c.QueryRow(ctx, []any{(*int64)(&oldest)}, "SELECT coalesce(min(pos), 0) FROM journal")
 	})
 	return oldest, err
 }
@@ -201,7 +203,7 @@ func (db *DB) Audience(ctx context.Context, thread chat.ThreadKey, roster chat.R
 			p, err := scanParticipant(r)
 			out = append(out, p)
 			return err
-		}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND joined <= $2 AND (gone = 0 OR gone > $2)", thread, roster)
+		}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND joined <= $2 AND (gone = 0 OR gone > $2)", int64(thread), int64(roster))
 	})
 	return out, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"github.com/chatd/chatd/internal/chat"
@@ -19,7 +20,7 @@ import (
 // one and the roster version of the first page, after which nobody who joins is listed, for they may have been before.
 // See chat.Store.
 func (db *DB) Participants(ctx context.Context, thread chat.ThreadKey, q chat.PageQuery) ([]chat.Participant, chat.Mark, error) {
-	roster, joined, place := int64(endOfTime), int64(0), int64(0)
+	roster, joined, place := int64(math.MaxInt64), int64(0), int64(0)
 	if q.After != nil {
 		if len(q.After) != 3 {
 			return nil, nil, errMark
@@ -43,7 +44,7 @@ func (db *DB) Participants(ctx context.Context, thread chat.ThreadKey, q chat.Pa
 			return nil
 		}, "SELECT "+participantColumns+`, place, (SELECT roster FROM threads WHERE tk = $1) FROM participants
 			WHERE tk = $1 AND gone = 0 AND joined <= $2 AND (joined > $3 OR joined = $3 AND place > $4)
-			ORDER BY joined, place LIMIT $5 + 0 OFFSET $6`, thread, roster, joined, place, q.Limit+1, q.Skip)
+			ORDER BY joined, place LIMIT $5 + 0 OFFSET $6`, int64(thread), roster, joined, place, q.Limit+1, q.Skip)
 	})
 	return out, next, err
 }
@@ -56,7 +57,7 @@ const maxListed = chat.MaxParticipants
 // newest of the others. Where there are more than maxListed, of whom most have left, it holds the last of them, and a page
 // has what is not newer than all that was listed. See chat.Store.
 func (db *DB) Receipts(ctx context.Context, thread chat.ThreadKey, q chat.PageQuery) ([]chat.ReadReceipt, chat.Mark, error) {
-	oldest, newest := int64(endOfTime), int64(endOfTime) // oldest of those listed
+	oldest, newest := int64(math.MaxInt64), int64(math.MaxInt64) // oldest of those listed
 	var listed []int64
 	if q.After != nil {
 		if len(q.After) < 1 {
@@ -87,7 +88,7 @@ func (db *DB) Receipts(ctx context.Context, thread chat.ThreadKey, q chat.PageQu
 			listed, oldest = append(listed, who), min(oldest, int64(receipt.ReadOn))
 			return nil
 		}, "SELECT user_id, message_id, read_on FROM receipts WHERE tk = $1 AND read_on <= $2 ORDER BY read_on DESC, user_id DESC LIMIT $3 + 0",
-			thread, newest, before+skip+q.Limit+1)
+			int64(thread), newest, before+skip+q.Limit+1)
 	})
 	return out, next, err
 }
@@ -150,7 +151,7 @@ func (db *DB) ThreadsOf(ctx context.Context, user chat.Identity, q chat.ThreadQu
 // moved between both was not on the page, and is held as if it had moved before.
 func firstThreads(ctx context.Context, c sqldb.Conn, user chat.Identity, q chat.ThreadQuery) ([]chat.ThreadItem, chat.Mark, error) {
 	var out []chat.ThreadItem
-	err := threadsAsOf(ctx, c, user, q.Since, &threadMark{until: endOfTime, on: endOfTime, key: endOfTime}, q.Limit+1, func(t chat.ThreadItem, _ int64) {
+	err := threadsAsOf(ctx, c, user, q.Since, &threadMark{until: math.MaxInt64, on: math.MaxInt64, key: math.MaxInt64}, q.Limit+1, func(t chat.ThreadItem, _ int64) {
 		out = append(out, t)
 	})
 	if err != nil || len(out) <= q.Limit {
@@ -166,7 +167,7 @@ func firstThreads(ctx context.Context, c sqldb.Conn, user chat.Identity, q chat.
 		}
 	}
 	if m.done = len(m.moving); m.done == len(out) {
-		m.on, m.key = endOfTime, endOfTime
+		m.on, m.key = math.MaxInt64, math.MaxInt64
 	}
 	if int64(behind.LastOn) <= m.until {
 		return out, m.encode(), nil

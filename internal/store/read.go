@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"math"
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/store/sqldb"
@@ -18,8 +19,8 @@ const threadColumns = `t.tk, t.id, CASE WHEN p.gone > 0 THEN p.left_topic ELSE t
 
 func threadFields(t *chat.Thread, metadata *string) []any {
 	return []any{
-		&t.Key, &t.ID, &t.Topic, &t.CreatedBy, &t.CreatedOn, &t.DeletedOn, metadata, &t.Retention.Kind, &t.Retention.Days,
-		&t.Seq, &t.LastID, &t.LastOn, &t.Edited, &t.Roster, &t.Present, &t.TextOnly,
+		(*int64)(&t.Key), (*string)(&t.ID), &t.Topic, (*string)(&t.CreatedBy), (*int64)(&t.CreatedOn), (*int64)(&t.DeletedOn), metadata,
+		&t.Retention.Kind, &t.Retention.Days, &t.Seq, (*int64)(&t.LastID), (*int64)(&t.LastOn), &t.Edited, (*int64)(&t.Roster), &t.Present, &t.TextOnly,
 	}
 }
 
@@ -28,7 +29,8 @@ func accessOf(ctx context.Context, c sqldb.Conn, id chat.ThreadID, user chat.Ide
 	var a chat.Access
 	var p chat.Participant
 	var metadata, stayed, roles string
-	into := append(threadFields(&a.Thread, &metadata), &p.Identity, &p.DisplayName, &p.ShareFrom, &stayed, &roles, &p.Joined, &p.Left, &p.Until)
+	into := append(threadFields(&a.Thread, &metadata), (*string)(&p.Identity), &p.DisplayName, (*int64)(&p.ShareFrom), &stayed, &roles,
+		(*int64)(&p.Joined), (*int64)(&p.Left), (*int64)(&p.Until))
 	err := c.QueryRow(ctx, into, "SELECT "+threadColumns+`, coalesce(p.user_id, ''), coalesce(p.name, ''), coalesce(p.share_from, 0),
 		coalesce(p.metadata, ''), coalesce(p.roles, ''), coalesce(p.joined, 0), coalesce(p.gone, 0), coalesce(p.until, 0)
 		FROM threads t LEFT JOIN participants p ON p.tk = t.tk AND p.user_id = $2
@@ -62,7 +64,9 @@ const participantColumns = "user_id, name, share_from, metadata, roles, joined, 
 func scanParticipant(r sqldb.Row, more ...any) (chat.Participant, error) {
 	var p chat.Participant
 	var metadata, roles string
-	err := r.Scan(append([]any{&p.Identity, &p.DisplayName, &p.ShareFrom, &metadata, &roles, &p.Joined, &p.Left, &p.Until}, more...)...)
+	err := r.Scan(append([]any{
+		(*string)(&p.Identity), &p.DisplayName, (*int64)(&p.ShareFrom), &metadata, &roles, (*int64)(&p.Joined), (*int64)(&p.Left), (*int64)(&p.Until),
+	}, more...)...)
 	if err == nil {
 		p.Metadata, err = parseMap(metadata)
 	}
@@ -77,7 +81,8 @@ const messageColumns = "id, seq, version, type, sender, name, content, metadata,
 func scanMessage(r sqldb.Row) (chat.Message, error) {
 	var m chat.Message
 	var content, metadata, attachments string
-	err := r.Scan(&m.ID, &m.Seq, &m.Version, &m.Type, &m.Sender, &m.SenderName, &content, &metadata, &m.High, &attachments, &m.EditedOn, &m.DeletedOn)
+	err := r.Scan((*int64)(&m.ID), &m.Seq, &m.Version, (*string)(&m.Type), (*string)(&m.Sender), &m.SenderName, &content, &metadata, &m.High, &attachments,
+		(*int64)(&m.EditedOn), (*int64)(&m.DeletedOn))
 	if err != nil {
 		return m, err
 	}
@@ -102,7 +107,7 @@ func messageOf(ctx context.Context, c sqldb.Conn, thread chat.ThreadKey, id chat
 		m, err := scanMessage(r)
 		out = &m
 		return err
-	}, "SELECT "+messageColumns+" FROM messages WHERE tk = $1 AND id = $2", thread, int64(id))
+	}, "SELECT "+messageColumns+" FROM messages WHERE tk = $1 AND id = $2", int64(thread), int64(id))
 	if err == nil && out == nil {
 		err = &chat.Error{Kind: chat.NotFound, Reason: "no such message"}
 	}
@@ -119,11 +124,9 @@ func (db *DB) Message(ctx context.Context, thread chat.ThreadKey, id chat.Messag
 	return out, err
 }
 
-const endOfTime = 1<<63 - 1
-
 // lastOf is the newest message that a query may find.
 func lastOf(q chat.MessageQuery) chat.MessageID {
-	last := chat.MessageID(endOfTime)
+	last := chat.MessageID(math.MaxInt64)
 	if q.To != 0 {
 		last = q.To
 	}
@@ -175,7 +178,7 @@ func (db *DB) messages(ctx context.Context, thread chat.ThreadKey, first, last c
 			out = append(out, m)
 			return err
 		}, "SELECT "+messageColumns+" FROM messages WHERE tk = $1 AND id >= $2 AND id <= $3 ORDER BY id DESC LIMIT $4 + 0",
-			thread, int64(first), int64(last), limit)
+			int64(thread), int64(first), int64(last), limit)
 	})
 	return out, err
 }
@@ -210,7 +213,7 @@ type view struct {
 
 func openView(ctx context.Context, tx sqldb.Tx, id chat.ThreadID) (*view, error) {
 	v := &view{ctx: ctx, tx: tx, id: id}
-	return v, tx.QueryRow(ctx, []any{&v.key}, "SELECT tk FROM threads WHERE id = $1"+tx.Dialect().LockClause, string(id))
+	return v, tx.QueryRow(ctx, []any{(*int64)(&v.key)}, "SELECT tk FROM threads WHERE id = $1"+tx.Dialect().LockClause, string(id))
 }
 
 func (v *view) Access(user chat.Identity) (*chat.Access, error) {
@@ -224,7 +227,7 @@ func (v *view) Present() ([]chat.Participant, error) {
 		p, err := scanParticipant(r)
 		out = append(out, p)
 		return err
-	}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND gone = 0 ORDER BY joined, place", v.key)
+	}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND gone = 0 ORDER BY joined, place", int64(v.key))
 	return out, err
 }
 
@@ -238,6 +241,6 @@ func (v *view) Receipt(reader chat.Identity) (*chat.ReadReceipt, error) {
 		receipt, err := scanReceipt(r)
 		out = &receipt
 		return err
-	}, "SELECT user_id, message_id, read_on FROM receipts WHERE tk = $1 AND user_id = $2", v.key, string(reader))
+	}, "SELECT user_id, message_id, read_on FROM receipts WHERE tk = $1 AND user_id = $2", int64(v.key), string(reader))
 	return out, err
 }

@@ -21,7 +21,7 @@ func supersede(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, roster chat
 			SELECT 1 FROM participants p WHERE p.tk = m.tk AND p.share_from <= m.id AND p.until >= m.id
 			AND p.gone > coalesce((SELECT max(roster) FROM superseded WHERE tk = m.tk AND id = m.id), 0)
 			AND NOT EXISTS (SELECT 1 FROM participants WHERE tk = p.tk AND user_id = p.user_id AND joined > p.joined))`,
-		key, int64(id), roster)
+		int64(key), int64(id), int64(roster))
 }
 
 // messagesAsLeft reads messages as somebody left them. What was superseded is read last: an edit between the two reads is then
@@ -42,7 +42,7 @@ func (db *DB) messagesAsLeft(ctx context.Context, thread chat.ThreadKey, q chat.
 			FROM superseded s JOIN messages m ON m.tk = s.tk AND m.id = s.id
 			WHERE s.tk = $1 AND s.id >= $2 AND s.id <= $3
 			AND s.roster = (SELECT min(roster) FROM superseded WHERE tk = s.tk AND id = s.id AND roster >= $4)`,
-			thread, int64(found[len(found)-1].ID), int64(found[0].ID), q.Left)
+			int64(thread), int64(found[len(found)-1].ID), int64(found[0].ID), int64(q.Left))
 	})
 	return found, err
 }
