@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+
+	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
+)
+
+// purgeSlice is how many rows one transaction of a purge removes, roughly: others are not to wait for it.
+const purgeSlice = 5000
+
+// Purge removes what nobody can read any more. See chat.Store.
+func (db *DB) Purge(ctx context.Context, before chat.Time) error {
+	const batch = 20 // threads in one transaction
+	for {
+		gone, err := db.deletedBefore(ctx, before, batch)
+		if err != nil {
+			return err
+		}
+		for _, t := range gone {
+			if t.Seq > purgeSlice {
+				if err := db.removeMessages(ctx, t.Key); err != nil {
+					return err
+				}
+			}
+		}
+		err = db.write(ctx, "purge", func(tx sqldb.Tx) error { return removeThreads(ctx, tx, gone) })
+		if err != nil {
+			return err
+		}
+		if len(gone) < batch {
+			break
+		}
+	}
+	err := db.write(ctx, "purge", func(tx sqldb.Tx) error {
+		return tx.Queue(ctx, "DELETE FROM endpoints WHERE seen_on < $1", int64(before))
+	})
+	if err != nil {
+		return err
+	}
+	return db.removeEvents(ctx, before)
+}
+
+func (db *DB) deletedBefore(ctx context.Context, before chat.Time, limit int) ([]chat.Thread, error) {
+	var out []chat.Thread
+	err := db.read("purge", func(c sqldb.Conn) error {
+		return c.Query(ctx, func(r sqldb.Row) error {
+			var t chat.Thread
+			err := r.Scan(&t.Key, &t.Seq)
+			out = append(out, t)
+			return err
+		}, "SELECT tk, seq FROM threads WHERE deleted_on > 0 AND deleted_on < $1 ORDER BY deleted_on LIMIT $2 + 0", int64(before), limit)
+	})
+	return out, err
+}
+
+// removeMessages removes the messages of a large thread but for a last slice.
+func (db *DB) removeMessages(ctx context.Context, key chat.ThreadKey) error {
+	return db.inSlices(ctx, `DELETE FROM messages WHERE tk = $1
+		AND id < (SELECT id FROM messages WHERE tk = $1 ORDER BY id LIMIT 1 OFFSET $2)`, int64(key), purgeSlice)
+}
+
+// removeEvents removes the events from before; the newest stays, as the mark of where the journal ends.
+func (db *DB) removeEvents(ctx context.Context, before chat.Time) error {
+	var bound int64
+	err := db.read("purge", func(c sqldb.Conn) error {
+		return c.QueryRow(ctx, []any{&bound}, `SELECT coalesce((SELECT pos FROM journal WHERE at >= $1 ORDER BY pos LIMIT 1),
+			(SELECT max(pos) FROM journal), 0)`, int64(before))
+	})
+	if err != nil {
+		return err
+	}
+	return db.inSlices(ctx, "DELETE FROM journal WHERE pos < $1 AND pos < (SELECT min(pos) FROM journal) + $2", bound, purgeSlice)
+}
+
+// PurgeTyping removes that somebody was typing. See chat.Store.
+func (db *DB) PurgeTyping(ctx context.Context, before chat.Time) error {
+	// The kind stands in the text for the index on just these rows to be used.
+	return db.inSlices(ctx, "DELETE FROM journal WHERE pos IN (SELECT pos FROM journal WHERE kind = '"+string(chat.TypingReceived)+`' AND at < $1
+		AND pos > (SELECT min(pos) FROM journal) AND pos < (SELECT max(pos) FROM journal) ORDER BY at LIMIT $2 + 0)`, int64(before), purgeSlice)
+}
+
+// inSlices runs a statement until it changes nothing any more.
+func (db *DB) inSlices(ctx context.Context, sql string, args ...any) error {
+	for {
+		var n int64
+		err := db.write(ctx, "purge", func(tx sqldb.Tx) (err error) {
+			n, err = tx.Exec(ctx, sql, args...)
+			return err
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+func removeThreads(ctx context.Context, tx sqldb.Tx, gone []chat.Thread) error {
+	for _, t := range gone {
+		for _, table := range []string{"messages", "superseded", "receipts", "images", "participants", "creations", "threads"} {
+			if err := tx.Queue(ctx, "DELETE FROM "+table+" WHERE tk = $1", int64(t.Key)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
