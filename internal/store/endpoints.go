@@ -131,7 +131,7 @@ func (db *DB) ReleaseEndpoints(ctx context.Context) error {
 // tell wakes the readers of the journal when there is something.
 func (db *DB) tell(something bool) {
 	if something {
-		db.wake()
+		db.watchers.wake()
 		db.engine.Notify()
 	}
 }

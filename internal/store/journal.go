@@ -207,14 +207,3 @@ func (db *DB) Audience(ctx context.Context, thread chat.ThreadKey, roster chat.R
 	})
 	return out, err
 }
-
-// Changed returns a channel that holds a token after commits that wrote events. It is for one reader.
-func (db *DB) Changed() <-chan struct{} { return db.changed }
-
-// wake tells the reader of the journal that there is more.
-func (db *DB) wake() {
-	select {
-	case db.changed <- struct{}{}:
-	default:
-	}
-}

@@ -114,6 +114,13 @@ func (p *pages) drop(thread chat.ThreadKey) {
 	delete(p.kept, thread)
 }
 
+func (p *pages) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.kept)
+	p.bytes = 0
+}
+
 // sizeOf is about what a message takes in memory.
 func sizeOf(m *chat.Message) int {
 	const bare = 500 // most of which are its fields

@@ -50,6 +50,12 @@ func (r *recent) forget(m member) {
 	delete(r.kept, m)
 }
 
+func (r *recent) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.kept)
+}
+
 // Recent returns what Access answered some time ago, or answers now. See chat.Store.
 func (db *DB) Recent(ctx context.Context, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
 	m := member{id, user}

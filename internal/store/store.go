@@ -43,15 +43,16 @@ const NoListen = sqldb.NoListen
 
 // DB is an open store. It implements chat.Store, auth.KeyStore and auth.UserStore.
 type DB struct {
-	engine  sqldb.Engine
-	observe func(string, time.Duration)
-	changed chan struct{} // see Changed
-	recent  recent
-	pages   pages
-	seen    atomic.Int64 // newest position of the journal that was read
-	log     *slog.Logger
-	quota   int         // Options.Endpoints
-	failing atomic.Bool // a write failed, and none was tried since to see whether the next one would
+	engine   sqldb.Engine
+	observe  func(string, time.Duration)
+	watchers watchers
+	changed  <-chan struct{} // see Changed
+	recent   recent
+	pages    pages
+	seen     atomic.Int64 // newest position of the journal that was read
+	log      *slog.Logger
+	quota    int         // Options.Endpoints
+	failing  atomic.Bool // a write failed, and none was tried since to see whether the next one would
 }
 
 // ErrFull is in the errors of writes for which the disk has no room.
@@ -66,8 +67,9 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.Observe == nil {
 		o.Observe = func(string, time.Duration) {}
 	}
-	db := &DB{observe: o.Observe, log: o.Log, quota: o.Endpoints, changed: make(chan struct{}, 1)}
-	e, err := openEngine(ctx, url, sqldb.Options{Log: o.Log, Wake: db.wake, Listen: o.Listen, Async: o.Async, AsIs: o.AsIs, Server: o.Server})
+	db := &DB{observe: o.Observe, log: o.Log, quota: o.Endpoints}
+	db.changed, _ = db.Watch()
+	e, err := openEngine(ctx, url, sqldb.Options{Log: o.Log, Wake: db.watchers.wake, Listen: o.Listen, Async: o.Async, AsIs: o.AsIs, Server: o.Server})
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +136,14 @@ func (db *DB) note(operation string, err error) {
 	}
 }
 
+// Clear empties all caches of the store, which ARCHITECTURE.md lists. It is for who changes the database by other means than
+// this DB, such as a reset or an import. Requests that are under way may put back what they have read before.
+func (db *DB) Clear() {
+	db.recent.clear()
+	db.pages.clear()
+	db.seen.Store(0)
+}
+
 // Close ends the store after the writes that are under way. It may be called twice.
 func (db *DB) Close() error { return db.engine.Close() }
 
@@ -178,7 +188,7 @@ func (db *DB) published(operation string, start time.Time, err error) error {
 	db.observe(operation, time.Since(start))
 	db.note(operation, err)
 	if err == nil {
-		db.wake()
+		db.watchers.wake()
 		db.engine.Notify()
 	}
 	return translate(operation, err)

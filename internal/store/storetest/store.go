@@ -19,7 +19,7 @@ type Store interface {
 	Head(ctx context.Context) (chat.Position, error)
 	Oldest(ctx context.Context) (chat.Position, error)
 	Audience(ctx context.Context, thread chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error)
-	Changed() <-chan struct{}
+	Watch() (changed <-chan struct{}, stop func())
 
 	Endpoint(ctx context.Context, user chat.Identity, id string) (delivery.Endpoint, error)
 	ConnectEndpoint(ctx context.Context, c delivery.Connection) (delivery.Endpoint, error)
