@@ -69,7 +69,7 @@ func decodeKey(text string) ([]byte, error) {
 }
 
 // Verify checks that the request was signed with one of the keys within MaxSkew of now, and returns which. Otherwise its
-// error is of kind Unauthorized with code Denied. It does not look at the body, so that nobody has the server read one without
+// error is of kind Unauthorized with code Denied. It does not look at the body, so that no client makes the server read one without
 // a key: what is signed is the body's hash in a header, and VerifyBody compares the two.
 //
 // SDKs do not agree on what they sign, so the signature may be that of any of the texts of signedTexts.
