@@ -6,43 +6,43 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// The tests are outside this package, since package store, which they use, imports it. These are the insides that they see.
+// Tests are in package postgres_test, since they use package store, which imports this one. This file gives them access.
 
-const AnnouncePosition = announcePositions
+const AnnouncePosition = announcePosition
 
-// Outcome is what became of one post of a batch.
+// Outcome is what became of a post in a batch.
 type Outcome struct {
-	Held    bool
+	Locked  bool
 	Seq, ID int64
 	Err     error
 }
 
-// PostBatch posts as the committer does with one batch. Where it waits, the posts have one thread.
+// PostBatch stores posts as one batch of the committer. If wait, it waits for locks, and the posts must have one thread.
 func PostBatch(ctx context.Context, e sqldb.Engine, wait bool, batch ...sqldb.Post) []Outcome {
 	p := e.(*engine).posts
 	var jobs []*postJob
 	for _, post := range batch {
 		jobs = append(jobs, &postJob{ctx: ctx, post: post, done: make(chan struct{})})
 	}
-	way := p.quickly
+	store := p.postUnlocked
 	if wait {
-		way = p.patiently
+		store = p.postWaiting
 	}
-	p.settle(jobs, way)
+	p.run(jobs, store)
 	var out []Outcome
 	for _, j := range jobs {
-		out = append(out, Outcome{j.held, j.seq, j.id, j.err})
+		out = append(out, Outcome{j.locked, j.seq, j.id, j.err})
 	}
 	return out
 }
 
-// Lanes returns how many threads have posts that wait for a lock.
-func Lanes(e sqldb.Engine) int {
+// Waiting returns how many threads have posts that wait for a lock.
+func Waiting(e sqldb.Engine) int {
 	p := e.(*engine).posts
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.lanes)
+	return len(p.waiting)
 }
 
-// WaitForLanes returns when no post waits for a lock.
-func WaitForLanes(e sqldb.Engine) { e.(*engine).posts.walkers.Wait() }
+// WaitForPosts returns when no post waits for a lock.
+func WaitForPosts(e sqldb.Engine) { e.(*engine).posts.waiters.Wait() }

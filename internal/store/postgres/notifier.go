@@ -16,85 +16,86 @@ import (
 const (
 	channel = "chatd_journal"
 
-	// calm is between two notifications of a node: however much it commits, others are woken no more often.
-	calm = 5 * time.Millisecond
+	// minInterval is the time between two notifications of a node. However much it commits, it wakes the others no more often.
+	minInterval = 5 * time.Millisecond
 
-	listenAgain = time.Second      // after the connection was lost
-	listenCheck = 10 * time.Second // whether it is still there: the network may cut it without a word
+	relistenAfter = time.Second      // after the connection was lost
+	listenTimeout = 10 * time.Second // without a notification the connection is tested: a network may drop it silently
 )
 
-// neighbours tells the other nodes that this one wrote events, and hears it from them. A notification says no more than that
-// there is something; one that is lost costs the time until the reader of the journal looks by itself, never an event.
+// notifier tells the other nodes that this one wrote events, and listens for their notifications. A notification says only that
+// there is something to read. One that is lost delays events until the reader of the journal looks by itself.
 //
-// It is sent after the commit by a statement of its own: within the transaction, commits of the whole cluster would wait for
-// one another.
-type neighbours struct {
-	e    *engine
-	me   string
-	wake func()
-	news chan struct{} // holds a token when there is something to tell
+// Notifications are sent after the commit, by a statement of its own: NOTIFY inside a transaction takes a lock that would let
+// the whole cluster commit one transaction at a time.
+type notifier struct {
+	e       *engine
+	id      string // of this node, to ignore its own notifications
+	wake    func()
+	pending chan struct{} // holds a token when there is something to notify of
 
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 }
 
-// meet begins to tell and to hear; config is that of the connection to hear on.
-func meet(e *engine, config *pgx.ConnConfig, wake func()) *neighbours {
+// startNotifier starts both loops. config is for the connection that listens.
+func startNotifier(e *engine, config *pgx.ConnConfig, wake func()) *notifier {
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &neighbours{e: e, me: rand.Text(), wake: wake, news: make(chan struct{}, 1), cancel: cancel}
-	n.tasks.Go(func() { n.tell(ctx) })
-	n.tasks.Go(func() { n.hear(ctx, config) })
+	n := &notifier{e: e, id: rand.Text(), wake: wake, pending: make(chan struct{}, 1), cancel: cancel}
+	n.tasks.Go(func() { n.notifyLoop(ctx) })
+	n.tasks.Go(func() { n.listenLoop(ctx, config) })
 	return n
 }
 
-func (n *neighbours) leave() {
+// stop ends both loops and waits for them.
+func (n *notifier) stop() {
 	n.cancel()
 	n.tasks.Wait()
 }
 
-func (n *neighbours) announce() {
+func (n *notifier) notify() {
 	select {
-	case n.news <- struct{}{}:
+	case n.pending <- struct{}{}:
 	default:
 	}
 }
 
-// notify needs no flush of the log, for which commits of messages would have to wait.
-const notify = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
+// notifySQL turns synchronous_commit off for its own transaction, since commits of messages would wait for its flush.
+const notifySQL = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
 
-func (n *neighbours) tell(ctx context.Context) {
+func (n *notifier) notifyLoop(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-n.news:
+		case <-n.pending:
 		}
-		if _, err := n.e.Read().Exec(ctx, notify, channel, n.me); err != nil && ctx.Err() == nil {
+		if _, err := n.e.Read().Exec(ctx, notifySQL, channel, n.id); err != nil && ctx.Err() == nil {
 			n.e.log.Debug("other nodes are not notified", "error", err)
 		}
-		if !sleep(ctx, calm) {
+		if !sleep(ctx, minInterval) {
 			return
 		}
 	}
 }
 
-// hear listens until the context ends, over a new connection whenever one is lost.
-func (n *neighbours) hear(ctx context.Context, config *pgx.ConnConfig) {
-	level := slog.LevelWarn // for the first of a row of failures
+// listenLoop listens until the context ends, on a new connection whenever one was lost.
+func (n *notifier) listenLoop(ctx context.Context, config *pgx.ConnConfig) {
+	level := slog.LevelWarn // for the first failure in a row
 	for {
 		err := n.listen(ctx, config, func() { level = slog.LevelWarn })
 		if ctx.Err() != nil {
 			return
 		}
-		n.e.log.Log(ctx, level, "other nodes are not heard, the journal is polled", "error", sqldb.OneLine(err))
+		n.e.log.Log(ctx, level, "notifications of other nodes are not received, the journal is polled", "error", sqldb.OneLine(err))
 		level = slog.LevelDebug
-		if !sleep(ctx, listenAgain) {
+		if !sleep(ctx, relistenAfter) {
 			return
 		}
 	}
 }
 
-func (n *neighbours) listen(ctx context.Context, config *pgx.ConnConfig, listening func()) error {
+func (n *notifier) listen(ctx context.Context, config *pgx.ConnConfig, listening func()) error {
 	c, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return err
@@ -102,27 +103,27 @@ func (n *neighbours) listen(ctx context.Context, config *pgx.ConnConfig, listeni
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = c.Close(ctx) // says goodbye if it can
+		_ = c.Close(ctx) // tells the server, if it is there
 	}()
 	if _, err := c.Exec(ctx, "LISTEN "+channel); err != nil {
 		return err
 	}
 	listening()
-	n.wake() // something may have been told in between
+	n.wake() // for notifications that were sent while there was no connection
 	for {
-		if err := n.next(ctx, c); err != nil {
+		if err := n.receive(ctx, c); err != nil {
 			return err
 		}
 	}
 }
 
-// next waits for a notification, or else makes sure that there still is a connection.
-func (n *neighbours) next(ctx context.Context, c *pgx.Conn) error {
-	waiting, cancel := context.WithTimeout(ctx, listenCheck)
+// receive waits for a notification. When none comes for a while it tests the connection.
+func (n *notifier) receive(ctx context.Context, c *pgx.Conn) error {
+	limited, cancel := context.WithTimeout(ctx, listenTimeout)
 	defer cancel()
-	note, err := c.WaitForNotification(waiting)
+	notification, err := c.WaitForNotification(limited)
 	if err == nil {
-		if note.Payload != n.me {
+		if notification.Payload != n.id {
 			n.wake()
 		}
 		return nil
@@ -130,7 +131,7 @@ func (n *neighbours) next(ctx context.Context, c *pgx.Conn) error {
 	if ctx.Err() != nil || c.IsClosed() {
 		return err
 	}
-	limited, cancel := context.WithTimeout(ctx, connectTime)
+	limited, cancel = context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if _, err := c.Exec(limited, "SELECT 1"); err != nil {
 		return fmt.Errorf("the connection is dead: %w", err)
@@ -138,7 +139,7 @@ func (n *neighbours) next(ctx context.Context, c *pgx.Conn) error {
 	return nil
 }
 
-// sleep waits and reports whether the context goes on.
+// sleep reports whether the time passed before the context ended.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

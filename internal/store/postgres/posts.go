@@ -12,133 +12,144 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// posts is the committer of messages: one goroutine and one connection that give all that queued while their last commit
-// was under way a place by one statement. One flush of the log then serves many messages, and a thread that everybody
-// writes to is locked once for all of them.
+// posts is the committer of messages: one goroutine with a connection of its own, which stores by one statement all that was
+// queued during its last commit. So one flush of the database's log serves many messages, and a busy thread is locked once
+// for all of them.
 //
-// The committer never waits for the lock of a thread, which another node may hold for long, since all others would wait
-// too. Posts whose thread is locked go to a lane of that thread, where they wait together on a connection of the pool.
+// The committer never waits for the lock of a thread: another node may hold it for long, and all posts would wait. Posts to a
+// locked thread go to a queue of that thread, and wait together on a connection of the pool.
 type posts struct {
-	e      *engine
-	config *pgx.ConnConfig
-	queue  *sqldb.Committer[*postJob]
+	e         *engine
+	config    *pgx.ConnConfig
+	committer *sqldb.Committer[*postJob]
 
-	// Of the committer alone.
-	on      *pgx.Conn // nil: there is none
-	used    time.Time
-	refused time.Time // when no connection could be had
-	reason  error
+	// Only the committer's goroutine uses these.
+	conn      *pgx.Conn // nil: none yet, or the last one was lost
+	used      time.Time
+	failed    time.Time // when the last attempt to connect failed
+	failedErr error
 
 	mu      sync.Mutex
-	lanes   map[chat.ThreadKey][]*postJob // what waits, by thread; a lane that is there has a goroutine
-	walkers sync.WaitGroup
+	waiting map[chat.ThreadKey][]*postJob // by locked thread; each key has a goroutine
+	waiters sync.WaitGroup
 }
 
 const (
-	// idleTime is after how long without use a connection is tried before it is relied on: what is lost with a dead one
-	// must be called unknown.
-	idleTime = time.Second
+	// pingAfter is how long the connection may be idle before it is tested ahead of its use. When a dead connection is noticed
+	// during a commit, the posts of that commit may have been stored, and must fail.
+	pingAfter = time.Second
 
-	// refusedTime is how long posts are refused, after no connection could be had, without another try.
-	refusedTime = 250 * time.Millisecond
+	// reconnectInterval is how long posts fail without another attempt to connect after one has failed.
+	reconnectInterval = 250 * time.Millisecond
 )
 
 func newPosts(e *engine, config *pgx.ConnConfig) *posts {
-	p := &posts{e: e, config: config, lanes: map[chat.ThreadKey][]*postJob{}}
-	p.queue = sqldb.NewCommitter(p.commit)
+	p := &posts{e: e, config: config, waiting: map[chat.ThreadKey][]*postJob{}}
+	p.committer = sqldb.NewCommitter(p.commit)
 	return p
 }
 
-// close does what queues first.
+// close stores first what is queued.
 func (p *posts) close() {
-	p.queue.Close()
-	p.walkers.Wait()
-	if p.on != nil {
+	p.committer.Close()
+	p.waiters.Wait()
+	if p.conn != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		_ = p.on.Close(ctx) // there is nothing left to say
+		_ = p.conn.Close(ctx) // all has been stored
 	}
 }
 
-// post places a message.
-func (p *posts) post(ctx context.Context, in sqldb.Post) (seq int64, id chat.MessageID, err error) {
+// postJob is a post on its way.
+type postJob struct {
+	ctx  context.Context
+	post sqldb.Post
+
+	locked  bool  // the thread was locked by us, or does not exist; otherwise another transaction has it
+	seq, id int64 // 0: the post is stale
+	err     error
+	done    chan struct{}
+}
+
+// Post implements sqldb.Poster.
+func (e *engine) Post(ctx context.Context, post sqldb.Post) (seq int64, id chat.MessageID, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, 0, err
 	}
-	j := &postJob{ctx: ctx, post: in, done: make(chan struct{})}
-	if err := p.queue.Add(ctx, j); err != nil {
+	j := &postJob{ctx: ctx, post: post, done: make(chan struct{})}
+	if err := e.posts.committer.Add(ctx, j); err != nil {
 		return 0, 0, err
 	}
-	<-j.done // even if the caller has gone: the outcome must not be left open
+	<-j.done // also when the caller has gone, so that the outcome is known
 	return j.seq, chat.MessageID(j.id), j.err
 }
 
-// commit applies a batch of the queue.
+// commit stores a batch, except posts to threads that are locked.
 func (p *posts) commit(batch []*postJob) {
-	var mine []*postJob
+	var now []*postJob
 	for _, j := range batch {
-		if !p.follow(j) {
-			mine = append(mine, j)
+		if !p.joinWaiting(j) {
+			now = append(now, j)
 		}
 	}
-	p.settle(mine, p.quickly)
-	for _, j := range mine {
-		if j.err == nil && !j.held {
-			p.enqueue(j)
+	p.run(now, p.postUnlocked)
+	for _, j := range now {
+		if j.err == nil && !j.locked {
+			p.wait(j)
 		} else {
 			close(j.done)
 		}
 	}
 }
 
-// follow adds a post to the lane of its thread, if there is one.
-func (p *posts) follow(j *postJob) bool {
+// joinWaiting adds a post to the queue of its thread, if there is one: posts that came before it must be stored before it.
+func (p *posts) joinWaiting(j *postJob) bool {
 	key := j.post.Thread
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	lane, there := p.lanes[key]
+	queue, there := p.waiting[key]
 	if there {
-		p.lanes[key] = append(lane, j)
+		p.waiting[key] = append(queue, j)
 	}
 	return there
 }
 
-// enqueue adds a post to the lane of its thread, which it opens if need be.
-func (p *posts) enqueue(j *postJob) {
-	if p.follow(j) {
+// wait adds a post to the queue of its thread, and starts one if there is none. Only the committer's goroutine starts queues.
+func (p *posts) wait(j *postJob) {
+	if p.joinWaiting(j) {
 		return
 	}
 	key := j.post.Thread
 	p.mu.Lock()
-	p.lanes[key] = []*postJob{j}
+	p.waiting[key] = []*postJob{j}
 	p.mu.Unlock()
-	p.walkers.Go(func() { p.walk(key) })
+	p.waiters.Go(func() { p.serveWaiting(key) })
 }
 
-// walk serves a lane until it is empty.
-func (p *posts) walk(key chat.ThreadKey) {
+// serveWaiting stores what waits for a thread until nothing does.
+func (p *posts) serveWaiting(key chat.ThreadKey) {
 	for {
 		p.mu.Lock()
-		lane := p.lanes[key]
-		n := min(len(lane), sqldb.MaxBatch)
+		queue := p.waiting[key]
+		n := min(len(queue), sqldb.MaxBatch)
 		if n == 0 {
-			delete(p.lanes, key)
+			delete(p.waiting, key)
 			p.mu.Unlock()
 			return
 		}
-		batch := lane[:n:n]
-		p.lanes[key] = lane[n:]
+		batch := queue[:n:n]
+		p.waiting[key] = queue[n:]
 		p.mu.Unlock()
-		p.settle(batch, p.patiently)
+		p.run(batch, p.postWaiting)
 		for _, j := range batch {
 			close(j.done)
 		}
 	}
 }
 
-// settle applies a batch in the given way and notes the outcomes. When one post cannot be written, each is tried by itself;
-// when the database is away, all have failed.
-func (p *posts) settle(batch []*postJob, way func([]*postJob) error) {
+// run stores a batch by the given function and notes the outcomes. When the batch fails, each post is tried alone, so that
+// others do not fail with one that cannot be stored; unless the database is not available, and then all fail.
+func (p *posts) run(batch []*postJob, store func([]*postJob) error) {
 	live := make([]*postJob, 0, len(batch))
 	for _, j := range batch {
 		if j.err = j.ctx.Err(); j.err == nil {
@@ -148,23 +159,23 @@ func (p *posts) settle(batch []*postJob, way func([]*postJob) error) {
 	if len(live) == 0 {
 		return
 	}
-	err := way(live)
-	var gone *sqldb.UnavailableError
+	err := store(live)
+	var unavailable *sqldb.UnavailableError
 	for _, j := range live {
-		if err != nil && len(live) > 1 && !errors.As(err, &gone) {
-			j.err = way([]*postJob{j})
+		if err != nil && len(live) > 1 && !errors.As(err, &unavailable) {
+			j.err = store([]*postJob{j})
 		} else {
 			j.err = err
 		}
-		if j.err == nil && j.held && j.seq == 0 {
+		if j.err == nil && j.locked && j.seq == 0 {
 			j.err = chat.ErrStale
 		}
 	}
 }
 
-// quickly places those posts whose thread nobody holds, by one statement that is a transaction.
-func (p *posts) quickly(batch []*postJob) error {
-	on, err := p.connection()
+// postUnlocked stores the posts to threads that nobody has locked, by one statement, which is its own transaction.
+func (p *posts) postUnlocked(batch []*postJob) error {
+	conn, err := p.connection()
 	if err != nil {
 		return &sqldb.UnavailableError{Cause: err}
 	}
@@ -172,73 +183,62 @@ func (p *posts) quickly(batch []*postJob) error {
 	defer cancel()
 	if len(batch) == 1 {
 		j := batch[0]
-		err = on.QueryRow(ctx, placeOne, j.columns()...).Scan(&j.held, &j.seq, &j.id)
+		err = conn.QueryRow(ctx, postOneSQL, j.args()...).Scan(&j.locked, &j.seq, &j.id)
 	} else {
 		var rows pgx.Rows
-		if rows, err = on.Query(ctx, placeMany, columnsOf(batch)...); err == nil {
-			err = scanAll(rows, places(batch))
+		if rows, err = conn.Query(ctx, postManySQL, argsOf(batch)...); err == nil {
+			err = scanAll(rows, outcomesOf(batch))
 		}
 	}
 	p.used = time.Now()
-	return explain(on, err)
+	return classify(conn, err)
 }
 
-// patiently waits for the lock of the only thread of the batch.
-func (p *posts) patiently(batch []*postJob) error {
-	return poolConn{p.e}.on(context.Background(), func(ctx context.Context, c *pgx.Conn) error {
+// postWaiting stores posts to one thread, for whose lock it waits.
+func (p *posts) postWaiting(batch []*postJob) error {
+	return poolConn{p.e}.use(context.Background(), func(ctx context.Context, c *pgx.Conn) error {
 		var b pgx.Batch
-		b.Queue(begin)
-		b.Queue(limits, milliseconds(lockTime), milliseconds(sqldb.DefaultTimeLimit))
-		b.Queue(placeManyPatiently, columnsOf(batch)...).Query(func(rows pgx.Rows) error { return scanAll(rows, places(batch)) })
+		b.Queue(beginSQL)
+		b.Queue(limitsSQL, milliseconds(lockTimeout), milliseconds(sqldb.DefaultTimeLimit))
+		b.Queue(postManyWaitingSQL, argsOf(batch)...).Query(func(rows pgx.Rows) error { return scanAll(rows, outcomesOf(batch)) })
 		b.Queue("COMMIT")
 		return c.SendBatch(ctx, &b).Close()
 	})
 }
 
-// connection returns the committer's own, a new one if it was lost.
+// connection returns the committer's connection, a new one if the last was lost.
 func (p *posts) connection() (*pgx.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), connectTime)
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
-	if p.on != nil && !p.on.IsClosed() {
-		if time.Since(p.used) < idleTime || p.on.Ping(ctx) == nil {
-			return p.on, nil
+	if p.conn != nil && !p.conn.IsClosed() {
+		if time.Since(p.used) < pingAfter || p.conn.Ping(ctx) == nil {
+			return p.conn, nil
 		}
-		_ = p.on.Close(ctx) // it is dead
+		_ = p.conn.Close(ctx) // it is dead
 	}
-	p.on = nil
-	if time.Since(p.refused) < refusedTime {
-		return nil, p.reason
+	p.conn = nil
+	if time.Since(p.failed) < reconnectInterval {
+		return nil, p.failedErr
 	}
-	on, err := pgx.ConnectConfig(ctx, p.config)
+	conn, err := pgx.ConnectConfig(ctx, p.config)
 	if err != nil {
-		p.refused, p.reason = time.Now(), err
+		p.failed, p.failedErr = time.Now(), err
 		return nil, err
 	}
-	p.on = on
-	return on, nil
+	p.conn = conn
+	return conn, nil
 }
 
-// postJob is a post that waits for its place.
-type postJob struct {
-	ctx  context.Context
-	post sqldb.Post
-
-	held    bool // the thread could be locked, or is not there
-	seq, id int64
-	err     error
-	done    chan struct{}
-}
-
-// places reads the outcomes of a batch.
-func places(batch []*postJob) func(sqldb.Row) error {
+// outcomesOf reads the rows that postManySQL returns.
+func outcomesOf(batch []*postJob) func(sqldb.Row) error {
 	return func(r sqldb.Row) error {
 		var n int64
-		var held bool
+		var locked bool
 		var seq, id int64
-		err := r.Scan(&n, &held, &seq, &id)
+		err := r.Scan(&n, &locked, &seq, &id)
 		if err == nil {
 			j := batch[n-1]
-			j.held, j.seq, j.id = held, seq, id
+			j.locked, j.seq, j.id = locked, seq, id
 		}
 		return err
 	}

@@ -84,7 +84,7 @@ func TestManyPlacesAreAsOne(t *testing.T) {
 		e := openEngine(t, url)
 		for batch := range slices.Chunk(all, size) {
 			for i, o := range postgres.PostBatch(t.Context(), e, wait, batch...) {
-				w.outcomes = append(w.outcomes, fmt.Sprint(batch[i].Content, " ", o.Held, o.Seq, o.ID, o.Err))
+				w.outcomes = append(w.outcomes, fmt.Sprint(batch[i].Content, " ", o.Locked, o.Seq, o.ID, o.Err))
 			}
 		}
 		var err error
@@ -180,7 +180,7 @@ func TestLockedThreadHoldsUpNoOther(t *testing.T) {
 			}
 		})
 	}
-	for postgres.Lanes(e) == 0 {
+	for postgres.Waiting(e) == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	for i := range 20 {
@@ -197,9 +197,9 @@ func TestLockedThreadHoldsUpNoOther(t *testing.T) {
 	if err != nil || len(m) != waiting || m[0].Seq != waiting {
 		t.Errorf("%d messages, the last is %d, %v; want %d", len(m), m[0].Seq, err, waiting)
 	}
-	postgres.WaitForLanes(e)
-	if postgres.Lanes(e) > 0 {
-		t.Error("a lane is left")
+	postgres.WaitForPosts(e)
+	if postgres.Waiting(e) > 0 {
+		t.Error("a queue is left")
 	}
 }
 

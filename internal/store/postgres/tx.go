@@ -13,21 +13,26 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// limits keep a transaction whose node is frozen from holding its locks, and those who wait for a lock from waiting for
-// ever. They are set in the transaction since a pooler may give each one another connection.
-const limits = `SELECT set_config('idle_in_transaction_session_timeout', '3s', true), set_config('lock_timeout', $1, true),
+const (
+	// beginSQL makes each statement of a transaction see what is committed when it starts, whatever the server's default is.
+	beginSQL = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+	// limitsSQL keeps the transaction of a node that is frozen from holding its locks, and others from waiting for a lock for
+	// ever. It is part of the transaction, since behind a pooler each one may have another connection.
+	limitsSQL = `SELECT set_config('idle_in_transaction_session_timeout', '3s', true), set_config('lock_timeout', $1, true),
 	set_config('statement_timeout', $2, true)`
 
-// lockTime is how long a transaction waits for a lock. Locks are held for some round trips, by a frozen node for 3 s.
-const lockTime = 5 * time.Second
+	// lockTimeout is how long a transaction waits for a lock. Locks are held for a few round trips; by a frozen node for 3 s.
+	lockTimeout = 5 * time.Second
+)
 
-// write runs do in a transaction of its own. It is tried again when it certainly did nothing; a connection that is lost
-// while it commits leaves open what became of it, which the caller is told as Unavailable.
+// Write runs do in a transaction of its own, and again when that certainly changed nothing. When the connection is lost
+// during the commit, the write may have been applied: the error is then an UnavailableError.
 func (e *engine) Write(ctx context.Context, do func(sqldb.Tx) error) error {
 	const attempts = 3
 	for n := 1; ; n++ {
 		err := e.transact(ctx, do)
-		if err == nil || n == attempts || !harmless(err) {
+		if err == nil || n == attempts || !retryable(err) {
 			return err
 		}
 	}
@@ -39,35 +44,27 @@ func (e *engine) transact(ctx context.Context, do func(sqldb.Tx) error) error {
 		return err
 	}
 	defer c.Release() // which closes a connection that is still in a transaction
-	ctx, cancel := begun(ctx)
+	ctx, cancel := detach(ctx)
 	defer cancel()
-	tx := &transaction{ctx: ctx, on: c.Conn()}
-	tx.queue(begin)
-	long := sqldb.TimeLimit(ctx)
-	tx.queue(limits, milliseconds(max(lockTime, long-sqldb.DefaultTimeLimit)), milliseconds(long))
+	tx := &transaction{ctx: ctx, conn: c.Conn()}
+	tx.queue(beginSQL)
+	limit := sqldb.TimeLimit(ctx)
+	tx.queue(limitsSQL, milliseconds(max(lockTimeout, limit-sqldb.DefaultTimeLimit)), milliseconds(limit))
 	err = sqldb.Guard(e.log, tx, do)
-	if err == nil {
-		tx.queue("COMMIT")
-		err = tx.flush()
-	}
-	if err != nil && !tx.on.IsClosed() && tx.on.PgConn().TxStatus() != 'I' {
-		_, undo := tx.on.Exec(ctx, "ROLLBACK")
-		err = errors.Join(err, undo)
-	}
-	return err
+	return tx.end(ctx, err)
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// transaction is a sqldb.Tx. It sends what may be sent later together with the next statement whose answer is wanted,
-// so that a transaction takes as many round trips as it has answers to wait for, and one for all that it writes in the
-// end.
+// transaction is a sqldb.Loader. It sends queued statements together with the next one whose answer is needed. So it takes as
+// many round trips as there are answers to wait for, and one for all that it writes in the end.
 type transaction struct {
 	ctx    context.Context
-	on     *pgx.Conn
+	conn   *pgx.Conn
 	queued *pgx.Batch
 }
 
+// Dialect implements sqldb.Conn.
 func (t *transaction) Dialect() *sqldb.Dialect { return dialect }
 
 func (t *transaction) queue(sql string, args ...any) {
@@ -77,10 +74,10 @@ func (t *transaction) queue(sql string, args ...any) {
 	t.queued.Queue(sql, args...)
 }
 
-// send sends what is queued; last, if not nil, reads the answer of the last statement.
+// send sends what is queued. last, if not nil, reads the answer of the last statement.
 func (t *transaction) send(last func(pgx.BatchResults) error) error {
 	n := t.queued.Len()
-	results := t.on.SendBatch(t.ctx, t.queued)
+	results := t.conn.SendBatch(t.ctx, t.queued)
 	t.queued = nil
 	var err error
 	for i := 0; i < n && err == nil; i++ {
@@ -90,19 +87,34 @@ func (t *transaction) send(last func(pgx.BatchResults) error) error {
 			_, err = results.Exec()
 		}
 	}
-	if end := results.Close(); err == nil {
-		err = end
+	if closing := results.Close(); err == nil {
+		err = closing
 	}
-	return explain(t.on, err)
+	return classify(t.conn, err)
 }
 
 func (t *transaction) flush() error { return t.send(nil) }
 
+// end commits, or rolls back when there was an error.
+func (t *transaction) end(ctx context.Context, err error) error {
+	if err == nil {
+		t.queue("COMMIT")
+		err = t.flush()
+	}
+	if err != nil && !t.conn.IsClosed() && t.conn.PgConn().TxStatus() != 'I' { // I: not in a transaction
+		_, undo := t.conn.Exec(ctx, "ROLLBACK")
+		err = errors.Join(err, undo)
+	}
+	return err
+}
+
+// Queue implements sqldb.Tx.
 func (t *transaction) Queue(_ context.Context, sql string, args ...any) error {
 	t.queue(sql, args...)
 	return nil
 }
 
+// Exec implements sqldb.Conn.
 func (t *transaction) Exec(_ context.Context, sql string, args ...any) (n int64, err error) {
 	t.queue(sql, args...)
 	err = t.send(func(r pgx.BatchResults) error {
@@ -113,10 +125,12 @@ func (t *transaction) Exec(_ context.Context, sql string, args ...any) (n int64,
 	return n, err
 }
 
+// QueryRow implements sqldb.Conn.
 func (t *transaction) QueryRow(ctx context.Context, dest []any, sql string, args ...any) error {
 	return scanOne(dest, func(scan func(sqldb.Row) error) error { return t.Query(ctx, scan, sql, args...) })
 }
 
+// Query implements sqldb.Conn.
 func (t *transaction) Query(_ context.Context, scan func(sqldb.Row) error, sql string, args ...any) error {
 	t.queue(sql, args...)
 	return t.send(func(r pgx.BatchResults) error {
@@ -128,26 +142,26 @@ func (t *transaction) Query(_ context.Context, scan func(sqldb.Row) error, sql s
 	})
 }
 
-// explain tells what concerns the database as a whole from what is wrong with one statement.
-func explain(on *pgx.Conn, err error) error {
+// classify makes an UnavailableError of what concerns the database as a whole. Errors of single statements pass.
+func classify(conn *pgx.Conn, err error) error {
 	var answer *pgconn.PgError
 	switch {
 	case err == nil:
 		return nil
-	case on.IsClosed():
+	case conn.IsClosed():
 		return &sqldb.UnavailableError{Cause: err, ConnLost: true}
 	case errors.As(err, &answer) && answer.Code == "53100":
 		return &sqldb.UnavailableError{Cause: fmt.Errorf("%w: %w", sqldb.ErrFull, err)}
-	case errors.As(err, &answer) && (troubles[answer.Code] || troubles[answer.Code[:2]]):
+	case errors.As(err, &answer) && (unavailableCodes[answer.Code] || unavailableCodes[answer.Code[:2]]):
 		return &sqldb.UnavailableError{Cause: err}
 	default:
 		return err
 	}
 }
 
-// troubles are those of the codes and classes of codes in appendix A of Postgres's manual that concern the whole database,
-// or go by by themselves.
-var troubles = map[string]bool{
+// unavailableCodes are the codes and classes of codes, of appendix A of Postgres's manual, that concern the whole database or
+// go away without a change of the request.
+var unavailableCodes = map[string]bool{
 	"08":    true, // connection exception
 	"25006": true, // read-only transaction
 	"25P03": true, // idle in transaction for too long: this process was frozen
@@ -155,13 +169,13 @@ var troubles = map[string]bool{
 	"40001": true, // serialization failure
 	"40P01": true, // deadlock
 	"53":    true, // insufficient resources: disk full, out of memory, too many connections
-	"55P03": true, // a lock was waited for too long
+	"55P03": true, // lock not available: waited for too long
 	"57":    true, // operator intervention: shutdown, crash of another backend, cancelled or too long
-	"58":    true, // error of the system: input and output
+	"58":    true, // system error: input and output
 }
 
-// harmless tells of an error that nothing was done, and that it may go better at once.
-func harmless(err error) bool {
+// retryable reports whether the transaction certainly changed nothing, and may succeed when it is run again at once.
+func retryable(err error) bool {
 	var answer *pgconn.PgError
 	if errors.As(err, &answer) {
 		switch answer.Code {
