@@ -15,9 +15,9 @@ type preparer interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
-// statements is a conn that prepares each text once. Contexts are passed over: whoever begins looks at them, a transaction
-// that has begun is finished, and a single statement is short, while the driver would watch each context that can end
-// with a goroutine for each call.
+// statements is a sqldb.Loader that prepares each text once, on one connection or on a pool. It ignores contexts: callers check
+// them before they begin, a transaction that has begun is finished, and a single statement is short. The driver would start
+// a goroutine for each call to watch a context that can end.
 type statements struct {
 	on   preparer
 	mu   sync.RWMutex
@@ -48,6 +48,7 @@ func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error
 	return stmt, nil
 }
 
+// Exec implements sqldb.Conn.
 func (s *statements) Exec(_ context.Context, text string, args ...any) (int64, error) {
 	ctx := context.Background()
 	stmt, err := s.prepare(ctx, text)
@@ -61,13 +62,16 @@ func (s *statements) Exec(_ context.Context, text string, args ...any) (int64, e
 	return result.RowsAffected()
 }
 
+// Dialect implements sqldb.Conn.
 func (s *statements) Dialect() *sqldb.Dialect { return dialect }
 
+// Queue executes the statement at once.
 func (s *statements) Queue(ctx context.Context, text string, args ...any) error {
 	_, err := s.Exec(ctx, text, args...)
 	return err
 }
 
+// QueryRow implements sqldb.Conn.
 func (s *statements) QueryRow(ctx context.Context, dest []any, text string, args ...any) error {
 	found := false
 	err := s.Query(ctx, func(r sqldb.Row) error {
@@ -80,6 +84,7 @@ func (s *statements) QueryRow(ctx context.Context, dest []any, text string, args
 	return err
 }
 
+// Query implements sqldb.Conn.
 func (s *statements) Query(_ context.Context, scan func(sqldb.Row) error, text string, args ...any) error {
 	ctx := context.Background()
 	stmt, err := s.prepare(ctx, text)

@@ -15,8 +15,8 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// openFile opens the engine on a file, or in memory where the path is empty.
-func openFile(t *testing.T, path string) *engine {
+// openEngine opens the engine on a file, or in memory where the path is empty.
+func openEngine(t *testing.T, path string) *engine {
 	t.Helper()
 	url := "memory:"
 	if path != "" {
@@ -60,7 +60,7 @@ func batchIn(t *testing.T, e *engine, ctxs []context.Context, queued func(), wri
 	jobs := make([]*job, len(writes))
 	for i, do := range writes { // as Write does, but in this order
 		jobs[i] = newJob(ctxs[i], do)
-		if err := e.queue.Add(ctxs[i], jobs[i]); err != nil {
+		if err := e.committer.Add(ctxs[i], jobs[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -79,7 +79,7 @@ func bothEngines(t *testing.T, run func(t *testing.T, e *engine)) {
 	for name, path := range map[string]string{"memory": "", "file": filepath.Join(t.TempDir(), "chatd.db")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := openFile(t, path)
+			e := openEngine(t, path)
 			if err := e.Write(t.Context(), insert("CREATE TABLE n (n INTEGER PRIMARY KEY)")); err != nil {
 				t.Fatal(err)
 			}
@@ -295,7 +295,7 @@ func TestLoad(t *testing.T) {
 func TestCloseFinishesTheQueue(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "chatd.db")
-	e := openFile(t, path)
+	e := openEngine(t, path)
 	if err := e.Write(t.Context(), insert("CREATE TABLE n (n INTEGER PRIMARY KEY)")); err != nil {
 		t.Fatal(err)
 	}
@@ -303,8 +303,8 @@ func TestCloseFinishesTheQueue(t *testing.T) {
 	ctxs := slices.Repeat([]context.Context{t.Context()}, 3)
 	errs := batchIn(t, e, ctxs, func() {
 		go func() { closing <- e.Close() }()
-		for e.queue.Enter() == nil { // until it is closed for new writes
-			e.queue.Leave()
+		for e.committer.Enter() == nil { // until it is closed for new writes
+			e.committer.Leave()
 			runtime.Gosched()
 		}
 	}, insertN(1), insertN(2), insertN(3))
@@ -315,13 +315,13 @@ func TestCloseFinishesTheQueue(t *testing.T) {
 	if err := e.Write(t.Context(), insertN(4)); !errors.Is(err, sqldb.ErrClosed) {
 		t.Errorf("a write after that: %v, want %v", err, sqldb.ErrClosed)
 	}
-	rows(t, openFile(t, path), 1, 2, 3)
+	rows(t, openEngine(t, path), 1, 2, 3)
 }
 
 // What was acknowledged survives the loss of power: that cannot be tried here, but what it rests on can be seen.
 func TestFileIsSynced(t *testing.T) {
 	t.Parallel()
-	e := openFile(t, filepath.Join(t.TempDir(), "chatd.db"))
+	e := openEngine(t, filepath.Join(t.TempDir(), "chatd.db"))
 	var journal string
 	var synchronous int
 	err := errors.Join(
@@ -336,7 +336,7 @@ func TestFileIsSynced(t *testing.T) {
 // Reads go through connections that cannot write.
 func TestReadersOnlyRead(t *testing.T) {
 	t.Parallel()
-	e := openFile(t, filepath.Join(t.TempDir(), "chatd.db"))
+	e := openEngine(t, filepath.Join(t.TempDir(), "chatd.db"))
 	if _, err := e.Read().Exec(t.Context(), "CREATE TABLE n (n INTEGER)"); err == nil {
 		t.Error("a table was made outside a transaction")
 	}
