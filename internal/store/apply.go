@@ -9,12 +9,13 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// Create stores a new thread. See chat.Store.
+// Create stores a new thread with the ids and times that the change has. When a thread of that id exists, it returns the answer
+// that was kept with it. See chat.Store.
 func (db *DB) Create(ctx context.Context, c *chat.Change, answer chat.Creation) (chat.Creation, error) {
 	var out chat.Creation
 	err := db.publish(ctx, "create", func(tx sqldb.Tx) error {
 		key, err := insertThread(ctx, tx, &c.Thread)
-		if err == sqldb.ErrNoRow { //nolint:errorlint // conn returns it bare
+		if err == sqldb.ErrNoRow { //nolint:errorlint // QueryRow returns it bare
 			out, err = creationOf(ctx, tx, c.Thread.ID)
 			return err
 		}
@@ -44,31 +45,30 @@ func creationOf(ctx context.Context, tx sqldb.Tx, id chat.ThreadID) (chat.Creati
 
 // Post gives a message its place and stores it. See chat.Store.
 func (db *DB) Post(ctx context.Context, p *chat.Post) (chat.Message, error) {
-	m, err := db.place(ctx, p)
+	m, err := db.post(ctx, p)
 	if errors.Is(err, chat.ErrStale) {
 		db.recent.forget(member{p.Thread.ID, p.Message.Sender})
 	}
 	return m, err
 }
 
-// placeSQL moves a thread by one message, unless it is not what the decision relied on any more.
-var placeSQL = "UPDATE threads SET seq = seq + 1, last_id = " + sqldb.NextID("last_id", "$1") + ", last_on = " + sqldb.NextID("last_id", "$1") +
+// postSQL gives the next place in a thread to a message, unless the thread is not what the post was decided on any more. To check
+// that here lets the decision rely on what is cached, and take no lock.
+var postSQL = "UPDATE threads SET seq = seq + 1, last_id = " + sqldb.NextID("last_id", "$1") + ", last_on = " + sqldb.NextID("last_id", "$1") +
 	" WHERE tk = $2 AND roster = $3 AND text_only = $4 AND deleted_on = 0 RETURNING seq, last_id"
 
-// place checks what the decision relied on in the statement that moves the thread: roster version and policy must be the
-// same still.
-func (db *DB) place(ctx context.Context, p *chat.Post) (chat.Message, error) {
+func (db *DB) post(ctx context.Context, p *chat.Post) (chat.Message, error) {
 	if e, ok := db.engine.(sqldb.Poster); ok {
 		start := time.Now()
-		m, err := placeBy(ctx, e, p)
+		m, err := postBy(ctx, e, p)
 		return m, db.published("post", start, err)
 	}
 	var out chat.Message
 	err := db.publish(ctx, "post", func(tx sqldb.Tx) error {
 		var seq, id int64
-		err := tx.QueryRow(ctx, []any{&seq, &id}, placeSQL,
+		err := tx.QueryRow(ctx, []any{&seq, &id}, postSQL,
 			int64(p.At), int64(p.Thread.Key), int64(p.Thread.Roster), p.Thread.TextOnly)
-		if err == sqldb.ErrNoRow { //nolint:errorlint // conn returns it bare
+		if err == sqldb.ErrNoRow { //nolint:errorlint // QueryRow returns it bare
 			return chat.ErrStale
 		}
 		if err != nil {
@@ -84,9 +84,9 @@ func (db *DB) place(ctx context.Context, p *chat.Post) (chat.Message, error) {
 	return out, err
 }
 
-// placeBy has an engine place a message that can do so by itself.
-func placeBy(ctx context.Context, e sqldb.Poster, p *chat.Post) (chat.Message, error) {
-	row, err := rowOf(p)
+// postBy posts through an engine that has a faster way than a transaction for each message.
+func postBy(ctx context.Context, e sqldb.Poster, p *chat.Post) (chat.Message, error) {
+	row, err := postRow(p)
 	if err != nil {
 		return chat.Message{}, err
 	}
@@ -98,8 +98,8 @@ func placeBy(ctx context.Context, e sqldb.Poster, p *chat.Post) (chat.Message, e
 	return m, nil
 }
 
-// rowOf renders a post and its event, of which an engine fills in the place only.
-func rowOf(p *chat.Post) (row sqldb.Post, err error) {
+// postRow renders a post and its event as the columns keep them. The engine adds the place.
+func postRow(p *chat.Post) (row sqldb.Post, err error) {
 	m, events := p.Place(0, 0)
 	if len(events) != 1 {
 		return row, errors.New("a post has one event")
@@ -116,7 +116,7 @@ func rowOf(p *chat.Post) (row sqldb.Post, err error) {
 	return row, err
 }
 
-// Update applies what decide makes of the thread. See chat.Store.
+// Update runs decide on the thread, under its lock, and applies the change. See chat.Store.
 func (db *DB) Update(ctx context.Context, id chat.ThreadID, decide func(chat.View) (*chat.Change, error)) error {
 	return db.publish(ctx, "update", func(tx sqldb.Tx) error {
 		v, err := openView(ctx, tx, id)
@@ -131,7 +131,7 @@ func (db *DB) Update(ctx context.Context, id chat.ThreadID, decide func(chat.Vie
 	})
 }
 
-// Note journals an event that changes nothing. See chat.Store.
+// Note adds an event to the journal that changes nothing else, such as typing. See chat.Store.
 func (db *DB) Note(ctx context.Context, e chat.Event) error {
 	return db.publish(ctx, "note", func(tx sqldb.Tx) error { return insertEvents(ctx, tx, e.Key, []chat.Event{e}) })
 }

@@ -32,7 +32,7 @@ func TestClear(t *testing.T) {
 		if _, err := db.After(t.Context(), 0, 10); err != nil {
 			t.Fatal(err)
 		}
-		return a.Thread.Topic, m[0].Content.Text, db.seen.Load()
+		return a.Thread.Topic, m[0].Content.Text, db.newest.Load()
 	}
 	look()
 	for _, sql := range []string{"UPDATE threads SET topic = 'new'", "UPDATE messages SET content = 'new'", "DELETE FROM journal WHERE pos = 2"} {

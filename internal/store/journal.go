@@ -9,7 +9,7 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// eventRecord is the part of an event that does not stand in columns of its own.
+// eventRecord is the part of an event that has no columns of its own, as JSON in the column body.
 type eventRecord struct {
 	Message      *messageRecord      `json:"message,omitempty"`
 	Receipt      *receiptRecord      `json:"receipt,omitempty"`
@@ -17,7 +17,7 @@ type eventRecord struct {
 	Participants []participantRecord `json:"participants,omitempty"`
 }
 
-// messageRecord leaves out id and sequence number, which are columns, and the version, which is the event's.
+// messageRecord leaves out id and sequence number, which have columns, and the version, which is that of the event.
 type messageRecord struct {
 	Type      chat.MessageType  `json:"type"`
 	Sender    chat.Identity     `json:"sender,omitempty"`
@@ -34,7 +34,7 @@ type receiptRecord struct {
 	ReadOn chat.Time     `json:"on"`
 }
 
-// insertEvents writes the last of a transaction: readers wait for its end from here on.
+// insertEvents is called last in a transaction: from here on, readers of the journal wait for its commit.
 func insertEvents(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, events []chat.Event) error {
 	if announce := tx.Dialect().AnnouncePosition; announce != "" && len(events) > 0 {
 		if err := tx.Queue(ctx, announce); err != nil {
@@ -67,7 +67,7 @@ func insertEvent(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, e *chat.E
 		int64(key), string(e.ThreadID), int64(e.Roster), string(e.Kind), int64(e.At), e.Version, string(e.Actor), e.ActorName, int64(message), seq, body)
 }
 
-// formatEvent renders the body of an event.
+// formatEvent renders the column body of an event.
 func formatEvent(e *chat.Event) (string, error) {
 	record := eventRecord{Participants: recordsOf(e.Participants)}
 	if m := e.Message; m != nil {
@@ -84,11 +84,12 @@ func formatEvent(e *chat.Event) (string, error) {
 	return string(body), err
 }
 
-// After returns up to limit events behind a position of the journal, in order.
+// After returns up to limit events behind a position of the journal, in its order. What it has returned once it returns again:
+// no event appears later before one that was read. An event that was purged is left out.
 func (db *DB) After(ctx context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	var out []chat.Event
 	err := db.read("after", func(c sqldb.Conn) (err error) {
-		// Where no position is left out, nothing can come in between, and nobody has to be asked what is settled.
+		// Where no position is missing, nothing can appear in between later, and the engine need not be asked what is settled.
 		if out, err = events(ctx, c, position, math.MaxInt64, limit); err != nil || gapless(out, position) {
 			return err
 		}
@@ -100,7 +101,7 @@ func (db *DB) After(ctx context.Context, position chat.Position, limit int) ([]c
 		return err
 	})
 	if n := len(out); err == nil && n > 0 {
-		db.raiseSeen(out[n-1].Position)
+		db.raiseNewest(out[n-1].Position)
 	}
 	return out, err
 }
@@ -115,7 +116,7 @@ func gapless(in []chat.Event, position chat.Position) bool {
 	return true
 }
 
-// events reads those behind a position, up to and with another.
+// events reads those behind position from, up to and including position to.
 func events(ctx context.Context, c sqldb.Conn, from, to chat.Position, limit int) ([]chat.Event, error) {
 	var out []chat.Event
 	err := c.Query(ctx, func(r sqldb.Row) error {
@@ -127,17 +128,18 @@ func events(ctx context.Context, c sqldb.Conn, from, to chat.Position, limit int
 	return out, err
 }
 
-// settled is that of the engine, which may go back for a moment; what After has read stays so.
+// settled is what the engine says, but never before what After has returned: in Postgres a transaction may announce itself
+// late, with an old position.
 func (db *DB) settled(ctx context.Context) (chat.Position, error) {
-	seen := chat.Position(db.seen.Load())
+	newest := chat.Position(db.newest.Load()) // before the engine is asked
 	settled, err := db.engine.Settled(ctx)
-	return max(seen, settled), err
+	return max(newest, settled), err
 }
 
-func (db *DB) raiseSeen(position chat.Position) {
+func (db *DB) raiseNewest(position chat.Position) {
 	for {
-		seen := db.seen.Load()
-		if int64(position) <= seen || db.seen.CompareAndSwap(seen, int64(position)) {
+		newest := db.newest.Load()
+		if int64(position) <= newest || db.newest.CompareAndSwap(newest, int64(position)) {
 			return
 		}
 	}
@@ -173,7 +175,7 @@ func scanEvent(r sqldb.Row) (chat.Event, error) {
 	return e, nil
 }
 
-// Head returns the newest position of the journal, 0 when it is empty.
+// Head returns the newest position of the journal that readers may go to, 0 when it is empty.
 func (db *DB) Head(ctx context.Context) (chat.Position, error) {
 	var head chat.Position
 	err := db.read("head", func(c sqldb.Conn) error {
@@ -186,7 +188,8 @@ func (db *DB) Head(ctx context.Context) (chat.Position, error) {
 	return head, err
 }
 
-// Oldest returns the oldest position that the journal still has, 0 when it is empty.
+// Oldest returns the oldest position that the journal still has, 0 when it is empty. Who stopped reading before it has missed
+// events.
 func (db *DB) Oldest(ctx context.Context) (chat.Position, error) {
 	var oldest chat.Position
 	err := db.read("oldest", func(c sqldb.Conn) error {
@@ -195,7 +198,8 @@ func (db *DB) Oldest(ctx context.Context) (chat.Position, error) {
 	return oldest, err
 }
 
-// Audience returns who took part in a thread at a roster version. That never changes, so it may be kept for ever.
+// Audience returns the participants of a thread at a roster version. They never change for that version, so callers may cache
+// them without limit of time.
 func (db *DB) Audience(ctx context.Context, thread chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error) {
 	var out []chat.Participant
 	err := db.read("audience", func(c sqldb.Conn) error {

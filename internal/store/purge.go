@@ -7,29 +7,30 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// purgeSlice is how many rows one transaction of a purge removes, roughly: others are not to wait for it.
+// purgeSlice is about how many rows one transaction of a purge removes. Other writes wait for it in SQLite, so it must be short.
 const purgeSlice = 5000
 
-// Purge removes what nobody can read any more. See chat.Store.
+// Purge removes threads that were deleted before the given time, endpoints that were last seen before it, and events from before
+// it. It works in many small transactions, and what it has removed stays removed when it fails half-way. See chat.Store.
 func (db *DB) Purge(ctx context.Context, before chat.Time) error {
 	const batch = 20 // threads in one transaction
 	for {
-		gone, err := db.deletedBefore(ctx, before, batch)
+		deleted, err := db.deletedBefore(ctx, before, batch)
 		if err != nil {
 			return err
 		}
-		for _, t := range gone {
+		for _, t := range deleted {
 			if t.Seq > purgeSlice {
 				if err := db.removeMessages(ctx, t.Key); err != nil {
 					return err
 				}
 			}
 		}
-		err = db.write(ctx, "purge", func(tx sqldb.Tx) error { return removeThreads(ctx, tx, gone) })
+		err = db.write(ctx, "purge", func(tx sqldb.Tx) error { return removeThreads(ctx, tx, deleted) })
 		if err != nil {
 			return err
 		}
-		if len(gone) < batch {
+		if len(deleted) < batch {
 			break
 		}
 	}
@@ -55,13 +56,13 @@ func (db *DB) deletedBefore(ctx context.Context, before chat.Time, limit int) ([
 	return out, err
 }
 
-// removeMessages removes the messages of a large thread but for a last slice.
+// removeMessages removes the messages of a large thread, except the last slice, which goes with the thread.
 func (db *DB) removeMessages(ctx context.Context, key chat.ThreadKey) error {
 	return db.inSlices(ctx, `DELETE FROM messages WHERE tk = $1
 		AND id < (SELECT id FROM messages WHERE tk = $1 ORDER BY id LIMIT 1 OFFSET $2)`, int64(key), purgeSlice)
 }
 
-// removeEvents removes the events from before; the newest stays, as the mark of where the journal ends.
+// removeEvents removes events from before a time. The newest event stays, so that Head knows where the journal ends.
 func (db *DB) removeEvents(ctx context.Context, before chat.Time) error {
 	var bound int64
 	err := db.read("purge", func(c sqldb.Conn) error {
@@ -74,14 +75,15 @@ func (db *DB) removeEvents(ctx context.Context, before chat.Time) error {
 	return db.inSlices(ctx, "DELETE FROM journal WHERE pos < $1 AND pos < (SELECT min(pos) FROM journal) + $2", bound, purgeSlice)
 }
 
-// PurgeTyping removes that somebody was typing. See chat.Store.
+// PurgeTyping removes typing events from before a time, which are the most and matter for seconds. The oldest and the newest
+// event of the journal stay, since they tell where it begins and ends. See chat.Store.
 func (db *DB) PurgeTyping(ctx context.Context, before chat.Time) error {
-	// The kind stands in the text for the index on just these rows to be used.
+	// The kind is a literal, since the partial index on these rows is used only then.
 	return db.inSlices(ctx, "DELETE FROM journal WHERE pos IN (SELECT pos FROM journal WHERE kind = '"+string(chat.TypingReceived)+`' AND at < $1
 		AND pos > (SELECT min(pos) FROM journal) AND pos < (SELECT max(pos) FROM journal) ORDER BY at LIMIT $2 + 0)`, int64(before), purgeSlice)
 }
 
-// inSlices runs a statement until it changes nothing any more.
+// inSlices runs a statement in a transaction each until it changes nothing.
 func (db *DB) inSlices(ctx context.Context, sql string, args ...any) error {
 	for {
 		var n int64
@@ -95,8 +97,8 @@ func (db *DB) inSlices(ctx context.Context, sql string, args ...any) error {
 	}
 }
 
-func removeThreads(ctx context.Context, tx sqldb.Tx, gone []chat.Thread) error {
-	for _, t := range gone {
+func removeThreads(ctx context.Context, tx sqldb.Tx, deleted []chat.Thread) error {
+	for _, t := range deleted {
 		for _, table := range []string{"messages", "superseded", "receipts", "images", "participants", "creations", "threads"} {
 			if err := tx.Queue(ctx, "DELETE FROM "+table+" WHERE tk = $1", int64(t.Key)); err != nil {
 				return err

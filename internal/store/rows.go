@@ -14,8 +14,8 @@ import (
 // apply.go and writes by these functions; it has to call Clear, since pages that are remembered do not know of older messages
 // that come later.
 
-// insertThread returns the new thread's key, or sqldb.ErrNoRow when a thread of that id is there; who creates it at the same
-// time is waited for.
+// insertThread returns the key of the new thread, or a bare sqldb.ErrNoRow when a thread of that id exists. In Postgres it waits
+// for a transaction that inserts the same id.
 func insertThread(ctx context.Context, tx sqldb.Tx, t *chat.Thread) (key chat.ThreadKey, err error) {
 	err = tx.QueryRow(ctx, []any{(*int64)(&key)}, `INSERT INTO threads
 		(id, topic, created_by, created_on, metadata, retention_kind, retention_days, expires_on, seq, last_id, last_on, roster, present, text_only)
@@ -27,7 +27,7 @@ func insertThread(ctx context.Context, tx sqldb.Tx, t *chat.Thread) (key chat.Th
 
 func updateThread(ctx context.Context, tx sqldb.Tx, c *chat.Change) error {
 	t := &c.Thread
-	if !reflect.DeepEqual(c.Before, c.Thread) { // edits, receipts and altered participants alone leave the thread as it is
+	if !reflect.DeepEqual(c.Before, c.Thread) { // edits, receipts and changes of participants leave the row as it is
 		err := tx.Queue(ctx, `UPDATE threads SET topic = $2, deleted_on = $3, metadata = $4, retention_kind = $5, retention_days = $6,
 			expires_on = $7, seq = $8, last_id = $9, last_on = $10, roster = $11, present = $12, text_only = $13 WHERE tk = $1`,
 			int64(t.Key), t.Topic, int64(t.DeletedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,
@@ -36,7 +36,7 @@ func updateThread(ctx context.Context, tx sqldb.Tx, c *chat.Change) error {
 			return err
 		}
 	}
-	if len(c.Replace) > 0 { // pages that are remembered of this state are not true any more
+	if len(c.Replace) > 0 { // cached pages of this state are out of date
 		err := tx.Queue(ctx, "UPDATE threads SET edited = "+sqldb.NextID("edited", "$2")+" WHERE tk = $1", int64(t.Key), c.Replace[0].Version)
 		if err != nil {
 			return err
@@ -45,7 +45,7 @@ func updateThread(ctx context.Context, tx sqldb.Tx, c *chat.Change) error {
 	return insertRows(ctx, tx, t.Key, c)
 }
 
-// insertRows writes everything of a change but the thread's own row.
+// insertRows writes all of a change except the row of the thread. Events come last: see insertEvents.
 func insertRows(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, c *chat.Change) error {
 	for i := range c.Join {
 		p := &c.Join[i]
@@ -117,7 +117,8 @@ func replaceMessage(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, m *cha
 		formatList(attachmentRecords(m.Content.Attachments)), m.High)
 }
 
-// formatContent renders what a message says: user messages as their text, system messages as JSON.
+// formatContent renders the column content: the text of users' messages, so that it can be read and searched in the database;
+// for system messages a contentRecord.
 func formatContent(m *chat.Message) (string, error) {
 	if m.Type.User() {
 		return m.Content.Text, nil
