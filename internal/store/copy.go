@@ -11,27 +11,26 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// copied are the tables that a copy takes over, all but two: schema_migrations is the target's own, and leases run out by
-// themselves.
+// copied are the tables that a copy takes over: all except schema_migrations, which the target has, and leases, which run out.
 var copied = []string{
 	"secrets", "signing_keys", "users", "threads", "creations", "participants", "messages", "superseded", "images", "receipts", "journal", "endpoints",
 }
 
-// counted are the columns whose numbers are never given twice. The target goes on behind the last that the source gave, which
-// may be gone: listeners keep positions of the journal, and what is remembered of a thread goes by its number.
+// counted are the columns whose numbers must never be given twice. The target continues after the last number that the source gave,
+// even if its row was removed since: clients keep positions of the journal, and caches go by the key of a thread.
 var counted = map[string]string{"threads": "tk", "journal": "pos"}
 
-// Copied tells of a table that the target has.
+// Copied reports a table that was copied.
 type Copied struct {
 	Table    string
 	Rows     int64
-	Mended   int64  // texts of the source that were none: see chat.ToText
+	Mended   int64  // values that were not valid text in the source: see chat.ToText
 	Checksum []byte // the same in every engine
 }
 
-// Copy copies all that a store holds to another one, which has to be empty, and reports each table that it has filled and read
-// back. An error leaves the target empty. The source is read as it is at one moment; what is written to it meanwhile is
-// not copied. Text that is none is mended on the way, and counted.
+// Copy copies all that a store holds to another one, which must be empty. It reports each table after it has filled it, read it back
+// and compared. When it fails, the target stays empty. The source is read as it is at one moment, without what is written to it
+// meanwhile. Invalid text, which SQLite keeps and Postgres does not, is replaced on the way and counted.
 func Copy(ctx context.Context, from, to string, report func(Copied)) (err error) {
 	source, err := openSource(ctx, from)
 	if err != nil {
@@ -56,7 +55,7 @@ func Copy(ctx context.Context, from, to string, report func(Copied)) (err error)
 
 var errMemory = errors.New("memory: ends with the process that has it, want sqlite:PATH or postgres://…")
 
-// openSource opens a store and changes nothing in it, so that what is named by mistake stays what it is.
+// openSource opens a store without changing it: it may be something else that was named by mistake.
 func openSource(ctx context.Context, url string) (sqldb.Engine, error) {
 	if url == "memory:" {
 		return nil, errMemory
@@ -148,7 +147,7 @@ func copyTable(ctx context.Context, from sqldb.Conn, to sqldb.Loader, table stri
 	return Copied{table, kept.rows, mended, kept.sum[:]}, nil
 }
 
-// readRows reads a table as plain values.
+// readRows reads a table as plain values, in any order.
 func readRows(ctx context.Context, c sqldb.Conn, table string, columns []field) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		err := c.Query(ctx, func(r sqldb.Row) error {
@@ -170,9 +169,10 @@ func readRows(ctx context.Context, c sqldb.Conn, table string, columns []field) 
 	}
 }
 
+// errEnough ends a query whose caller wants no more rows.
 var errEnough = errors.New("no more rows are wanted")
 
-// count passes rows on and counts them.
+// count adds rows to a tally on their way.
 func count(sum *tally, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		for values, err := range rows {
@@ -186,7 +186,7 @@ func count(sum *tally, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
 	}
 }
 
-// mend makes text of what a column of text has that is none, as SQLite keeps it and Postgres does not, and counts that.
+// mend replaces invalid text in columns of text, and counts the values.
 func mend(columns []field, mended *int64, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		for values, err := range rows {
@@ -207,7 +207,7 @@ func mend(columns []field, mended *int64, rows iter.Seq2[[]any, error]) iter.Seq
 	}
 }
 
-// rowsFor makes plain values what the columns take.
+// rowsFor converts plain values to what the columns take.
 func rowsFor(columns []field, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		for values, err := range rows {
@@ -232,7 +232,7 @@ func resetSequence(ctx context.Context, from sqldb.Conn, to sqldb.Loader, table,
 	if err := to.QueryRow(ctx, []any{&largest}, "SELECT coalesce(max("+column+"), 0) FROM "+table); err != nil {
 		return err
 	}
-	last := max(given, largest) // which differ where rows were removed, or put back by other means
+	last := max(given, largest) // rows may have been removed since, or inserted by other programs
 	if last == 0 {
 		return nil
 	}

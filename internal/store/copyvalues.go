@@ -17,8 +17,8 @@ type field struct {
 	name, kind string
 }
 
-// fieldsOf asks the database for the columns, so that a copy leaves out none that a migration brought. They are in the order
-// of their names, which all engines share.
+// fieldsOf asks the database for the columns, so that none that a migration added is left out. They are in the order of their names,
+// which is the same in all engines.
 func fieldsOf(ctx context.Context, c sqldb.Conn, table string) ([]field, error) {
 	var out []field
 	err := c.Query(ctx, func(r sqldb.Row) error {
@@ -43,7 +43,7 @@ func namesOf(columns []field) []string {
 	return out
 }
 
-// scanPlain reads a row as values that are the same in all engines: numbers and truth as int64, text and bytes as string.
+// scanPlain reads a row as values that are the same in all engines: numbers and booleans as int64, text and bytes as string.
 func scanPlain(r sqldb.Row, columns []field) ([]any, error) {
 	values := make([]any, len(columns))
 	dest := make([]any, len(columns))
@@ -72,7 +72,7 @@ func scanPlain(r sqldb.Row, columns []field) ([]any, error) {
 	return values, nil
 }
 
-// take makes a plain value what the column takes.
+// take converts a plain value to what the column takes.
 func (c field) take(plain any) (any, error) {
 	n, isNumber := plain.(int64)
 	text, isText := plain.(string)
@@ -90,7 +90,7 @@ func (c field) take(plain any) (any, error) {
 	}
 }
 
-// tally counts rows, whatever their order. The sum is that of the hashes of the rows, of which no two are equal.
+// tally counts rows in any order. The sum is the exclusive or of their hashes, which works since no two rows of a table are equal.
 type tally struct {
 	rows int64
 	sum  [sha256.Size]byte

@@ -7,7 +7,7 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// AddImage keeps an image. See chat.Store.
+// AddImage keeps an image, if its owner is below the quota. See chat.Store.
 func (db *DB) AddImage(ctx context.Context, thread chat.ThreadKey, i *chat.Image, perDay int) error {
 	return db.write(ctx, "add_image", func(tx sqldb.Tx) error {
 		if perDay > 0 {
@@ -20,12 +20,12 @@ func (db *DB) AddImage(ctx context.Context, thread chat.ThreadKey, i *chat.Image
 	})
 }
 
-// underQuota holds the owner, so that images that come at once are counted one after the other. Of one that was deleted the
-// bytes are gone.
+// underQuota locks the owner, so that images that come at once are counted one after the other. Deleted images have no bytes and
+// do not count.
 func underQuota(ctx context.Context, tx sqldb.Tx, i *chat.Image, perDay int) error {
-	var held string
-	err := tx.QueryRow(ctx, []any{&held}, "SELECT id FROM users WHERE id = $1"+tx.Dialect().LockClause, string(i.Owner))
-	if err != nil && err != sqldb.ErrNoRow { //nolint:errorlint // conn returns it bare
+	var locked string
+	err := tx.QueryRow(ctx, []any{&locked}, "SELECT id FROM users WHERE id = $1"+tx.Dialect().LockClause, string(i.Owner))
+	if err != nil && err != sqldb.ErrNoRow { //nolint:errorlint // QueryRow returns it bare
 		return err
 	}
 	var n int
@@ -48,7 +48,7 @@ func (db *DB) Image(ctx context.Context, thread chat.ThreadKey, id string) (*cha
 	return i, err
 }
 
-// DeleteImage removes an image. See chat.Store.
+// DeleteImage removes name and bytes of an image. See chat.Store.
 func (db *DB) DeleteImage(ctx context.Context, thread chat.ThreadKey, id string) error {
 	return db.write(ctx, "delete_image", func(tx sqldb.Tx) error {
 		return tx.Queue(ctx, "UPDATE images SET name = '', bytes = $3 WHERE tk = $1 AND id = $2", int64(thread), id, []byte{})

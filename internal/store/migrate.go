@@ -22,8 +22,8 @@ type migration struct {
 	checksum string
 }
 
-// migrate brings the schema up to date: forward only, each file in a transaction of its own with the note that it ran.
-// A database that a newer chatd has written, or a released file that was changed, is refused.
+// migrate brings the schema to that of this version. It only goes forward: each file runs in a transaction of its own, with the row
+// that says so. A database of a newer chatd is refused, and so is one whose migrations were not those of this program.
 func migrate(ctx context.Context, e sqldb.Engine, now time.Time) error {
 	all, err := embedded(e)
 	if err != nil {
@@ -32,8 +32,8 @@ func migrate(ctx context.Context, e sqldb.Engine, now time.Time) error {
 	return applyMigrations(ctx, e, all, now)
 }
 
-// current refuses a store whose schema is not that of this chatd.
-func current(ctx context.Context, e sqldb.Engine) error {
+// checkCurrent refuses a store whose schema is not that of this version.
+func checkCurrent(ctx context.Context, e sqldb.Engine) error {
 	all, err := embedded(e)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func current(ctx context.Context, e sqldb.Engine) error {
 	return err
 }
 
-// embedded returns the migrations of the engine that this chatd has.
+// embedded returns the engine's migrations in this program.
 func embedded(e sqldb.Engine) ([]migration, error) {
 	return readMigrations(migrations.Files, e.Read().Dialect().Name)
 }
@@ -87,20 +87,20 @@ func readMigrations(files fs.FS, engine string) ([]migration, error) {
 	return all, nil
 }
 
-// migrationTime bounds one migration, and how long a node waits for another's.
-const migrationTime = 30 * time.Minute
+// migrationTimeLimit is for one migration, and for how long a node waits for that of another.
+const migrationTimeLimit = 30 * time.Minute
 
 func applyMigrations(ctx context.Context, e sqldb.Engine, all []migration, now time.Time) error {
-	// Most of the time there is nothing to do, which a user who may not change the schema is to find out too.
+	// Mostly there is nothing to do. That is found by a read, so that a database user without the right to change the schema will do.
 	there, err := applied(ctx, e)
 	if err == nil && len(there) > 0 {
 		if err := compare(there, all); err != nil || len(there) == len(all) {
 			return err
 		}
 	}
-	ctx = sqldb.WithTimeLimit(ctx, migrationTime)
+	ctx = sqldb.WithTimeLimit(ctx, migrationTimeLimit)
 	err = e.Write(ctx, func(c sqldb.Tx) error {
-		if err := wait(ctx, c); err != nil {
+		if err := lockMigrations(ctx, c); err != nil {
 			return err
 		}
 		return c.Queue(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -128,7 +128,7 @@ func applied(ctx context.Context, e sqldb.Engine) (there []migration, err error)
 	return there, err
 }
 
-// compare refuses what ran in a database when it is more than we know, or something else.
+// compare refuses migrations of a database that are not those of this program.
 func compare(there, known []migration) error {
 	if newest := there[len(there)-1].version; newest > len(known) {
 		return fmt.Errorf("the store has schema %d, this chatd knows up to %d: use a newer chatd", newest, len(known))
@@ -148,17 +148,17 @@ func (m *migration) same(version int, checksum string) error {
 	return nil
 }
 
-// wait lets those who migrate the same database go first.
-func wait(ctx context.Context, c sqldb.Tx) error {
-	if alone := c.Dialect().MigrationLock; alone != "" {
-		return c.Queue(ctx, alone)
+// lockMigrations waits for other nodes that migrate the database, until the transaction ends.
+func lockMigrations(ctx context.Context, tx sqldb.Tx) error {
+	if lock := tx.Dialect().MigrationLock; lock != "" {
+		return tx.Queue(ctx, lock)
 	}
 	return nil
 }
 
-// apply runs one migration unless it ran before; two processes that start together meet in the transaction.
+// apply runs one migration, unless another process has done that since the database was looked at.
 func apply(ctx context.Context, c sqldb.Tx, m migration, now time.Time) error {
-	if err := wait(ctx, c); err != nil {
+	if err := lockMigrations(ctx, c); err != nil {
 		return err
 	}
 	var checksum string
@@ -166,10 +166,10 @@ func apply(ctx context.Context, c sqldb.Tx, m migration, now time.Time) error {
 	if err == nil {
 		return m.same(m.version, checksum)
 	}
-	if err != sqldb.ErrNoRow { //nolint:errorlint // conn returns it bare
+	if err != sqldb.ErrNoRow { //nolint:errorlint // QueryRow returns it bare
 		return err
 	}
-	for _, statement := range split(m.sql) { // each may need what the one before made
+	for _, statement := range split(m.sql) { // one at a time, since each may need what the one before made
 		if _, err := c.Exec(ctx, statement); err != nil {
 			return err
 		}
@@ -178,7 +178,7 @@ func apply(ctx context.Context, c sqldb.Tx, m migration, now time.Time) error {
 		m.version, m.name, m.checksum, now.UnixMilli())
 }
 
-// split cuts a file into statements. Our files have no semicolon within one; comments are dropped.
+// split cuts a migration into statements, without comments. No statement of ours has a semicolon or two hyphens in it.
 func split(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {

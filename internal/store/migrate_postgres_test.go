@@ -89,7 +89,7 @@ func TestPostgresMigrationIsWaitedFor(t *testing.T) {
 	if err := migrate(t.Context(), e, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	ctx := sqldb.WithTimeLimit(t.Context(), migrationTime)
+	ctx := sqldb.WithTimeLimit(t.Context(), migrationTimeLimit)
 	var long string
 	err := e.Write(ctx, func(c sqldb.Tx) error {
 		return c.QueryRow(ctx, []any{&long}, "SELECT current_setting('statement_timeout') || ' ' || current_setting('lock_timeout')")

@@ -75,7 +75,7 @@ func (db *DB) removeEvents(ctx context.Context, before chat.Time) error {
 	return db.inSlices(ctx, "DELETE FROM journal WHERE pos < $1 AND pos < (SELECT min(pos) FROM journal) + $2", bound, purgeSlice)
 }
 
-// PurgeTyping removes typing events from before a time, which are the most and matter for seconds. The oldest and the newest
+// PurgeTyping removes typing events from before a time: they matter for seconds only. The oldest and the newest
 // event of the journal stay, since they tell where it begins and ends. See chat.Store.
 func (db *DB) PurgeTyping(ctx context.Context, before chat.Time) error {
 	// The kind is a literal, since the partial index on these rows is used only then.

@@ -9,7 +9,8 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// threadColumns are those of a thread t for somebody with the latest stay p, which may be none: as they left it, if they did.
+// threadColumns are the columns of a thread t for a user with the latest stay p, which may be missing. A user who left gets the
+// thread as it was then, which the row of the stay keeps. The fields follow in the order of threadFields.
 const threadColumns = `t.tk, t.id, CASE WHEN p.gone > 0 THEN p.left_topic ELSE t.topic END, t.created_by, t.created_on, t.deleted_on,
 	CASE WHEN p.gone > 0 THEN p.left_metadata ELSE t.metadata END,
 	CASE WHEN p.gone > 0 THEN p.left_retention_kind ELSE t.retention_kind END,
@@ -24,7 +25,7 @@ func threadFields(t *chat.Thread, metadata *string) []any {
 	}
 }
 
-// accessOf reads a thread and the latest stay of a user in it.
+// accessOf reads a thread and the latest stay of a user in it by one statement, since every request does this first.
 func accessOf(ctx context.Context, c sqldb.Conn, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
 	var a chat.Access
 	var p chat.Participant
@@ -60,7 +61,7 @@ func (db *DB) Access(ctx context.Context, id chat.ThreadID, user chat.Identity) 
 
 const participantColumns = "user_id, name, share_from, metadata, roles, joined, gone, until"
 
-// scanParticipant reads the columns of a participant and those that the query has behind them.
+// scanParticipant reads participantColumns, and further columns of the query into more.
 func scanParticipant(r sqldb.Row, more ...any) (chat.Participant, error) {
 	var p chat.Participant
 	var metadata, roles string
@@ -76,6 +77,7 @@ func scanParticipant(r sqldb.Row, more ...any) (chat.Participant, error) {
 	return p, err
 }
 
+// messageColumns are in the order of scanMessage.
 const messageColumns = "id, seq, version, type, sender, name, content, metadata, high, attachments, edited_on, deleted_on"
 
 func scanMessage(r sqldb.Row) (chat.Message, error) {
@@ -124,7 +126,7 @@ func (db *DB) Message(ctx context.Context, thread chat.ThreadKey, id chat.Messag
 	return out, err
 }
 
-// lastOf is the newest message that a query may find.
+// lastOf returns the newest id that a query may return.
 func lastOf(q chat.MessageQuery) chat.MessageID {
 	last := chat.MessageID(math.MaxInt64)
 	if q.To != 0 {
@@ -136,7 +138,8 @@ func lastOf(q chat.MessageQuery) chat.MessageID {
 	return last
 }
 
-// Messages returns messages newest first, from memory where it can. See chat.Store.
+// Messages returns messages newest first. Those that the query's state of the thread has cached are returned from memory: callers
+// must not change them. See chat.Store.
 func (db *DB) Messages(ctx context.Context, thread chat.ThreadKey, q chat.MessageQuery) ([]chat.Message, error) {
 	if q.Left != 0 {
 		return db.messagesAsLeft(ctx, thread, q)
@@ -169,7 +172,7 @@ func (db *DB) Messages(ctx context.Context, thread chat.ThreadKey, q chat.Messag
 	return found, err
 }
 
-// messages reads a range of the primary key, whose second part is the time.
+// messages reads a range of the primary key. Ids are times, so that a range of time needs no other index.
 func (db *DB) messages(ctx context.Context, thread chat.ThreadKey, first, last chat.MessageID, limit int) ([]chat.Message, error) {
 	var out []chat.Message
 	err := db.read("messages", func(c sqldb.Conn) error {
@@ -189,7 +192,7 @@ func scanReceipt(r sqldb.Row) (chat.ReadReceipt, error) {
 	return out, err
 }
 
-// Expired returns threads whose retention ended. See chat.Store.
+// Expired returns threads whose retention has ended and which are not deleted yet. See chat.Store.
 func (db *DB) Expired(ctx context.Context, now chat.Time, limit int) ([]chat.ThreadID, error) {
 	var out []chat.ThreadID
 	err := db.read("expired", func(c sqldb.Conn) error {
@@ -203,7 +206,7 @@ func (db *DB) Expired(ctx context.Context, now chat.Time, limit int) ([]chat.Thr
 	return out, err
 }
 
-// view is a thread inside the transaction of its update.
+// view implements chat.View inside the transaction of an update.
 type view struct {
 	ctx context.Context
 	tx  sqldb.Tx
@@ -211,6 +214,7 @@ type view struct {
 	key chat.ThreadKey
 }
 
+// openView locks the thread for the rest of the transaction.
 func openView(ctx context.Context, tx sqldb.Tx, id chat.ThreadID) (*view, error) {
 	v := &view{ctx: ctx, tx: tx, id: id}
 	return v, tx.QueryRow(ctx, []any{(*int64)(&v.key)}, "SELECT tk FROM threads WHERE id = $1"+tx.Dialect().LockClause, string(id))

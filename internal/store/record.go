@@ -6,8 +6,8 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// Records are the JSON that stands in columns. They are this package's own, so that a change of a domain type does not
-// silently change what is on disk.
+// Records are JSON in columns. They are types of this package, so that a change of a type of package chat does not silently change
+// what is on disk. A field that is added must be optional, and one that was released keeps its name and meaning.
 
 type participantRecord struct {
 	Identity  chat.Identity      `json:"id"`
@@ -107,7 +107,7 @@ func parseCreation(id chat.ThreadID, raw string) (chat.Creation, error) {
 	}}, nil
 }
 
-// formatMap renders metadata; none is the empty string.
+// formatMap renders metadata. The empty string stands for none.
 func formatMap(m map[string]string) string {
 	if len(m) == 0 {
 		return ""
@@ -125,7 +125,7 @@ func parseMap(raw string) (map[string]string, error) {
 	return m, err
 }
 
-// formatList renders a list; an empty one is the empty string.
+// formatList renders a list. The empty string stands for an empty one.
 func formatList[T any](list []T) string {
 	if len(list) == 0 {
 		return ""

@@ -117,8 +117,7 @@ func replaceMessage(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, m *cha
 		formatList(attachmentRecords(m.Content.Attachments)), m.High)
 }
 
-// formatContent renders the column content: the text of users' messages, so that it can be read and searched in the database;
-// for system messages a contentRecord.
+// formatContent renders the column content: the text itself for messages of users, a contentRecord for system messages.
 func formatContent(m *chat.Message) (string, error) {
 	if m.Type.User() {
 		return m.Content.Text, nil

@@ -79,7 +79,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	}
 	db.engine = e
 	if o.AsIs && url != "memory:" {
-		err = current(ctx, e)
+		err = checkCurrent(ctx, e)
 	} else {
 		err = migrate(ctx, e, time.Now())
 	}
@@ -194,10 +194,15 @@ func (db *DB) published(operation string, start time.Time, err error) error {
 	db.observe(operation, time.Since(start))
 	db.noteFailure(operation, err)
 	if err == nil {
-		db.watchers.wake()
-		db.engine.Notify()
+		db.notify()
 	}
 	return translate(operation, err)
+}
+
+// notify wakes the readers of the journal, here and on other nodes.
+func (db *DB) notify() {
+	db.watchers.wake()
+	db.engine.Notify()
 }
 
 // read runs statements outside a transaction, otherwise as write does.

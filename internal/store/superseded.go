@@ -8,12 +8,13 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// Who left a thread reads its messages as they were then. So an edit or deletion keeps the version before it where the latest
-// stay of somebody ended while they could see the message, under the roster version at which it was made: who left at one up
-// to that sees what was kept under the smallest such. One version is enough for all edits between two removals; with nobody
-// gone there is none.
+// A user who left a thread reads its messages as they were then. So an edit or deletion first copies the message to the table
+// superseded, under the roster version of the edit, if a user whose latest stay has ended could see the message. A user who left
+// at roster version n reads the copy with the smallest roster version from n on, or the message itself if there is none. One copy is
+// enough for all edits between two removals. In a thread that nobody has left there are none.
 
-// supersede keeps a message as it is before its edit, if somebody who left is to see it so.
+// supersede copies a message before its edit, if a user who left is to read that version. The second condition on participants
+// skips copies that no later removal needs; the third skips users who came back.
 func supersede(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, roster chat.RosterVersion, id chat.MessageID) error {
 	return tx.Queue(ctx, `INSERT INTO superseded (tk, id, roster, version, content, metadata, high, attachments, edited_on, deleted_on)
 		SELECT tk, id, $3, version, content, metadata, high, attachments, edited_on, deleted_on FROM messages m
@@ -24,8 +25,8 @@ func supersede(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, roster chat
 		int64(key), int64(id), int64(roster))
 }
 
-// messagesAsLeft reads messages as somebody left them. What was superseded is read last: an edit between the two reads is then
-// seen in neither.
+// messagesAsLeft reads messages as they were when the user left. It reads superseded versions last: of an edit between the two
+// reads, only the version before it is returned.
 func (db *DB) messagesAsLeft(ctx context.Context, thread chat.ThreadKey, q chat.MessageQuery) ([]chat.Message, error) {
 	found, err := db.messages(ctx, thread, q.From, lastOf(q), q.Limit)
 	if err != nil || len(found) == 0 {

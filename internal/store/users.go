@@ -21,7 +21,7 @@ func (db *DB) User(ctx context.Context, id chat.Identity) (auth.User, error) {
 	return db.user(ctx, "user", "id = $1", string(id))
 }
 
-// CustomUser returns the living user of a custom id. See auth.UserStore.
+// CustomUser returns the user of a custom id that is not deleted. See auth.UserStore.
 func (db *DB) CustomUser(ctx context.Context, customID string) (auth.User, error) {
 	return db.user(ctx, "custom_user", "custom_id = $1 AND custom_id <> '' AND deleted_on = 0", customID)
 }
@@ -35,45 +35,47 @@ func (db *DB) user(ctx context.Context, operation, which, key string) (auth.User
 	return u, err
 }
 
-// NoteToken keeps when a token was issued. See auth.UserStore.
+// NoteToken keeps when a token was issued. Tokens have seconds, while a revocation has milliseconds: see the comment on times in
+// auth/identities.go. See auth.UserStore.
 func (db *DB) NoteToken(ctx context.Context, id chat.Identity, now chat.Time) (issued chat.Time, err error) {
-	// now, or the next second after valid_from
-	const says = "CASE WHEN valid_from / 1000 * 1000 + 1000 > $2 THEN valid_from / 1000 * 1000 + 1000 ELSE $2 END"
+	// The time in the token: now, or the next full second after valid_from.
+	const issuedOn = "CASE WHEN valid_from / 1000 * 1000 + 1000 > $2 THEN valid_from / 1000 * 1000 + 1000 ELSE $2 END"
 	err = db.write(ctx, "note_token", func(tx sqldb.Tx) error {
-		return tx.QueryRow(ctx, []any{&issued}, "UPDATE users SET token_on = CASE WHEN token_on < "+says+" THEN "+says+" ELSE token_on END"+
-			" WHERE id = $1 AND deleted_on = 0 RETURNING "+says, string(id), int64(now))
+		return tx.QueryRow(ctx, []any{&issued}, "UPDATE users SET token_on = CASE WHEN token_on < "+issuedOn+" THEN "+issuedOn+" ELSE token_on END"+
+			" WHERE id = $1 AND deleted_on = 0 RETURNING "+issuedOn, string(id), int64(now))
 	})
 	return issued, err
 }
 
-// RevokeUser ends all tokens issued so far, whatever the clocks of their nodes said. See auth.UserStore.
+// RevokeUser ends all tokens issued so far, also those of nodes whose clocks are ahead. See auth.UserStore.
 func (db *DB) RevokeUser(ctx context.Context, id chat.Identity, now chat.Time) error {
-	return db.end(ctx, "revoke_user", `UPDATE users SET valid_from = CASE WHEN valid_from >= $2 AND valid_from >= token_on THEN valid_from
+	return db.endTokens(ctx, "revoke_user", `UPDATE users SET valid_from = CASE WHEN valid_from >= $2 AND valid_from >= token_on THEN valid_from
 		WHEN token_on >= $2 THEN token_on ELSE $2 END WHERE id = $1 AND deleted_on = 0`, id, now)
 }
 
-// RevokeUserBefore ends all tokens issued before validFrom; of two revocations the later one holds. See auth.UserStore.
+// RevokeUserBefore ends all tokens issued before validFrom. It never moves the bound back. See auth.UserStore.
 func (db *DB) RevokeUserBefore(ctx context.Context, id chat.Identity, validFrom chat.Time) error {
-	return db.end(ctx, "revoke_user_before", "UPDATE users SET valid_from = CASE WHEN valid_from < $2 THEN $2 ELSE valid_from END WHERE id = $1 AND deleted_on = 0", id, validFrom)
+	return db.endTokens(ctx, "revoke_user_before", "UPDATE users SET valid_from = CASE WHEN valid_from < $2 THEN $2 ELSE valid_from END WHERE id = $1 AND deleted_on = 0", id, validFrom)
 }
 
-// DeleteUser keeps a tombstone, so that the user's tokens stay refused. See auth.UserStore.
+// DeleteUser keeps the row, marked as deleted, so that the user's tokens stay refused. See auth.UserStore.
 func (db *DB) DeleteUser(ctx context.Context, id chat.Identity, now chat.Time) error {
-	return db.end(ctx, "delete_user", "UPDATE users SET deleted_on = $2 WHERE id = $1 AND deleted_on = 0", id, now)
+	return db.endTokens(ctx, "delete_user", "UPDATE users SET deleted_on = $2 WHERE id = $1 AND deleted_on = 0", id, now)
 }
 
-// end changes a user so that tokens are not valid any more, which the journal tells all nodes.
-func (db *DB) end(ctx context.Context, operation, sql string, id chat.Identity, t chat.Time) error {
+// endTokens changes a user so that tokens are not valid any more. The event in the journal makes all nodes close the user's
+// connections.
+func (db *DB) endTokens(ctx context.Context, operation, sql string, id chat.Identity, t chat.Time) error {
 	return db.publish(ctx, operation, func(tx sqldb.Tx) error {
-		if err := mark(ctx, tx, sql, id, t); err != nil {
+		if err := updateUser(ctx, tx, sql, id, t); err != nil {
 			return err
 		}
 		return insertEvents(ctx, tx, 0, []chat.Event{chat.EndOf(id, t)})
 	})
 }
 
-// mark changes a user, or answers sqldb.ErrNoRow.
-func mark(ctx context.Context, tx sqldb.Tx, sql string, id chat.Identity, t chat.Time) error {
+// updateUser runs a statement on a user, or returns sqldb.ErrNoRow when it changes none.
+func updateUser(ctx context.Context, tx sqldb.Tx, sql string, id chat.Identity, t chat.Time) error {
 	n, err := tx.Exec(ctx, sql, string(id), int64(t))
 	if err == nil && n == 0 {
 		err = sqldb.ErrNoRow
@@ -81,18 +83,18 @@ func mark(ctx context.Context, tx sqldb.Tx, sql string, id chat.Identity, t chat
 	return err
 }
 
-// atOnce is the size of the one list that a statement has room for; shorter lists are filled up.
-const atOnce = 25
+// listSize is how many values a list in a statement has. Shorter lists are filled up, so that there is one text to prepare.
+const listSize = 25
 
-var knownSQL = "SELECT id FROM users WHERE deleted_on = 0 AND id IN ($1" + sqldb.Placeholders(2, atOnce) + ")"
+var knownSQL = "SELECT id FROM users WHERE deleted_on = 0 AND id IN ($1" + sqldb.Placeholders(2, listSize) + ")"
 
 // Known returns those of the users that exist and are not deleted. See chat.Store.
 func (db *DB) Known(ctx context.Context, users []chat.Identity) (map[chat.Identity]bool, error) {
 	out := make(map[chat.Identity]bool, len(users))
 	err := db.read("known", func(c sqldb.Conn) error {
 		for len(users) > 0 {
-			n := min(len(users), atOnce)
-			args := make([]any, atOnce)
+			n := min(len(users), listSize)
+			args := make([]any, listSize)
 			for i := range args {
 				args[i] = ""
 				if i < n {
