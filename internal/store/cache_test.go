@@ -6,7 +6,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// After Clear the store answers with what is in the database, whoever changed that.
+// After Clear the store answers with what is in the database, however that was changed.
 func TestClear(t *testing.T) {
 	t.Parallel()
 	db := openDB(t, "memory:")

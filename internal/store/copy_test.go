@@ -67,7 +67,7 @@ type life struct {
 
 var png = []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\xff")
 
-// live lets happen what leaves a trace in each table and column.
+// live does something for each table and column.
 func (i *installation) live() *life {
 	ctx := i.t.Context()
 	l := &life{images: map[chat.ThreadID]string{}}
@@ -99,7 +99,7 @@ func (i *installation) live() *life {
 	i.must(i.ids.Delete(ctx, dan))
 	i.must(i.chat.DeleteThread(ctx, ann, l.threads[1]))
 
-	// The newest thread and what the journal told of it are gone for good, their numbers are not to come back.
+	// The newest thread and its events are removed. Their numbers must not be given again.
 	made, err := i.chat.CreateThread(ctx, ann, chat.NewThread{Topic: "gone", Token: "gone"})
 	i.must(err)
 	gone, err := i.db.Access(ctx, made.Thread.ID, ann)
@@ -147,7 +147,7 @@ func (i *installation) talk(l *life, id chat.ThreadID, ann, ben, cid chat.Identi
 	i.must(i.chat.UpdateThread(ctx, ann, id, chat.ThreadUpdate{Topic: &later, Metadata: map[string]string{"k": "later"}}))
 }
 
-// place puts a row into a table whatever its columns are.
+// place inserts a row into a table with any columns.
 func (i *installation) place(table string, who chat.Identity) {
 	ctx := i.t.Context()
 	columns, err := fieldsOf(ctx, i.db.engine.Read(), table)
@@ -165,7 +165,7 @@ func (i *installation) place(table string, who chat.Identity) {
 	i.must(i.db.engine.Write(ctx, insert("INSERT INTO "+table+" ("+names(columns)+") VALUES ($1"+sqldb.Placeholders(2, len(columns))+")", values...)))
 }
 
-// look sees all that can be seen of a life.
+// look returns all that can be seen of a life.
 func (i *installation) look(l *life) map[string]any {
 	ctx := i.t.Context()
 	seen := map[string]any{}
@@ -220,9 +220,9 @@ func (i *installation) look(l *life) map[string]any {
 	return seen
 }
 
-// goesOn checks that an installation takes up where the one before stopped: clients of the SDKs come back to where they were,
-// numbers are not given again, and what was created once is not created twice.
-func (i *installation) goesOn(l *life) {
+// continues checks that an installation continues where the one before stopped: clients of the SDKs return to their positions, numbers
+// are not given again, and what was created is not created twice.
+func (i *installation) continues(l *life) {
 	i.t.Helper()
 	ctx := i.t.Context()
 	before := i.db.engine.Read()
@@ -254,7 +254,7 @@ func (i *installation) goesOn(l *life) {
 	}
 }
 
-// From a file to Postgres and on to another file, each store shows the same to everybody, and goes on.
+// From a file to Postgres and on to another file, each store shows the same to every user, and continues.
 func TestCopy(t *testing.T) {
 	t.Parallel()
 	now := &atomic.Int64{}
@@ -283,7 +283,7 @@ func TestCopy(t *testing.T) {
 		from = to
 	}
 	for _, i := range []*installation{first, from} {
-		i.goesOn(life)
+		i.continues(life)
 	}
 }
 
@@ -298,7 +298,7 @@ func TestCopyToPostgresGoesOn(t *testing.T) {
 	if err := Copy(t.Context(), first.url, url, func(Copied) {}); err != nil {
 		t.Fatal(err)
 	}
-	install(t, url, now).goesOn(life)
+	install(t, url, now).continues(life)
 }
 
 // Every table that a schema has is copied, or one of the two that are not to be.
@@ -382,7 +382,7 @@ func TestCopyRefuses(t *testing.T) {
 	}
 }
 
-// A copy that is told to stop leaves nothing either.
+// A copy that is cancelled leaves nothing either.
 func TestCopyStops(t *testing.T) {
 	t.Parallel()
 	now := &atomic.Int64{}

@@ -98,7 +98,7 @@ type tally struct {
 
 func (t *tally) add(plain []any) {
 	h := sha256.New()
-	var number [9]byte // with what tells numbers from the lengths of texts
+	var number [9]byte // after a letter that distinguishes numbers from lengths of texts
 	for _, v := range plain {
 		switch v := v.(type) {
 		case int64:

@@ -9,7 +9,7 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// What fails says which operation did, so that the log of a request tells more than that it was the store.
+// An error names the operation, so that the log of a request says more than that the store failed.
 func TestErrorsNameTheOperation(t *testing.T) {
 	t.Parallel()
 	db := openDB(t, "sqlite:"+filepath.Join(t.TempDir(), "chatd.db"))

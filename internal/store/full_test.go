@@ -16,17 +16,17 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// TestFileFull lets SQLite have no room, as on a full disk: writes are refused as unavailable by an error and a line of the log
-// that name the file, the store is not ready, reads go on, and all is well again when there is room.
+// TestFileFull limits the file, as a full disk does: writes fail as unavailable, with an error and a line of the log that name the
+// file, the store is not ready, and reads work. When there is room again, all works.
 func TestFileFull(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "chatd.db")
-	full(t, path, func(db *DB, room bool) {
+	full(t, path, func(db *DB, free bool) {
 		pages := 1
-		if room {
+		if free {
 			pages = 1 << 20
 		}
-		// A number below that of the pages there are stands for just those.
+		// A number below that of the existing pages means just those.
 		err := db.engine.Write(t.Context(), func(tx sqldb.Tx) error { // on the connection that the limit is for
 			return tx.QueryRow(t.Context(), []any{new(int)}, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 		})
@@ -36,7 +36,7 @@ func TestFileFull(t *testing.T) {
 	})
 }
 
-func full(t *testing.T, path string, give func(db *DB, room bool)) {
+func full(t *testing.T, path string, give func(db *DB, free bool)) {
 	t.Helper()
 	ctx := t.Context()
 	var log logbook

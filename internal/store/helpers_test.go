@@ -21,7 +21,7 @@ func openDB(t *testing.T, url string) *DB {
 	return db
 }
 
-// newThread makes a thread of nobody.
+// newThread makes a thread without participants.
 func newThread(t *testing.T, db *DB) chat.Thread {
 	t.Helper()
 	c := &chat.Change{Thread: chat.Thread{ID: "19:a@thread.v2", Roster: 1}}

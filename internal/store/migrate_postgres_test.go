@@ -99,7 +99,7 @@ func TestPostgresMigrationIsWaitedFor(t *testing.T) {
 	}
 }
 
-// A user who may only read and write rows can run chatd on a schema that somebody else migrated.
+// A user who may only read and write rows can run chatd on a schema that another user migrated.
 func TestPostgresNeedsNoRightToMigrate(t *testing.T) {
 	t.Parallel()
 	address := pgtest.Database(t, nil)

@@ -9,7 +9,7 @@ import (
 	"github.com/chatd/chatd/internal/store/pgtest"
 )
 
-// A purge leaves nothing of a thread in any table that has its key, whichever tables there come to be. The journal goes
+// A purge leaves nothing of a thread in any table that has its key, also in tables that migrations add. The journal goes
 // by the time of its events.
 func TestPurgeForgetsNoTable(t *testing.T) {
 	t.Parallel()

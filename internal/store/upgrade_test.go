@@ -73,7 +73,7 @@ func TestUpgrade(t *testing.T) {
 		}
 		i.remembers(l)
 		seen = append(seen, i.look(l))
-		i.goesOn(l)
+		i.continues(l)
 	}
 	if diff := cmp.Diff(seen[0], seen[1]); diff != "" {
 		t.Errorf("the engines differ (-file +Postgres):\n%.4000s", diff)

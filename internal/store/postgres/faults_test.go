@@ -212,7 +212,7 @@ func TestPostgresReadOnly(t *testing.T) {
 	}
 }
 
-// Connections that the server ends, that on which others are heard too, are made anew.
+// Connections that the server ends are replaced, also the one that listens.
 func TestPostgresEndsConnections(t *testing.T) {
 	t.Parallel()
 	address := emptyStore(t)

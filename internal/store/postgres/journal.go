@@ -11,7 +11,7 @@ import (
 // Positions of the journal come from a sequence, and transactions commit in another order than the one in which they took
 // their positions. So a reader that goes up to the newest position may skip one whose transaction is not committed yet, and
 // never return to it. Every transaction therefore announces, by a shared advisory lock that it takes before its first
-// position, a position before all of its own, and nobody reads further than the lowest that is announced. The lock ends with
+// position, a position before all of its own, and readers go no further than the lowest that is announced. The lock ends with
 // the transaction, however that ends, just after its rows become visible.
 //
 // Why a reader misses nothing: let it take the newest position given so far (1), then the lowest announced (2), then the
@@ -20,7 +20,7 @@ import (
 // and then (3) sees the row if there is one.
 //
 // Positions of one thread are in the order of its commits, since they are taken under the lock of its row. Failed transactions
-// leave gaps, which matter to nobody.
+// leave gaps, which do not matter.
 //
 // What it costs: a shared lock for each transaction, a query of pg_locks for each read that finds a gap, and that events
 // wait for transactions that began to write just before, which is the time of one flush of the log. To hold an exclusive lock

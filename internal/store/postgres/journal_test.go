@@ -32,8 +32,8 @@ func insertEvent(name string) string {
 		name + "', 0, 0, '{}')"
 }
 
-// A transaction that has its position and has not ended keeps readers from passing by: what is committed after it is read
-// after it, or without it when it fails.
+// Readers wait for a transaction that has a position and has not ended: what is committed meanwhile is read after it, or without it
+// when it fails.
 func TestJournalWaitsForThoseUnderWay(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]bool{"which commits": false, "which fails": true} {
@@ -47,7 +47,7 @@ func TestJournalWaitsForThoseUnderWay(t *testing.T) {
 				}
 			}
 			note(other, "a")
-			written, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			written, resume, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
 			refused := errors.New("refused")
 			go func() {
 				defer close(ended)
@@ -62,7 +62,7 @@ func TestJournalWaitsForThoseUnderWay(t *testing.T) {
 						return err
 					}
 					close(written)
-					<-goOn
+					<-resume
 					if fails {
 						return refused
 					}
@@ -77,7 +77,7 @@ func TestJournalWaitsForThoseUnderWay(t *testing.T) {
 			if names, head := positionsOf(t, other); names != "a" || head != 1 {
 				t.Errorf("while it is under way %q are read up to %d, want a and 1", names, head)
 			}
-			close(goOn)
+			close(resume)
 			<-ended
 			want := "abcd"
 			if fails {
@@ -117,7 +117,7 @@ func TestJournalNeverGoesBack(t *testing.T) {
 	}
 }
 
-// The other locks of a database, and those of other databases, hold nobody up.
+// Other locks of the database, and those of other databases, do not matter.
 func TestJournalMindsNoOtherLocks(t *testing.T) {
 	t.Parallel()
 	here, there := pgtest.Database(t, nil), pgtest.Database(t, nil)
@@ -128,13 +128,13 @@ func TestJournalMindsNoOtherLocks(t *testing.T) {
 		}
 	}
 	locked := make(chan struct{})
-	goOn := make(chan struct{})
+	resume := make(chan struct{})
 	ended := make(chan error, 2)
 	hold := func(url, sql string) {
 		ended <- openEngine(t, url).Write(t.Context(), func(c sqldb.Tx) error {
 			_, err := c.Exec(t.Context(), sql)
 			locked <- struct{}{}
-			<-goOn
+			<-resume
 			return err
 		})
 	}
@@ -145,7 +145,7 @@ func TestJournalMindsNoOtherLocks(t *testing.T) {
 	if names, head := positionsOf(t, db); names != "a" || head != 1 {
 		t.Errorf("%q are read up to %d, want a and 1", names, head)
 	}
-	close(goOn)
+	close(resume)
 	for range 2 {
 		if err := <-ended; err != nil {
 			t.Error(err)

@@ -61,21 +61,21 @@ func topic(text string) func(v chat.View) (*chat.Change, error) {
 // hears all that was acknowledged, once and in the same order, and in each thread in the order of the messages.
 func TestNodesWriteTogether(t *testing.T) {
 	t.Parallel()
-	const rooms, writers, each = 3, 8, 25
+	const busy, writers, each = 3, 8, 25
 	dbs := nodes(t, 3)
 	var threads []chat.Thread
-	for i := range rooms {
-		threads = append(threads, newThread(t, dbs[0], chat.ThreadID(fmt.Sprintf("19:room%d@thread.v2", i))))
+	for i := range busy {
+		threads = append(threads, newThread(t, dbs[0], chat.ThreadID(fmt.Sprintf("19:thread%d@thread.v2", i))))
 	}
 	total := len(dbs) * writers * each
-	heard := make([][]chat.Event, len(dbs))
+	received := make([][]chat.Event, len(dbs))
 	var all sync.WaitGroup
 	deadline := time.Now().Add(time.Minute)
 	for n, db := range dbs {
 		all.Go(func() {
-			for position := chat.Position(0); len(heard[n]) < total && !t.Failed(); {
+			for position := chat.Position(0); len(received[n]) < total && !t.Failed(); {
 				if time.Now().After(deadline) {
-					t.Errorf("node %d heard %d events, want %d", n, len(heard[n]), total)
+					t.Errorf("node %d received %d events, want %d", n, len(received[n]), total)
 				}
 				page, err := db.After(t.Context(), position, 7)
 				if err != nil {
@@ -88,13 +88,13 @@ func TestNodesWriteTogether(t *testing.T) {
 					}
 					position = e.Position
 				}
-				heard[n] = append(heard[n], page...)
+				received[n] = append(received[n], page...)
 			}
 		})
 		for w := range writers {
 			all.Go(func() {
 				for i := range each {
-					thread, text := threads[(n+w+i)%rooms], fmt.Sprint(n, " ", w, " ", i)
+					thread, text := threads[(n+w+i)%busy], fmt.Sprint(n, " ", w, " ", i)
 					var err error
 					if i%3 == 0 {
 						err = db.Update(t.Context(), thread.ID, topic(text))
@@ -110,13 +110,13 @@ func TestNodesWriteTogether(t *testing.T) {
 	}
 	all.Wait()
 	for n := range dbs[1:] {
-		if diff := gocmp.Diff(heard[0], heard[n+1]); diff != "" {
-			t.Errorf("node %d heard something else than the first: %s", n+1, diff)
+		if diff := gocmp.Diff(received[0], received[n+1]); diff != "" {
+			t.Errorf("node %d received something else than the first: %s", n+1, diff)
 		}
 	}
 	texts := map[string]bool{}
 	last := map[chat.ThreadID]chat.Message{}
-	for _, e := range heard[0] {
+	for _, e := range received[0] {
 		before := last[e.ThreadID]
 		if e.Message.Seq != before.Seq+1 || e.Message.ID <= before.ID {
 			t.Errorf("%s: %d, sequence %d, follows on %d, sequence %d", e.ThreadID, e.Message.ID, e.Message.Seq, before.ID, before.Seq)
@@ -125,7 +125,7 @@ func TestNodesWriteTogether(t *testing.T) {
 		texts[e.Message.Content.Text] = true
 	}
 	if len(texts) != total {
-		t.Errorf("%d different messages were heard, want %d", len(texts), total)
+		t.Errorf("%d different messages were received, want %d", len(texts), total)
 	}
 	for i, thread := range threads {
 		got, err := dbs[i].Messages(t.Context(), thread.Key, chat.MessageQuery{Limit: 1 << 20})
@@ -183,7 +183,7 @@ func TestNodesRememberTheSame(t *testing.T) {
 	}
 }
 
-// A node hears what another wrote without looking.
+// A node is notified of what another wrote.
 func TestNodesWakeEachOther(t *testing.T) {
 	t.Parallel()
 	dbs := nodes(t, 2)
@@ -205,7 +205,7 @@ func TestNodesWakeEachOther(t *testing.T) {
 			select {
 			case <-reader.Changed():
 			case <-deadline:
-				t.Fatalf("nobody was woken by post %d", i)
+				t.Fatalf("no token after post %d", i)
 			}
 		}
 	}
@@ -326,7 +326,7 @@ func TestNodesLease(t *testing.T) {
 		}
 	}
 	if got := take("short", time.Millisecond); got == 0 {
-		t.Error("nobody has the short one")
+		t.Error("the short lease is not granted")
 	}
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		if ok, err := dbs[0].Lease(t.Context(), "short", time.Hour); err != nil || ok {

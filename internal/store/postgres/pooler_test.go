@@ -21,7 +21,7 @@ func TestPooled(t *testing.T) {
 	storetest.Run(t, storetest.Engine{Durable: true, Shared: true, New: func(t *testing.T) storetest.Open { return opener(pgtest.Pooled(t, emptyStore(t))) }})
 }
 
-// Nodes behind a pooler hear of each other when they listen to Postgres itself, and are told to.
+// Nodes behind a pooler notify each other when they listen to Postgres itself.
 func TestPooledNodes(t *testing.T) {
 	t.Parallel()
 	direct := emptyStore(t)
@@ -55,7 +55,7 @@ func TestPooledNodes(t *testing.T) {
 		select {
 		case <-reader.Changed():
 		case <-deadline:
-			t.Fatal("the other node is not heard")
+			t.Fatal("no notification of the other node")
 		}
 	}
 }

@@ -173,7 +173,7 @@ func (p *posts) run(batch []*postJob, store func([]*postJob) error) {
 	}
 }
 
-// postUnlocked stores the posts to threads that nobody has locked, by one statement, which is its own transaction.
+// postUnlocked stores the posts to threads that are not locked, by one statement, which is its own transaction.
 func (p *posts) postUnlocked(batch []*postJob) error {
 	conn, err := p.connection()
 	if err != nil {

@@ -57,17 +57,16 @@ func rowOf(t chat.Thread, at chat.Time, text string) sqldb.Post {
 	}
 }
 
-// Many posts by one statement have the same outcome as each by its own, in whatever order their times are, and so has the
-// statement that waits.
-func TestManyPlacesAreAsOne(t *testing.T) {
+// Many posts by one statement have the same outcome as each alone, in any order of their times, and so has the statement that waits.
+func TestManyPostsAreAsOne(t *testing.T) {
 	t.Parallel()
-	type world struct {
+	type result struct {
 		outcomes []string
 		events   []chat.Event
 		messages [][]chat.Message
 		threads  []chat.Access
 	}
-	play := func(wait bool, size int) world {
+	play := func(wait bool, size int) result {
 		url := pgtest.Database(t, nil)
 		db := openNode(t, url)
 		threads := newThreads(t, db, 4)
@@ -80,7 +79,7 @@ func TestManyPlacesAreAsOne(t *testing.T) {
 			all = append(all, rowOf(threads[i%2], at, fmt.Sprint("a", i)), rowOf(threads[1], at+1, fmt.Sprint("b", i)), rowOf(threads[2], 7, fmt.Sprint("c", i)),
 				rowOf(old, at, "old"), rowOf(threads[3], at, "deleted"), rowOf(strict, at, "strict"), rowOf(nowhere, at, "nowhere"))
 		}
-		var w world
+		var w result
 		e := openEngine(t, url)
 		for batch := range slices.Chunk(all, size) {
 			for i, o := range postgres.PostBatch(t.Context(), e, wait, batch...) {
@@ -108,19 +107,19 @@ func TestManyPlacesAreAsOne(t *testing.T) {
 	if len(want.events) != 33 || !strings.Contains(fmt.Sprint(want.outcomes), chat.ErrStale.Error()) {
 		t.Fatalf("%d events, want 33; outcomes are %v", len(want.events), want.outcomes)
 	}
-	for name, got := range map[string]world{
+	for name, got := range map[string]result{
 		"many":       play(false, 1000),
 		"some":       play(false, 5),
 		"waiting":    play(true, 1000),
 		"one by one": play(true, 1),
 	} {
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(world{}), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-one by one +%[1]s):\n%s", name, diff)
 		}
 	}
 }
 
-// What the database refuses in one post takes none of the others along.
+// A post that the database refuses fails alone.
 func TestPostFailsAlone(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t, nil)
@@ -141,13 +140,13 @@ func TestPostFailsAlone(t *testing.T) {
 func holdThread(t *testing.T, url string, id chat.ThreadID) (release func()) {
 	t.Helper()
 	db := openNode(t, url)
-	held, goOn, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	held, resume, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		refused := errors.New("nothing is changed")
 		err := db.Update(context.WithoutCancel(t.Context()), id, func(chat.View) (*chat.Change, error) {
 			close(held)
-			<-goOn
+			<-resume
 			return nil, refused
 		})
 		if !errors.Is(err, refused) {
@@ -156,14 +155,14 @@ func holdThread(t *testing.T, url string, id chat.ThreadID) (release func()) {
 	}()
 	<-held
 	release = sync.OnceFunc(func() {
-		close(goOn)
+		close(resume)
 		<-done
 	})
 	t.Cleanup(release)
 	return release
 }
 
-// Who waits for a thread that is locked keeps nobody waiting who posts elsewhere.
+// Posts that wait for a locked thread do not delay posts to other threads.
 func TestLockedThreadHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t, nil)
@@ -203,7 +202,7 @@ func TestLockedThreadHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// A thread that stays locked is given up after a while, with an error that says to try again.
+// Posts to a thread that stays locked fail after a while as unavailable.
 func TestLockedThreadIsGivenUp(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -254,11 +253,11 @@ func TestFrozenChangeLosesItsLock(t *testing.T) {
 	url := pgtest.Database(t, nil)
 	frozen, db := openNode(t, url), openNode(t, url)
 	threads := newThreads(t, db, 1)
-	begun, goOn, ended := make(chan struct{}, 3), make(chan struct{}), make(chan error)
+	started, resume, ended := make(chan struct{}, 3), make(chan struct{}), make(chan error)
 	go func() {
 		ended <- frozen.Update(context.WithoutCancel(t.Context()), threads[0].ID, func(v chat.View) (*chat.Change, error) {
-			begun <- struct{}{}
-			<-goOn
+			started <- struct{}{}
+			<-resume
 			a, err := v.Access("")
 			if err != nil {
 				return nil, err
@@ -268,11 +267,11 @@ func TestFrozenChangeLosesItsLock(t *testing.T) {
 			return c, nil
 		})
 	}()
-	<-begun
+	<-started
 	if _, err := db.Post(t.Context(), textPost(threads[0], "a")); err != nil {
 		t.Errorf("a post to the thread: %v", err)
 	}
-	close(goOn)
+	close(resume)
 	if err := <-ended; err != nil {
 		t.Errorf("the frozen change: %v", err)
 	}

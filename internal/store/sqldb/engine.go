@@ -35,7 +35,7 @@ type Row interface{ Scan(dest ...any) error }
 // Dialect is the SQL that engines say differently. An empty field means that the engine needs no such statement.
 type Dialect struct {
 	Name             string // of the engine, and of the folder of its migrations
-	LockClause       string // ends a SELECT whose rows nobody else may change before the transaction ends
+	LockClause       string // ends a SELECT whose rows no other transaction may change before the transaction ends
 	AnnouncePosition string // statement before the first event of a transaction: see Engine.Settled
 	MigrationLock    string // statement that lets one migration of a database run at a time
 
@@ -65,7 +65,7 @@ type Engine interface {
 	Ready(ctx context.Context) error
 	// Snapshot runs do on what the database holds at one moment, however long do takes.
 	Snapshot(ctx context.Context, do func(Conn) error) error
-	// Load runs do in one transaction, during which nobody else writes to the tables. When do fails, nothing of it stays.
+	// Load runs do in one transaction, during which no other transaction writes to the tables. When do fails, nothing of it stays.
 	Load(ctx context.Context, tables []string, do func(Loader) error) error
 	// Close waits for the writes that are under way. It may be called twice.
 	Close() error

@@ -6,7 +6,7 @@ import (
 )
 
 // NextID is the rule for message ids in SQL, as nextID in package chat has it: the millisecond of arrival, or one more than
-// the last id where that is not later. last is a column and at an expression without side effects, which stands twice.
+// the last id where that is not later. last is a column and at an expression without side effects, since it is used twice.
 // Versions of edits follow the same rule.
 func NextID(last, at string) string {
 	return "CASE WHEN " + last + " >= " + at + " THEN " + last + " + 1 ELSE " + at + " END"

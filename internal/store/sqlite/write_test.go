@@ -133,7 +133,7 @@ func TestBatchIsOneTransaction(t *testing.T) {
 	})
 }
 
-// What fails by itself takes nobody along: by its own error, by the database's, by a panic, or half-way.
+// A write that fails does so alone: by its own error, by the database's, by a panic, or half-way.
 func TestFailureInBatchIsAlone(t *testing.T) {
 	t.Parallel()
 	bothEngines(t, func(t *testing.T, e *engine) {
@@ -152,7 +152,7 @@ func TestFailureInBatchIsAlone(t *testing.T) {
 			t.Errorf("error is %v, want the write's own", errs[1])
 		}
 		if errs[4] == nil || !strings.Contains(errs[4].Error(), "a defect") {
-			t.Errorf("error is %v, want it to tell the panic", errs[4])
+			t.Errorf("error is %v, want it to name the panic", errs[4])
 		}
 		rows(t, e, 1, 2, 3)
 	})
@@ -256,7 +256,7 @@ func TestContextEndsInQueue(t *testing.T) {
 	})
 }
 
-// More writers than the queue has room for: what was acknowledged is there, what failed is not.
+// More writers than the queue holds: what was acknowledged is there, what failed is not.
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	bothEngines(t, func(t *testing.T, e *engine) {

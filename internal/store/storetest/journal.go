@@ -122,7 +122,7 @@ var journal = []test{
 		b.must(err)
 		b.equal("events behind the end", 0, len(none))
 	}},
-	{"tells where it begins and ends", func(b *bundle) {
+	{"has a first and a last position", func(b *bundle) {
 		ends := func() (oldest, head chat.Position) {
 			b.Helper()
 			oldest, err := b.db.Oldest(b.Context())
@@ -146,7 +146,7 @@ var journal = []test{
 			}
 		}
 	}},
-	{"names who hears, by roster version", func(b *bundle) {
+	{"names the audience of an event, by roster version", func(b *bundle) {
 		thread := b.create(lunch, alice, bob) // 1
 		b.join(lunch, carol)                  // 2
 		b.remove(lunch, bob)                  // 3
@@ -213,7 +213,7 @@ var journal = []test{
 	{"has the order of commits, and a tail of it misses nothing", orderOfJournal},
 }
 
-// orderOfJournal lets writers post into a few threads, by posts and by updates, while somebody follows the journal.
+// orderOfJournal lets writers post into a few threads, by posts and by updates, while a reader follows the journal.
 func orderOfJournal(b *bundle) {
 	const writers, rooms, each = 16, 3, 8
 	var thread []chat.Thread

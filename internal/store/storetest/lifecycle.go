@@ -279,7 +279,7 @@ var lifecycle = []test{
 		known, err := b.db.Known(b.Context(), []chat.Identity{alice, bob})
 		b.must(err)
 		b.equal("known", map[chat.Identity]bool{alice: true}, known)
-		// And it goes on where it ended.
+		// And numbers continue.
 		m := b.post(textPost(b.thread(lunch), alice, "hello", noon+100))
 		events := b.journal()
 		last := events[len(events)-1]
@@ -289,6 +289,6 @@ var lifecycle = []test{
 		first := newThread(lunch, noon, alice, bob)
 		got, err := b.db.Create(b.Context(), newThread(lunch, noon+900, carol), chat.Creation{})
 		b.must(err)
-		b.equal("the answer of the creation", told(chat.Creation{Thread: first.Thread}), told(got))
+		b.equal("the answer of the creation", visible(chat.Creation{Thread: first.Thread}), visible(got))
 	}},
 }

@@ -151,19 +151,19 @@ func user(n int) chat.Identity {
 
 func threadID(n int) chat.ThreadID { return chat.ThreadID(fmt.Sprintf("19:thread%d@thread.v2", n)) }
 
-// odd are texts that a store may trip over. There is no NUL among them: JSON may carry it, but Postgres cannot keep it.
+// odd are texts that a store may corrupt. NUL is not among them: JSON may carry it, but Postgres cannot keep it.
 var odd = []string{
 	"'", `"`, "`", `\`, `\'; DROP TABLE messages; --`, "%_", "$1", "?", ":a", "/* */", " ", "\n\r\t", "a\nb\r\nc",
 	"\u0001\u001f\u007f", "é", "e\u0301", "日本語", "😀", "👩‍👩‍👧", "\u202eabc", "\ufeff", "\u2028\u2029", "\ufffd", "<b>&amp;</b>",
 	`{"a":[1]}`, "null", "0", "\U0010ffff",
 }
 
-// stay is somebody's place in a thread since the given roster version.
+// stay is a present stay since the given roster version.
 func stay(who chat.Identity, joined chat.RosterVersion) chat.Participant {
 	return chat.Participant{Identity: who, Joined: joined}
 }
 
-// newThread is the change that creates a thread: everybody named is in it from roster version 1, and it holds two
+// newThread is the change that creates a thread: all users given are in it from roster version 1, and it holds two
 // messages.
 func newThread(id chat.ThreadID, at chat.Time, who ...chat.Identity) *chat.Change {
 	c := &chat.Change{
@@ -242,7 +242,7 @@ func (b *bundle) update(id chat.ThreadID, edit func(c *chat.Change)) {
 	}))
 }
 
-// remove ends somebody's present stay, without a message.
+// remove ends the present stay of a user, without a message.
 func (b *bundle) remove(id chat.ThreadID, who chat.Identity) {
 	b.Helper()
 	gone := *b.access(id, who).Stay
@@ -254,7 +254,7 @@ func (b *bundle) remove(id chat.ThreadID, who chat.Identity) {
 	})
 }
 
-// join lets somebody in, without a message.
+// join adds users, without a message.
 func (b *bundle) join(id chat.ThreadID, who ...chat.Identity) {
 	b.Helper()
 	b.update(id, func(c *chat.Change) {
