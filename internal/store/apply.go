@@ -14,6 +14,7 @@ import (
 func (db *DB) Create(ctx context.Context, c *chat.Change, answer chat.Creation) (chat.Creation, error) {
 	var out chat.Creation
 	err := db.publish(ctx, "create", func(tx sqldb.Tx) error {
+		// The row of the thread comes first: its id is unique, so of several creations at once one continues.
 		key, err := insertThread(ctx, tx, &c.Thread)
 		if err == sqldb.ErrNoRow { //nolint:errorlint // QueryRow returns it bare
 			out, err = creationOf(ctx, tx, c.Thread.ID)
@@ -35,6 +36,7 @@ func (db *DB) Create(ctx context.Context, c *chat.Change, answer chat.Creation) 
 	return out, err
 }
 
+// creationOf returns the answer that was kept with the creation of a thread.
 func creationOf(ctx context.Context, tx sqldb.Tx, id chat.ThreadID) (chat.Creation, error) {
 	var raw string
 	if err := tx.QueryRow(ctx, []any{&raw}, "SELECT answer FROM creations WHERE tk = (SELECT tk FROM threads WHERE id = $1)", string(id)); err != nil {
@@ -46,7 +48,7 @@ func creationOf(ctx context.Context, tx sqldb.Tx, id chat.ThreadID) (chat.Creati
 // Post gives a message its place and stores it. See chat.Store.
 func (db *DB) Post(ctx context.Context, p *chat.Post) (chat.Message, error) {
 	m, err := db.post(ctx, p)
-	if errors.Is(err, chat.ErrStale) {
+	if errors.Is(err, chat.ErrStale) { // the caller decides again, on what is true now
 		db.recent.forget(member{p.Thread.ID, p.Message.Sender})
 	}
 	return m, err
@@ -57,6 +59,7 @@ func (db *DB) Post(ctx context.Context, p *chat.Post) (chat.Message, error) {
 var postSQL = "UPDATE threads SET seq = seq + 1, last_id = " + sqldb.NextID("last_id", "$1") + ", last_on = " + sqldb.NextID("last_id", "$1") +
 	" WHERE tk = $2 AND roster = $3 AND text_only = $4 AND deleted_on = 0 RETURNING seq, last_id"
 
+// post leaves it to the engine, if that is a Poster, or runs a transaction.
 func (db *DB) post(ctx context.Context, p *chat.Post) (chat.Message, error) {
 	if e, ok := db.engine.(sqldb.Poster); ok {
 		start := time.Now()
@@ -123,6 +126,7 @@ func (db *DB) Update(ctx context.Context, id chat.ThreadID, decide func(chat.Vie
 		if err != nil {
 			return err
 		}
+		// The thread is locked from here to the commit: decide must be fast and may run again if the transaction does.
 		c, err := decide(v)
 		if err != nil || c == nil {
 			return err

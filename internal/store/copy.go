@@ -60,6 +60,7 @@ func openSource(ctx context.Context, url string) (sqldb.Engine, error) {
 	if url == "memory:" {
 		return nil, errMemory
 	}
+	// AsIs, so that no file is made. A copy has no use for notifications.
 	e, err := openEngine(ctx, url, sqldb.Options{Log: slog.New(slog.DiscardHandler), Wake: func() {}, Listen: NoListen, AsIs: true})
 	if err != nil {
 		return nil, err
@@ -70,6 +71,7 @@ func openSource(ctx context.Context, url string) (sqldb.Engine, error) {
 	return e, nil
 }
 
+// upToDate refuses a source that is no store, or has another schema than the target will have.
 func upToDate(ctx context.Context, e sqldb.Engine) error {
 	known, err := embedded(e)
 	if err != nil {
@@ -87,6 +89,7 @@ func upToDate(ctx context.Context, e sqldb.Engine) error {
 	return compare(there, known)
 }
 
+// openTarget opens a store and migrates it. That leaves an empty store where there was nothing.
 func openTarget(ctx context.Context, url string) (*DB, error) {
 	if url == "memory:" {
 		return nil, errMemory
@@ -94,6 +97,7 @@ func openTarget(ctx context.Context, url string) (*DB, error) {
 	return Open(ctx, url, Options{Listen: NoListen})
 }
 
+// copyAll copies the tables inside the transactions of source and target.
 func copyAll(ctx context.Context, from sqldb.Conn, to sqldb.Loader, report func(Copied)) error {
 	for _, table := range copied {
 		var n int
@@ -114,6 +118,8 @@ func copyAll(ctx context.Context, from sqldb.Conn, to sqldb.Loader, report func(
 	return nil
 }
 
+// copyTable copies one table and compares what it has read with what the target has then: a trigger, or a type of column that
+// cuts values, must not go unnoticed.
 func copyTable(ctx context.Context, from sqldb.Conn, to sqldb.Loader, table string) (Copied, error) {
 	out, err := fieldsOf(ctx, from, table)
 	if err != nil {

@@ -32,9 +32,10 @@ func fieldsOf(ctx context.Context, c sqldb.Conn, table string) ([]field, error) 
 	return out, err
 }
 
-// names are those of the columns, as a statement lists them.
+// names returns the names of columns as a statement lists them.
 func names(columns []field) string { return strings.Join(namesOf(columns), ", ") }
 
+// namesOf returns the names of columns.
 func namesOf(columns []field) []string {
 	out := make([]string, len(columns))
 	for i, c := range columns {
@@ -96,6 +97,7 @@ type tally struct {
 	sum  [sha256.Size]byte
 }
 
+// add counts a row of plain values.
 func (t *tally) add(plain []any) {
 	h := sha256.New()
 	var number [9]byte // after a letter that distinguishes numbers from lengths of texts

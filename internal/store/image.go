@@ -38,7 +38,7 @@ func underQuota(ctx context.Context, tx sqldb.Tx, i *chat.Image, perDay int) err
 	return err
 }
 
-// Image returns an image. See chat.Store.
+// Image returns an image, without name and bytes if it was deleted. See chat.Store.
 func (db *DB) Image(ctx context.Context, thread chat.ThreadKey, id string) (*chat.Image, error) {
 	i := &chat.Image{ID: id}
 	err := db.read("image", func(c sqldb.Conn) error {

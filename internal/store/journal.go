@@ -49,6 +49,7 @@ func insertEvents(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, events [
 	return nil
 }
 
+// insertEvent writes one event. Its position is given by the database.
 func insertEvent(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, e *chat.Event) error {
 	var message chat.MessageID
 	var seq int64
@@ -136,6 +137,7 @@ func (db *DB) settled(ctx context.Context) (chat.Position, error) {
 	return max(newest, settled), err
 }
 
+// raiseNewest never lowers it: readers may be at different positions.
 func (db *DB) raiseNewest(position chat.Position) {
 	for {
 		newest := db.newest.Load()
@@ -145,6 +147,7 @@ func (db *DB) raiseNewest(position chat.Position) {
 	}
 }
 
+// scanEvent reads the columns of events, whose body may lack fields that older versions did not write.
 func scanEvent(r sqldb.Row) (chat.Event, error) {
 	var e chat.Event
 	var message, seq int64

@@ -15,6 +15,7 @@ import (
 	"github.com/chatd/chatd/migrations"
 )
 
+// migration is one numbered file, or the row of schema_migrations for it.
 type migration struct {
 	version  int
 	name     string
@@ -64,6 +65,7 @@ func (db *DB) Schema(ctx context.Context) (version int, err error) {
 	return version, err
 }
 
+// readMigrations reads <engine>/<NNNN>_<name>.sql, whose numbers must be 1, 2, 3 and so on.
 func readMigrations(files fs.FS, engine string) ([]migration, error) {
 	names, err := fs.Glob(files, engine+"/*.sql") // sorted by name
 	if err != nil {
@@ -90,6 +92,7 @@ func readMigrations(files fs.FS, engine string) ([]migration, error) {
 // migrationTimeLimit is for one migration, and for how long a node waits for that of another.
 const migrationTimeLimit = 30 * time.Minute
 
+// applyMigrations runs those that the database does not have. Other processes may do the same at once: see lockMigrations and apply.
 func applyMigrations(ctx context.Context, e sqldb.Engine, all []migration, now time.Time) error {
 	// Mostly there is nothing to do. That is found by a read, so that a database user without the right to change the schema will do.
 	there, err := applied(ctx, e)
@@ -141,6 +144,7 @@ func compare(there, known []migration) error {
 	return nil
 }
 
+// same compares checksums, so that a released file that was edited by mistake is noticed.
 func (m *migration) same(version int, checksum string) error {
 	if version != m.version || checksum != m.checksum {
 		return fmt.Errorf("it was changed after it had been applied (checksum %.12s, now %.12s)", checksum, m.checksum)

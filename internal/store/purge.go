@@ -20,7 +20,7 @@ func (db *DB) Purge(ctx context.Context, before chat.Time) error {
 			return err
 		}
 		for _, t := range deleted {
-			if t.Seq > purgeSlice {
+			if t.Seq > purgeSlice { // sequence numbers count the messages
 				if err := db.removeMessages(ctx, t.Key); err != nil {
 					return err
 				}
@@ -43,12 +43,13 @@ func (db *DB) Purge(ctx context.Context, before chat.Time) error {
 	return db.removeEvents(ctx, before)
 }
 
+// deletedBefore returns key and sequence number of threads that were deleted before a time.
 func (db *DB) deletedBefore(ctx context.Context, before chat.Time, limit int) ([]chat.Thread, error) {
 	var out []chat.Thread
 	err := db.read("purge", func(c sqldb.Conn) error {
 		return c.Query(ctx, func(r sqldb.Row) error {
 			var t chat.Thread
-			err := r.Scan(&t.Key, &t.Seq)
+			err := r.Scan((*int64)(&t.Key), &t.Seq)
 			out = append(out, t)
 			return err
 		}, "SELECT tk, seq FROM threads WHERE deleted_on > 0 AND deleted_on < $1 ORDER BY deleted_on LIMIT $2 + 0", int64(before), limit)
@@ -97,6 +98,8 @@ func (db *DB) inSlices(ctx context.Context, sql string, args ...any) error {
 	}
 }
 
+// removeThreads removes all rows of threads but events, which go by their time. A new table with a column tk belongs into the list,
+// which TestPurgeForgetsNoTable checks. The row of the thread goes last.
 func removeThreads(ctx context.Context, tx sqldb.Tx, deleted []chat.Thread) error {
 	for _, t := range deleted {
 		for _, table := range []string{"messages", "superseded", "receipts", "images", "participants", "creations", "threads"} {

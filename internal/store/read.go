@@ -18,6 +18,7 @@ const threadColumns = `t.tk, t.id, CASE WHEN p.gone > 0 THEN p.left_topic ELSE t
 	t.seq, CASE WHEN p.gone > 0 THEN p.until ELSE t.last_id END, CASE WHEN p.gone > 0 THEN p.until ELSE t.last_on END,
 	t.edited, t.roster, t.present, CASE WHEN p.gone > 0 THEN p.left_text_only ELSE t.text_only END`
 
+// threadFields are the destinations of threadColumns.
 func threadFields(t *chat.Thread, metadata *string) []any {
 	return []any{
 		(*int64)(&t.Key), (*string)(&t.ID), &t.Topic, (*string)(&t.CreatedBy), (*int64)(&t.CreatedOn), (*int64)(&t.DeletedOn), metadata,
@@ -59,6 +60,7 @@ func (db *DB) Access(ctx context.Context, id chat.ThreadID, user chat.Identity) 
 	return a, err
 }
 
+// participantColumns are in the order of scanParticipant. gone is the roster version of leaving, 0 for those who are present.
 const participantColumns = "user_id, name, share_from, metadata, roles, joined, gone, until"
 
 // scanParticipant reads participantColumns, and further columns of the query into more.
@@ -80,6 +82,7 @@ func scanParticipant(r sqldb.Row, more ...any) (chat.Participant, error) {
 // messageColumns are in the order of scanMessage.
 const messageColumns = "id, seq, version, type, sender, name, content, metadata, high, attachments, edited_on, deleted_on"
 
+// scanMessage reads messageColumns.
 func scanMessage(r sqldb.Row) (chat.Message, error) {
 	var m chat.Message
 	var content, metadata, attachments string
@@ -103,6 +106,7 @@ func scanMessage(r sqldb.Row) (chat.Message, error) {
 	return m, err
 }
 
+// messageOf returns a message, or an error of kind NotFound.
 func messageOf(ctx context.Context, c sqldb.Conn, thread chat.ThreadKey, id chat.MessageID) (*chat.Message, error) {
 	var out *chat.Message
 	err := c.Query(ctx, func(r sqldb.Row) error {
@@ -141,7 +145,7 @@ func lastOf(q chat.MessageQuery) chat.MessageID {
 // Messages returns messages newest first. Those that the query's state of the thread has cached are returned from memory: callers
 // must not change them. See chat.Store.
 func (db *DB) Messages(ctx context.Context, thread chat.ThreadKey, q chat.MessageQuery) ([]chat.Message, error) {
-	if q.Left != 0 {
+	if q.Left != 0 { // few do this, so it is not cached
 		return db.messagesAsLeft(ctx, thread, q)
 	}
 	found, ok, older := db.pages.find(thread, q)
@@ -149,7 +153,7 @@ func (db *DB) Messages(ctx context.Context, thread chat.ThreadKey, q chat.Messag
 		return found, ctx.Err()
 	}
 	last := lastOf(q)
-	if older != nil {
+	if older != nil { // mostly one message was posted since, so that little has to be read
 		later, err := db.messages(ctx, thread, older.newest+1, q.Newest, maxPage)
 		if err != nil {
 			return nil, err
@@ -162,10 +166,11 @@ func (db *DB) Messages(ctx context.Context, thread chat.ThreadKey, q chat.Messag
 		}
 	}
 	found, err := db.messages(ctx, thread, q.From, last, q.Limit)
+	// A page has to begin with the newest message of its state.
 	if err == nil && q.Newest != 0 && last == q.Newest && q.Limit <= maxPage {
 		fresh := &page{newest: q.Newest, edited: q.Edited, from: q.From, messages: found}
 		if len(found) == q.Limit {
-			fresh.from = found[q.Limit-1].ID
+			fresh.from = found[q.Limit-1].ID // there may be older ones that were not read
 		}
 		db.pages.put(thread, fresh)
 	}
@@ -186,6 +191,7 @@ func (db *DB) messages(ctx context.Context, thread chat.ThreadKey, first, last c
 	return out, err
 }
 
+// scanReceipt reads user_id, message_id and read_on.
 func scanReceipt(r sqldb.Row) (chat.ReadReceipt, error) {
 	var out chat.ReadReceipt
 	err := r.Scan(&out.Reader, &out.MessageID, &out.ReadOn)
@@ -220,11 +226,13 @@ func openView(ctx context.Context, tx sqldb.Tx, id chat.ThreadID) (*view, error)
 	return v, tx.QueryRow(ctx, []any{(*int64)(&v.key)}, "SELECT tk FROM threads WHERE id = $1"+tx.Dialect().LockClause, string(id))
 }
 
+// Access implements chat.View.
 func (v *view) Access(user chat.Identity) (*chat.Access, error) {
 	a, err := accessOf(v.ctx, v.tx, v.id, user)
 	return &a, err
 }
 
+// Present implements chat.View.
 func (v *view) Present() ([]chat.Participant, error) {
 	var out []chat.Participant
 	err := v.tx.Query(v.ctx, func(r sqldb.Row) error {
@@ -235,10 +243,12 @@ func (v *view) Present() ([]chat.Participant, error) {
 	return out, err
 }
 
+// Message implements chat.View.
 func (v *view) Message(id chat.MessageID) (*chat.Message, error) {
 	return messageOf(v.ctx, v.tx, v.key, id)
 }
 
+// Receipt implements chat.View.
 func (v *view) Receipt(reader chat.Identity) (*chat.ReadReceipt, error) {
 	var out *chat.ReadReceipt
 	err := v.tx.Query(v.ctx, func(r sqldb.Row) error {

@@ -17,6 +17,7 @@ type recent struct {
 	kept map[member]chat.Access
 }
 
+// member is a user in a thread, who may be no participant.
 type member struct {
 	thread chat.ThreadID
 	user   chat.Identity
@@ -35,6 +36,7 @@ func (r *recent) put(m member, a chat.Access) {
 	if r.kept == nil {
 		r.kept = map[member]chat.Access{}
 	}
+	// To remove any entry costs nothing, while the order of use would have to be noted at each get.
 	if _, ok := r.kept[m]; !ok && len(r.kept) >= maxRecent {
 		for other := range r.kept { // any one
 			delete(r.kept, other)

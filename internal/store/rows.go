@@ -25,6 +25,7 @@ func insertThread(ctx context.Context, tx sqldb.Tx, t *chat.Thread) (key chat.Th
 	return key, err
 }
 
+// updateThread writes a change of a thread that exists and is locked.
 func updateThread(ctx context.Context, tx sqldb.Tx, c *chat.Change) error {
 	t := &c.Thread
 	if !reflect.DeepEqual(c.Before, c.Thread) { // edits, receipts and changes of participants leave the row as it is
@@ -47,7 +48,7 @@ func updateThread(ctx context.Context, tx sqldb.Tx, c *chat.Change) error {
 
 // insertRows writes all of a change except the row of the thread. Events come last: see insertEvents.
 func insertRows(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, c *chat.Change) error {
-	for i := range c.Join {
+	for i := range c.Join { // place keeps the order of those who join at one roster version
 		p := &c.Join[i]
 		err := tx.Queue(ctx, `INSERT INTO participants (tk, user_id, joined, place, name, share_from, metadata, roles) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			int64(key), string(p.Identity), int64(p.Joined), i, p.DisplayName, int64(p.ShareFrom), formatMap(p.Metadata), formatList(p.Roles))
@@ -55,7 +56,7 @@ func insertRows(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, c *chat.Ch
 			return err
 		}
 	}
-	for _, p := range c.Leave {
+	for _, p := range c.Leave { // the row keeps the thread as it is, which is what they will read: see threadColumns
 		t := &c.Before
 		err := tx.Queue(ctx, `UPDATE participants SET gone = $4, until = $5, left_topic = $6, left_metadata = $7, left_text_only = $8,
 			left_retention_kind = $9, left_retention_days = $10 WHERE tk = $1 AND user_id = $2 AND joined = $3`,
@@ -84,7 +85,7 @@ func insertRows(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, c *chat.Ch
 			return err
 		}
 	}
-	if r := c.Receipt; r != nil {
+	if r := c.Receipt; r != nil { // one for each reader, the latest: rules have compared it with the one before
 		err := tx.Queue(ctx, `INSERT INTO receipts (tk, user_id, message_id, read_on) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (tk, user_id) DO UPDATE SET message_id = excluded.message_id, read_on = excluded.read_on`,
 			int64(key), string(r.Reader), int64(r.MessageID), int64(r.ReadOn))
@@ -95,6 +96,7 @@ func insertRows(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, c *chat.Ch
 	return insertEvents(ctx, tx, key, c.Events)
 }
 
+// insertMessage writes a message with the place that it has.
 func insertMessage(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, m *chat.Message) error {
 	content, err := formatContent(m)
 	if err != nil {
@@ -106,6 +108,7 @@ func insertMessage(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, m *chat
 		m.High, formatList(attachmentRecords(m.Content.Attachments)))
 }
 
+// replaceMessage writes an edit or a deletion. Id, sequence number, type and sender of a message never change.
 func replaceMessage(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, m *chat.Message) error {
 	content, err := formatContent(m)
 	if err != nil {

@@ -26,6 +26,7 @@ func (db *DB) CustomUser(ctx context.Context, customID string) (auth.User, error
 	return db.user(ctx, "custom_user", "custom_id = $1 AND custom_id <> '' AND deleted_on = 0", customID)
 }
 
+// user returns the only user that a condition selects.
 func (db *DB) user(ctx context.Context, operation, which, key string) (auth.User, error) {
 	var u auth.User
 	err := db.read(operation, func(c sqldb.Conn) error {

@@ -53,6 +53,7 @@ func (n *notifier) stop() {
 	n.tasks.Wait()
 }
 
+// notify returns at once; notifyLoop sends.
 func (n *notifier) notify() {
 	select {
 	case n.pending <- struct{}{}:
@@ -63,6 +64,7 @@ func (n *notifier) notify() {
 // notifySQL turns synchronous_commit off for its own transaction, since commits of messages would wait for its flush.
 const notifySQL = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
 
+// notifyLoop sends a notification when there is something to notify of. One that fails is not repeated, since nodes poll too.
 func (n *notifier) notifyLoop(ctx context.Context) {
 	for {
 		select {
@@ -95,6 +97,7 @@ func (n *notifier) listenLoop(ctx context.Context, config *pgx.ConnConfig) {
 	}
 }
 
+// listen connects and listens until the connection is lost. It calls listening when it has begun.
 func (n *notifier) listen(ctx context.Context, config *pgx.ConnConfig, listening func()) error {
 	c, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {

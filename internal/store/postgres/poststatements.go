@@ -91,6 +91,7 @@ func argsOf(batch []*postJob) []any {
 	}
 }
 
+// column makes an array of one field of all posts.
 func column[T any](batch []*postJob, of func(*sqldb.Post) T) []T {
 	out := make([]T, len(batch))
 	for i, j := range batch {

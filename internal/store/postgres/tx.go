@@ -38,6 +38,7 @@ func (e *engine) Write(ctx context.Context, do func(sqldb.Tx) error) error {
 	}
 }
 
+// transact runs one attempt. Once it has a connection, the end of the caller's context does not stop it: see detach.
 func (e *engine) transact(ctx context.Context, do func(sqldb.Tx) error) error {
 	c, err := e.acquire(ctx)
 	if err != nil {
@@ -67,6 +68,7 @@ type transaction struct {
 // Dialect implements sqldb.Conn.
 func (t *transaction) Dialect() *sqldb.Dialect { return dialect }
 
+// queue is Queue without the error, which cannot occur.
 func (t *transaction) queue(sql string, args ...any) {
 	if t.queued == nil {
 		t.queued = &pgx.Batch{}
@@ -93,6 +95,7 @@ func (t *transaction) send(last func(pgx.BatchResults) error) error {
 	return classify(t.conn, err)
 }
 
+// flush sends what is queued and reads all answers.
 func (t *transaction) flush() error { return t.send(nil) }
 
 // end commits, or rolls back when there was an error.

@@ -53,6 +53,7 @@ func Open(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error
 	return e, nil
 }
 
+// pathOf returns the path in a URL sqlite:PATH, where two slashes before it are accepted.
 func pathOf(url string) (string, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	path := strings.TrimPrefix(rest, "//")

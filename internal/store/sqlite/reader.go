@@ -31,6 +31,7 @@ func (r *reader) enter(ctx context.Context) error {
 	return nil
 }
 
+// leave ends what enter began.
 func (r *reader) leave() {
 	if r.turns {
 		r.e.mu.Unlock()

@@ -24,10 +24,12 @@ type statements struct {
 	kept map[string]*sql.Stmt
 }
 
+// newStatements prepares nothing yet.
 func newStatements(on preparer) *statements {
 	return &statements{on: on, kept: map[string]*sql.Stmt{}}
 }
 
+// prepare returns the statement for a text. There are as many as texts in the program, so that none is ever dropped.
 func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	s.mu.RLock()
 	stmt := s.kept[text]
@@ -104,6 +106,7 @@ func (s *statements) Query(_ context.Context, scan func(sqldb.Row) error, text s
 	return rows.Err()
 }
 
+// close closes the statements, and the connection if there is one. A pool belongs to the engine.
 func (s *statements) close() error {
 	var err error
 	for _, stmt := range s.kept {
