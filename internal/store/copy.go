@@ -57,22 +57,22 @@ var errMemory = errors.New("memory: ends with the process that has it, want sqli
 
 // openSource opens a store without changing it: it may be something else that was named by mistake.
 func openSource(ctx context.Context, url string) (sqldb.Engine, error) {
-	if url == "memory:" {
-		return nil, errMemory
-	}
 	// AsIs, so that no file is made. A copy has no use for notifications.
 	e, err := openEngine(ctx, url, sqldb.Options{Log: slog.New(slog.DiscardHandler), Wake: func() {}, Listen: NoListen, AsIs: true})
 	if err != nil {
 		return nil, err
 	}
-	if err := upToDate(ctx, e); err != nil {
+	if err := checkSource(ctx, e); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
 
-// upToDate refuses a source that is no store, or has another schema than the target will have.
-func upToDate(ctx context.Context, e sqldb.Engine) error {
+// checkSource refuses a source that is no store, or has another schema than the target will have.
+func checkSource(ctx context.Context, e sqldb.Engine) error {
+	if !e.Durable() {
+		return errMemory
+	}
 	known, err := embedded(e)
 	if err != nil {
 		return err
@@ -91,10 +91,11 @@ func upToDate(ctx context.Context, e sqldb.Engine) error {
 
 // openTarget opens a store and migrates it. That leaves an empty store where there was nothing.
 func openTarget(ctx context.Context, url string) (*DB, error) {
-	if url == "memory:" {
-		return nil, errMemory
+	db, err := Open(ctx, url, Options{Listen: NoListen})
+	if err == nil && !db.engine.Durable() {
+		return nil, errors.Join(errMemory, db.Close())
 	}
-	return Open(ctx, url, Options{Listen: NoListen})
+	return db, err
 }
 
 // copyAll copies the tables inside the transactions of source and target.

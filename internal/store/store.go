@@ -78,7 +78,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		return nil, err
 	}
 	db.engine = e
-	if o.AsIs && url != "memory:" {
+	if o.AsIs && e.Durable() {
 		err = checkCurrent(ctx, e)
 	} else {
 		err = migrate(ctx, e, time.Now())

@@ -39,6 +39,9 @@ var dialect = &sqldb.Dialect{
 // SingleServer implements sqldb.Engine.
 func (e *engine) SingleServer() bool { return false }
 
+// Durable implements sqldb.Engine.
+func (e *engine) Durable() bool { return true }
+
 // Read implements sqldb.Engine.
 func (e *engine) Read() sqldb.Conn { return poolConn{e} }
 

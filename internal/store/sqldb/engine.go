@@ -61,6 +61,8 @@ type Engine interface {
 	Lease(ctx context.Context, name string, d time.Duration) (bool, error)
 	// SingleServer reports whether no other server can have the database at the same time.
 	SingleServer() bool
+	// Durable reports whether what was written outlives the process.
+	Durable() bool
 	// Ready reports whether the database answers and can be written to.
 	Ready(ctx context.Context) error
 	// Snapshot runs do on what the database holds at one moment, however long do takes.

@@ -55,6 +55,9 @@ func (e *engine) Lease(context.Context, string, time.Duration) (bool, error) { r
 // SingleServer implements sqldb.Engine. Servers hold a lock on the file; commands may use it beside them.
 func (e *engine) SingleServer() bool { return true }
 
+// Durable implements sqldb.Engine.
+func (e *engine) Durable() bool { return e.path != "" }
+
 // Ready implements sqldb.Engine. Whether the disk takes writes shows in the next write only.
 func (e *engine) Ready(ctx context.Context) error {
 	var n int
