@@ -17,6 +17,17 @@
 // Errors are *chat.Error and name the operation: Unavailable when the database cannot do its work now, NotFound when there is no
 // such row, Internal for what should not happen. Errors of rules, chat.ErrStale and those of a context pass as they are.
 //
+// # Where things are
+//
+// store.go opens a store and has what is common to its operations. apply.go changes threads, over rows.go, which writes rows as they
+// are given; purge.go removes them. read.go, lists.go and superseded.go read threads; journal.go and watch.go are for readers of the
+// journal. recent.go and pages.go are caches: see DB.Clear. users.go, endpoints.go and image.go are for what their names say.
+// migrate.go brings a database to the schema of this version, and copy.go copies one store to another.
+//
+// A column is added by a migration for each engine, and in the list of columns and the scan function of its table, which stand
+// together; a field of an event or of a system message, in record.go and without a migration. Copies find new columns by
+// themselves; a new table has to be listed in copied.
+//
 // # Order of locks in Postgres
 //
 // The row of the thread comes first, then all else. Nothing waits for a second thread while it holds one: the statement that

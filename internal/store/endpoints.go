@@ -40,6 +40,7 @@ func (db *DB) Endpoint(ctx context.Context, user chat.Identity, id string) (deli
 func (db *DB) ConnectEndpoint(ctx context.Context, c delivery.Connection) (delivery.Endpoint, error) {
 	e := delivery.Endpoint{User: c.User, ID: c.Endpoint}
 	waits := false
+	// "arrive" is the label of a metric that dashboards use.
 	err := db.write(ctx, "arrive", func(tx sqldb.Tx) error {
 		if db.quota > 0 {
 			err := tx.Queue(ctx, `DELETE FROM endpoints WHERE user_id = $1 AND id IN (SELECT id FROM endpoints WHERE user_id = $1 AND id <> $2
@@ -48,6 +49,8 @@ func (db *DB) ConnectEndpoint(ctx context.Context, c delivery.Connection) (deliv
 				return err
 			}
 		}
+		// The row counts connections, so a number that was used changes nothing and no row is returned. A client that had
+		// unregistered after the last connection begins where this one says, and all others at the position that is kept.
 		err := tx.QueryRow(ctx, endpointRow(&e), `INSERT INTO endpoints (user_id, id, arrivals, teller, position, seen_on) VALUES ($1, $2, $3, $3, $4, $5)
 			ON CONFLICT (user_id, id) DO UPDATE SET arrivals = excluded.arrivals, seen_on = excluded.seen_on,
 			teller = CASE WHEN endpoints.teller IN (0, $6) THEN excluded.arrivals ELSE endpoints.teller END,

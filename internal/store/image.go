@@ -28,6 +28,7 @@ func underQuota(ctx context.Context, tx sqldb.Tx, i *chat.Image, perDay int) err
 	if err != nil && err != sqldb.ErrNoRow { //nolint:errorlint // QueryRow returns it bare
 		return err
 	}
+	// The limit keeps the statement short for an owner with many images. Those of another day do not count.
 	var n int
 	const day = 24 * 60 * 60 * 1000
 	err = tx.QueryRow(ctx, []any{&n}, "SELECT count(*) FROM (SELECT 1 FROM images WHERE owner = $1 AND created_on > $2 AND length(bytes) > 0 LIMIT $3 + 0) AS lately",

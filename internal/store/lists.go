@@ -29,6 +29,7 @@ func (db *DB) Participants(ctx context.Context, thread chat.ThreadKey, q chat.Pa
 	}
 	var out []chat.Participant
 	var next chat.Mark
+	// One row more than the page tells whether there is a next one. place is the order among those who joined at one version.
 	err := db.read("participants", func(c sqldb.Conn) error {
 		return c.Query(ctx, func(r sqldb.Row) error {
 			var at, now int64
@@ -70,8 +71,10 @@ func (db *DB) Receipts(ctx context.Context, thread chat.ThreadKey, q chat.PageQu
 	}
 	var out []chat.ReadReceipt
 	var next chat.Mark
-	before := len(listed)
+	before := len(listed) // on earlier pages
 	skip := min(q.Skip, 1<<31)
+	// Those who were listed are skipped here and not in the statement, where a list of any length would be a text of its own. So
+	// it reads as many more rows.
 	err := db.read("receipts", func(c sqldb.Conn) error {
 		return c.Query(ctx, func(r sqldb.Row) error {
 			receipt, err := scanReceipt(r)

@@ -101,6 +101,7 @@ func applyMigrations(ctx context.Context, e sqldb.Engine, all []migration, now t
 			return err
 		}
 	}
+	// The table of migrations is made under the same lock: CREATE TABLE IF NOT EXISTS fails in Postgres when two run at once.
 	ctx = sqldb.WithTimeLimit(ctx, migrationTimeLimit)
 	err = e.Write(ctx, func(c sqldb.Tx) error {
 		if err := lockMigrations(ctx, c); err != nil {

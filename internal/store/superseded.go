@@ -32,6 +32,7 @@ func (db *DB) messagesAsLeft(ctx context.Context, thread chat.ThreadKey, q chat.
 	if err != nil || len(found) == 0 {
 		return found, err
 	}
+	// Of each message in the range, the version with the smallest roster version from that of leaving on.
 	err = db.read("superseded", func(c sqldb.Conn) error {
 		return c.Query(ctx, func(r sqldb.Row) error {
 			m, err := scanMessage(r)

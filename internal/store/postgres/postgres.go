@@ -17,6 +17,7 @@ import (
 	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
+// engine implements sqldb.Engine and sqldb.Poster.
 type engine struct {
 	log      *slog.Logger
 	pool     *pgxpool.Pool
@@ -25,6 +26,7 @@ type engine struct {
 	closed   atomic.Bool
 }
 
+// dialect locks rows by FOR NO KEY UPDATE, the lock that an UPDATE takes too. Numbers come from the sequences of identity columns.
 var dialect = &sqldb.Dialect{
 	Name:             "postgres",
 	LockClause:       " FOR NO KEY UPDATE",

@@ -64,7 +64,7 @@ func (e *engine) transact(batch []*job) error {
 		return err
 	}
 	for _, j := range batch {
-		if j.err = j.ctx.Err(); j.err != nil {
+		if j.err = j.ctx.Err(); j.err != nil { // the caller has gone, and nothing was done yet
 			continue
 		}
 		if err := e.inSavepoint(ctx, j); err != nil {
