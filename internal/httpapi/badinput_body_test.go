@@ -15,7 +15,7 @@ import (
 func (a *answer) misunderstood() {
 	a.b.Helper()
 	if strings.HasPrefix(a.request.URL.Path, "/chat/") {
-		a.refused(http.StatusBadRequest, "BadRequest", why)
+		a.refused(http.StatusBadRequest, "BadRequest", anyReason)
 		return
 	}
 	a.is(http.StatusBadRequest).holds("error.code", "ValidationError")
@@ -156,7 +156,7 @@ func TestUnknownFieldsAreAccepted(t *testing.T) {
 }
 
 // What a field may not be, by what it is.
-var wrong = map[string][]string{
+var wrongTypes = map[string][]string{
 	"text":   {`1`, `true`, `{}`, `[]`, `["x"]`},
 	"number": {`"60"`, `1.5`, `1e400`, `true`, `[]`, `{}`, `99999999999999999999`},
 	"list":   {`1`, `"x"`, `true`, `{}`},
@@ -226,7 +226,7 @@ func TestWrongTypes(t *testing.T) {
 			w := *w
 			w.b = b.in(t)
 			s := samples[f.operation]
-			for _, value := range wrong[f.kind] {
+			for _, value := range wrongTypes[f.kind] {
 				body := fmt.Sprintf(f.around, value)
 				a := s.withBody(body).by(&w, s.caller(&w).in(t))
 				if a.status != http.StatusBadRequest {
@@ -251,10 +251,10 @@ func TestNUL(t *testing.T) {
 		`{"content":"x","metadata":{"a":"\u0000"}}`, `{"content":"x","metadata":{"\u0000":"a"}}`, `{"content":"x","unknown":"\u0000"}`,
 		"{\"content\":\"a\x00b\"}",
 	} {
-		w.alice.post(w.at("/messages"), body).refused(http.StatusBadRequest, "BadRequest", why)
+		w.alice.post(w.at("/messages"), body).refused(http.StatusBadRequest, "BadRequest", anyReason)
 	}
-	w.alice.post("/chat/threads", `{"topic":"\u0000"}`).refused(http.StatusBadRequest, "BadRequest", why)
-	w.alice.patch(w.at(""), `{"topic":"\u0000"}`).refused(http.StatusBadRequest, "BadRequest", why)
+	w.alice.post("/chat/threads", `{"topic":"\u0000"}`).refused(http.StatusBadRequest, "BadRequest", anyReason)
+	w.alice.patch(w.at(""), `{"topic":"\u0000"}`).refused(http.StatusBadRequest, "BadRequest", anyReason)
 	b.owner().post("/identities/"+w.bob.id+"/:issueAccessToken", `{"scopes":["\u0000"]}`).is(http.StatusBadRequest)
 
 	for body, want := range map[string]string{
@@ -273,9 +273,9 @@ func TestInvalidUTF8(t *testing.T) {
 	b := newBench(t)
 	w := newWorld(b)
 	for _, text := range []string{"\xff", "a\xc3", "\xed\xa0\x80", "\xc0\xaf", "\xf5\x80\x80\x80"} {
-		w.alice.post(w.at("/messages"), `{"content":"`+text+`"}`).refused(http.StatusBadRequest, "BadRequest", why)
-		w.alice.post(w.at("/messages"), `{"content":"x","`+text+`":1}`).refused(http.StatusBadRequest, "BadRequest", why)
-		b.owner().post("/identities", `{"x":"`+text+`"}`).denied(http.StatusBadRequest, "ValidationError", why, "")
+		w.alice.post(w.at("/messages"), `{"content":"`+text+`"}`).refused(http.StatusBadRequest, "BadRequest", anyReason)
+		w.alice.post(w.at("/messages"), `{"content":"x","`+text+`":1}`).refused(http.StatusBadRequest, "BadRequest", anyReason)
+		b.owner().post("/identities", `{"x":"`+text+`"}`).denied(http.StatusBadRequest, "ValidationError", anyReason, "")
 	}
 	// Half of a surrogate pair is no character, though its escape is JSON.
 	id := w.alice.post(w.at("/messages"), `{"content":"a\ud800b"}`).is(http.StatusCreated).text("id")
@@ -292,8 +292,8 @@ func TestDeepNesting(t *testing.T) {
 	}
 	w.alice.post(w.at("/messages"), nested(1000)).is(http.StatusCreated)
 	for _, body := range []string{nested(500_000), `{"content":` + strings.Repeat(`{"a":`, 200_000), `{"unknown":` + strings.Repeat("[", 1_000_000)} {
-		w.alice.post(w.at("/messages"), body).refused(http.StatusBadRequest, "BadRequest", why)
-		b.owner().post("/identities", body).denied(http.StatusBadRequest, "ValidationError", why, "")
+		w.alice.post(w.at("/messages"), body).refused(http.StatusBadRequest, "BadRequest", anyReason)
+		b.owner().post("/identities", body).denied(http.StatusBadRequest, "ValidationError", anyReason, "")
 	}
 	b.alive()
 }
@@ -343,7 +343,7 @@ func TestContentTypeOfNothing(t *testing.T) {
 
 const megabyte = 1 << 20
 
-// sized is a good message of a length, most of it in a field that is passed over.
+// sized is a good message of a length, most of it in a field that is ignored.
 func sized(length int) string {
 	const head, tail = `{"content":"x","unknown":"`, `"}`
 	return head + strings.Repeat("y", length-len(head)-len(tail)) + tail
@@ -395,7 +395,7 @@ func withoutHash(r *http.Request) *http.Request {
 }
 
 // A megabyte is read to its end, so that the next request finds the connection usable.
-func TestMegabyteOfBody(t *testing.T) {
+func TestBodyOfAMegabyte(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	w := newWorld(b)
@@ -435,9 +435,9 @@ func TestBodiesOverTheLimit(t *testing.T) {
 				}
 				a := b.send(r)
 				if strings.HasPrefix(r.URL.Path, "/identities") {
-					a.denied(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", why, "")
+					a.denied(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", anyReason, "")
 				} else {
-					a.refused(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", why)
+					a.refused(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", anyReason)
 				}
 				b.alive()
 			}

@@ -16,12 +16,13 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // decoders read each body that a request may have.
 var decoders = map[string]func(v Version, body []byte) (any, error){
 	"CreateThread":       decoder[createThreadRequest],
-	"CreateWithMembers":  decoder[createWithMembers],
+	"CreateWithMembers":  decoder[createWithMembersRequest],
 	"UpdateThread":       decoder[updateThreadRequest],
 	"SendMessage":        decoder[sendMessageRequest],
 	"UpdateMessage":      decoder[updateMessageRequest],
@@ -33,8 +34,8 @@ var decoders = map[string]func(v Version, body []byte) (any, error){
 	"SendTyping":         decoder[typingRequest],
 	"CreateIdentity":     decoder[createIdentityRequest],
 	"IssueToken":         decoder[issueTokenRequest],
-	"IssueOldToken":      decoder[oldTokenRequest],
-	"RevokeBefore":       decoder[revokeBeforeRequest],
+	"IssueOldToken":      decoder[issueToken2020Request],
+	"RevokeBefore":       decoder[revokeTokensBeforeRequest],
 	"ExchangeTeamsToken": decoder[exchangeTeamsRequest],
 }
 
@@ -48,7 +49,7 @@ func decoder[T any](v Version, body []byte) (any, error) {
 // is read holds a NUL or what is no text.
 func FuzzDecode(f *testing.F) {
 	for _, s := range fields {
-		for _, values := range wrong {
+		for _, values := range wrongTypes {
 			f.Add(strings.Replace(s.around, "%s", values[0], 1))
 		}
 	}
@@ -84,7 +85,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzCursor makes continuations up. None is good, since nobody has the key.
+// FuzzCursor makes up cursors. None is valid, since the key is secret.
 func FuzzCursor(f *testing.F) {
 	s := &server{Config: Config{CursorKey: []byte(cursorKey)}}
 	as := func(user chat.Identity, state string) *call {
@@ -92,7 +93,7 @@ func FuzzCursor(f *testing.F) {
 			r: httptest.NewRequest(http.MethodGet, "/", nil), principal: auth.Principal{Identity: user}, query: url.Values{"syncState": {state}},
 		}
 	}
-	good := s.cursorAt(as("8:acs:alice", ""), "messages", 1742466030456)
+	good := s.newCursor(as("8:acs:alice", ""), "messages", 1742466030456)
 	if at, err := s.cursor(as("8:acs:alice", good), "messages"); err != nil || len(at) != 1 || at[0] != 1742466030456 {
 		f.Fatalf("a good continuation gives %v, %v", at, err)
 	}
@@ -166,7 +167,7 @@ func FuzzCleanPath(f *testing.F) {
 	// Nobody is known, so that no request gets as far as the store.
 	handler, err := New(Config{
 		Chat: chat.NewService(nil, now, rand.Reader), Identities: auth.NewIdentities(resource, nil, nil, now), AccessKeys: keys, CursorKey: []byte(cursorKey), Now: now,
-		Base: Base("", nil, slog.New(slog.DiscardHandler)),
+		Base: web.Base("", nil, slog.New(slog.DiscardHandler)),
 		CORS: pagesOf(page), Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/store"
 	"github.com/chatd/chatd/internal/store/pgtest"
+	"github.com/chatd/chatd/internal/web"
 )
 
 func TestMain(m *testing.M) {
@@ -51,7 +52,7 @@ const (
 // moment is when the world of a test begins. It has a fraction of a second, which answers of Chat do not show.
 var moment = chat.TimeOf(time.Date(2025, 3, 20, 10, 20, 30, 456e6, time.UTC))
 
-// clock is a time that stands still until it is moved.
+// clock is a time that moves only when a test moves it.
 type clock struct{ ms atomic.Int64 }
 
 func (c *clock) now() chat.Time          { return chat.Time(c.ms.Load()) }
@@ -169,7 +170,7 @@ func newBenchOn(tb testing.TB, url string, options ...option) *bench {
 	for _, o := range options {
 		o(s)
 	}
-	s.Base = Base(s.public, s.proxies, s.Log)
+	s.Base = web.Base(s.public, s.proxies, s.Log)
 	b.secrets.keep(primaryKey, secondaryKey, entraToken, cursorKey)
 	b.Server = httptest.NewUnstartedServer(must(New(s.Config))(tb))
 	b.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // about clients that break off
@@ -220,7 +221,7 @@ func must[T any](value T, err error) func(testing.TB) T {
 	}
 }
 
-// caller is somebody who calls the server.
+// caller sends requests to the server.
 type caller struct {
 	b         *bench
 	id        string // of a user; empty for others
@@ -274,10 +275,10 @@ func (b *bench) nobody() caller {
 	return caller{b: b, version: newestChat, authorize: func(*http.Request, []byte) {}}
 }
 
-// owner is who has the access key of the resource.
+// owner has the access key of the resource.
 func (b *bench) owner() caller { return b.ownerBy(primaryKey) }
 
-// ownerBy is who has that key.
+// ownerBy has that key.
 func (b *bench) ownerBy(key string) caller { return b.signer(key, b.clock.now) }
 
 // ownerAt signs with a date.

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // Anything that an answer or a request may hold.
@@ -30,7 +31,7 @@ func anyID(rt *rapid.T, label string) string {
 	}).Draw(rt, label)
 }
 
-// anyTime is a whole second, which is as much as answers tell; never that which stands for none.
+// anyTime is a whole second, which is what answers show; never that which stands for none.
 func anyTime(rt *rapid.T, label string) chat.Time {
 	return chat.Time(rapid.Int64Range(1, 4e9).Draw(rt, label) * 1000)
 }
@@ -109,18 +110,34 @@ func anyInvalid(rt *rapid.T) []chat.InvalidParticipant {
 	}), 0, 2).Draw(rt, "invalid")
 }
 
-// decoded returns what a client gets of an answer.
+// decoded returns what a client of a version that has everything gets of an answer.
 func decoded(v any) map[string]any {
+	switch whole := v.(type) {
+	case messageReply:
+		v = toMessage(whole.message)
+	case messagePage:
+		v = list[messageModel]{convert(whole.messages, toMessage), whole.next}
+	}
+	return parsedJSON(web.EncodeJSON(v))
+}
+
+// decodedAt returns what a client of a version gets of an answer.
+func decodedAt(v Version, answer any) map[string]any {
+	_, body := render(answer, v)
+	return parsedJSON(body)
+}
+
+func parsedJSON(text []byte) map[string]any {
 	var out map[string]any
-	if err := json.Unmarshal(encode(v), &out); err != nil {
-		panic(err) // encode makes JSON
+	if err := json.Unmarshal(text, &out); err != nil {
+		panic(err) // what is encoded is JSON
 	}
 	return out
 }
 
-// The same once more, written from the specifications instead of the code: what of a full answer a version tells.
+// The same once more, written from the specifications instead of the code: what a version has of a full answer.
 
-func (d dialect) flatten(in map[string]any, role string) {
+func (d versionSpec) flatten(in map[string]any, role string) {
 	keys := identifierKeys[role]
 	if id, ok := in[keys[1]].(map[string]any); ok && d.flat {
 		delete(in, keys[1])
@@ -134,55 +151,55 @@ func keepIf(in map[string]any, key string, has bool) {
 	}
 }
 
-func (d dialect) lowerThread(in map[string]any) {
-	keepIf(in, "metadata", d.marked)
-	keepIf(in, "retentionPolicy", d.retained)
-	keepIf(in, "messagingPolicy", d.policed)
+func (d versionSpec) downgradeThread(in map[string]any) {
+	keepIf(in, "metadata", d.threadMetadata)
+	keepIf(in, "retentionPolicy", d.retention)
+	keepIf(in, "messagingPolicy", d.policy)
 	d.flatten(in, "creator")
 }
 
-func (d dialect) lowerParticipant(in map[string]any) {
-	keepIf(in, "metadata", d.marked)
+func (d versionSpec) downgradeParticipant(in map[string]any) {
+	keepIf(in, "metadata", d.threadMetadata)
 	keepIf(in, "roleIds", d.roles)
 	d.flatten(in, "participant")
 }
 
-func (d dialect) lowerMessage(in map[string]any) {
+func (d versionSpec) downgradeMessage(in map[string]any) {
 	kind := in["type"].(string)
-	keepIf(in, "metadata", d.tagged)
+	keepIf(in, "metadata", d.messageMetadata)
 	d.flatten(in, "sender")
 	if _, named := in["senderDisplayName"]; d.flat && !named && (kind == "text" || kind == "html") {
 		in["senderDisplayName"] = ""
 	}
 	content := in["content"].(map[string]any)
-	keepIf(content, "attachments", slices.Contains(strings.Fields(d.attached), kind))
+	keepIf(content, "attachments", slices.Contains(strings.Fields(d.attachmentTypes), kind))
 	d.flatten(content, "initiator")
 	list, _ := content["participants"].([]any)
 	for _, p := range list {
-		d.lowerParticipant(p.(map[string]any))
+		d.downgradeParticipant(p.(map[string]any))
 	}
 }
 
-func (d dialect) lowerReceipt(in map[string]any) { d.flatten(in, "sender") }
+func (d versionSpec) downgradeReceipt(in map[string]any) { d.flatten(in, "sender") }
 
-func (d dialect) lowerItem(map[string]any) {}
+func (d versionSpec) downgradeItem(map[string]any) {}
 
-func (d dialect) lowerInvalid(in map[string]any) {
+func (d versionSpec) downgradeInvalid(in map[string]any) {
 	if list, ok := in["invalidParticipants"]; ok && d.nested {
 		delete(in, "invalidParticipants")
 		in["errors"] = map[string]any{"invalidParticipants": list}
 	}
 }
 
-func (d dialect) lowerCreated(in map[string]any) {
-	d.lowerThread(in["chatThread"].(map[string]any))
-	d.lowerInvalid(in)
+func (d versionSpec) downgradeCreated(in map[string]any) {
+	d.downgradeThread(in["chatThread"].(map[string]any))
+	d.downgradeInvalid(in)
 }
 
-func inList(lower func(dialect, map[string]any)) func(dialect, map[string]any) {
-	return func(d dialect, in map[string]any) {
+func inList(downgrade func(versionSpec, map[string]any)) func(versionSpec, map[string]any) {
+	return func(d versionSpec, in map[string]any) {
 		for _, item := range in["value"].([]any) {
-			lower(d, item.(map[string]any))
+			downgrade(d, item.(map[string]any))
 		}
 	}
 }
@@ -199,11 +216,13 @@ func drawItem(rt *rapid.T) threadItemModel {
 	})
 }
 
-func drawMessage(rt *rapid.T) messageModel {
-	return toMessage(anyMessage(rt), func(image, view string) string { return "https://localhost/" + image + "/" + view })
+func drawPage(rt *rapid.T) messagePage {
+	page := messagePage{messages: []chat.Message{}, next: maybe(rt, "next", anyText), view: localView}
+	for range rapid.IntRange(0, 3).Draw(rt, "page") {
+		page.messages = append(page.messages, *anyMessage(rt))
+	}
+	return page
 }
-
-func drawPage(rt *rapid.T) any { return messagePage{drawList(drawMessage)(rt).(list[messageModel])} }
 
 func drawParticipant(rt *rapid.T) participantModel {
 	p := anyParticipant(rt)
@@ -216,40 +235,39 @@ func drawReceipt(rt *rapid.T) receiptModel {
 	})
 }
 
-// TestLoweringTellsWhatTheVersionHas lowers any answer of each kind to each version: all that the version has is there with
+// TestDowngradeHasWhatTheVersionHas downgrades any answer of each kind to each version: all that the version has is there with
 // its value, nothing else is, and the answer itself stays whole.
-func TestLoweringTellsWhatTheVersionHas(t *testing.T) {
+func TestDowngradeHasWhatTheVersionHas(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []struct {
-		name  string
-		draw  func(*rapid.T) any
-		lower func(dialect, map[string]any)
+		name      string
+		draw      func(*rapid.T) any
+		downgrade func(versionSpec, map[string]any)
 	}{
-		{"thread", func(rt *rapid.T) any { return toThread(anyThread(rt)) }, dialect.lowerThread},
+		{"thread", func(rt *rapid.T) any { return toThread(anyThread(rt)) }, versionSpec.downgradeThread},
 		{"created thread", func(rt *rapid.T) any {
 			return createThreadReply{toThread(anyThread(rt)), toInvalid(anyInvalid(rt))}
-		}, dialect.lowerCreated},
-		{"added participants", func(rt *rapid.T) any { return addParticipantsReply{toInvalid(anyInvalid(rt))} }, dialect.lowerInvalid},
-		{"message", func(rt *rapid.T) any { return drawMessage(rt) }, dialect.lowerMessage},
-		{"messages", drawList(drawMessage), inList(dialect.lowerMessage)},
-		{"page of messages", drawPage, inList(dialect.lowerMessage)},
-		{"participants", drawList(drawParticipant), inList(dialect.lowerParticipant)},
-		{"receipts", drawList(drawReceipt), inList(dialect.lowerReceipt)},
-		{"threads", drawList(drawItem), inList(dialect.lowerItem)},
+		}, versionSpec.downgradeCreated},
+		{"added participants", func(rt *rapid.T) any { return addParticipantsReply{toInvalid(anyInvalid(rt))} }, versionSpec.downgradeInvalid},
+		{"message", func(rt *rapid.T) any { return messageReply{anyMessage(rt), localView} }, versionSpec.downgradeMessage},
+		{"page of messages", func(rt *rapid.T) any { return drawPage(rt) }, inList(versionSpec.downgradeMessage)},
+		{"participants", drawList(drawParticipant), inList(versionSpec.downgradeParticipant)},
+		{"receipts", drawList(drawReceipt), inList(versionSpec.downgradeReceipt)},
+		{"threads", drawList(drawItem), inList(versionSpec.downgradeItem)},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(rt *rapid.T) {
 				answer := kind.draw(rt)
 				whole := decoded(answer)
-				for _, d := range dialects {
+				for _, d := range versionSpecs {
 					want := decoded(answer)
-					kind.lower(d, want)
-					if diff := cmp.Diff(want, decoded(answer.(versioned).at(Version(d.version)))); diff != "" {
+					kind.downgrade(d, want)
+					if diff := cmp.Diff(want, decodedAt(Version(d.version), answer)); diff != "" {
 						rt.Fatalf("%s in %s (-want +got):\n%s", kind.name, d.version, diff)
 					}
 					if diff := cmp.Diff(whole, decoded(answer)); diff != "" {
-						rt.Fatalf("lowering to %s changed the answer (-before +after):\n%s", d.version, diff)
+						rt.Fatalf("downgrading to %s changed the answer (-before +after):\n%s", d.version, diff)
 					}
 				}
 			})
@@ -257,8 +275,8 @@ func TestLoweringTellsWhatTheVersionHas(t *testing.T) {
 	}
 }
 
-// TestLoweringToMembers lowers to the versions of 2020, which had shapes of their own.
-func TestLoweringToMembers(t *testing.T) {
+// TestDowngradeToMembers downgrades to the versions of 2020, which had shapes of their own.
+func TestDowngradeToMembers(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		version := rapid.SampledFrom([]Version{chatOldest, chatPreview2}).Draw(rt, "version")
@@ -269,31 +287,28 @@ func TestLoweringToMembers(t *testing.T) {
 		same(rt, "item", want, decoded(item.at(version)))
 
 		m := anyMessage(rt)
-		want = decoded(drawnMessage(m))
-		dialects[0].lowerMessage(want) // what the next version did not have, these had not either
+		answer := messageReply{m, localView}
+		want = decoded(answer)
+		versionSpecs[0].downgradeMessage(want) // what the next version did not have, these had not either
 		delete(want, "sequenceId")
 		want["type"] = map[chat.MessageType]any{
 			chat.Text: "Text", chat.HTML: "RichText/Html", chat.TopicUpdated: "ThreadActivity/TopicUpdate",
 			chat.ParticipantAdded: "ThreadActivity/AddMember", chat.ParticipantRemoved: "ThreadActivity/DeleteMember",
 		}[m.Type]
 		want["priority"] = map[bool]any{false: "Normal", true: "High"}[m.High]
-		got := decoded(toOldMessage("19:a@thread.v2", m))
+		got := decodedAt(version, answer)
 		if m.Type.User() {
 			want["senderDisplayName"], want["senderId"], want["content"] = m.SenderName, string(m.Sender), m.Content.Text
 		} else {
 			want["senderId"], want["content"] = "19:a@thread.v2", got["content"]
 			for _, p := range m.Content.Participants { // the rest is in TestConversationOf2020
 				if !strings.Contains(got["content"].(string), "<target>"+string(p.Identity)+"</target>") {
-					rt.Errorf("%s does not tell of %s", got["content"], p.Identity)
+					rt.Errorf("%s lacks %s", got["content"], p.Identity)
 				}
 			}
 		}
 		same(rt, "message", want, got)
 	})
-}
-
-func drawnMessage(m *chat.Message) messageModel {
-	return toMessage(m, func(string, string) string { return "" })
 }
 
 func same(rt *rapid.T, what string, want, got any) {
@@ -302,7 +317,7 @@ func same(rt *rapid.T, what string, want, got any) {
 	}
 }
 
-// flatRequest is a list of participants in the form of a request of 2020, as answers tell of them.
+// flatRequest is a list of participants in the form of a request of 2020, as answers have them.
 func flatRequest(rt *rapid.T) []any {
 	var out []any
 	for range rapid.IntRange(0, 3).Draw(rt, "participants") {
@@ -318,7 +333,7 @@ func flatRequest(rt *rapid.T) []any {
 	return out
 }
 
-// answered returns participants of a lifted request as a version answers them.
+// answered returns participants of an upgraded request as a version answers them.
 func answered(v Version, in []participantModel) []any {
 	var out []any
 	for _, p := range fromParticipants(in) {
@@ -336,8 +351,8 @@ func readAt[T any](rt *rapid.T, v Version, body map[string]any) (in T) {
 	return in
 }
 
-// TestLiftingLosesNothing lifts any request of each older shape and lowers what it means again.
-func TestLiftingLosesNothing(t *testing.T) {
+// TestUpgradeLosesNothing upgrades any request of each older shape and downgrades what it means again.
+func TestUpgradeLosesNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		topic, list := anyText(rt, "topic"), flatRequest(rt)
@@ -347,11 +362,11 @@ func TestLiftingLosesNothing(t *testing.T) {
 		add := readAt[addParticipantsRequest](rt, preview3, map[string]any{"participants": list})
 		same(rt, "participants", list, answered(preview3, add.Participants))
 
-		members := readAt[createWithMembers](rt, preview2, map[string]any{"topic": topic, "members": list})
+		members := readAt[createWithMembersRequest](rt, preview2, map[string]any{"topic": topic, "members": list})
 		same(rt, "topic", topic, members.Topic)
-		same(rt, "members of a new thread", list, answered(preview2, liftAll(members.Members)))
+		same(rt, "members of a new thread", list, answered(preview2, upgradeAll(members.Members)))
 		if more := readAt[addMembersRequest](rt, preview2, map[string]any{"members": list}); list != nil {
-			same(rt, "members", list, answered(preview2, liftAll(*more.Members)))
+			same(rt, "members", list, answered(preview2, upgradeAll(*more.Members)))
 		}
 
 		content, name := anyText(rt, "content"), anyText(rt, "name")
@@ -359,7 +374,7 @@ func TestLiftingLosesNothing(t *testing.T) {
 			body := map[string]any{"content": content, "senderDisplayName": name, "priority": priority}
 			sent := readAt[sendMessageRequest](rt, preview2, body)
 			m := chat.Message{Type: chat.Text, Content: chat.Content{Text: sent.Content}, SenderName: sent.SenderName, High: isHigh(sent.priority)}
-			answer := decoded(toOldMessage("19:a@thread.v2", &m))
+			answer := decodedAt(preview2, messageReply{&m, localView})
 			maps.DeleteFunc(answer, func(key string, _ any) bool { return body[key] == nil })
 			same(rt, "message", body, answer)
 
@@ -374,22 +389,22 @@ func TestLiftingLosesNothing(t *testing.T) {
 }
 
 // TestRequestsHoldWhatTheVersionHas gives each version requests with all that any version knows: it reads what it has, and
-// passes over the rest.
+// ignores the rest.
 func TestRequestsHoldWhatTheVersionHas(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		thread, present, m := toThread(anyThread(rt)), anyParticipants(rt), drawMessage(rt)
+		thread, present, m := toThread(anyThread(rt)), anyParticipants(rt), anyMessage(rt)
 		properties := decoded(thread)
-		properties["participants"] = decoded(list[participantModel]{Value: models(present, toParticipant)})["value"]
+		properties["participants"] = decoded(list[participantModel]{Value: convert(present, toParticipant)})["value"]
 		message := map[string]any{
-			"content": "hello", "type": "html", "metadata": m.Metadata, "attachments": []attachmentModel{{ID: "1", Type: chat.AttachedFile}},
+			"content": "hello", "type": "html", "metadata": m.Metadata, "attachments": []web.Attachment{{ID: "1", Type: chat.AttachedFile}},
 		}
-		d := rapid.SampledFrom(dialects[1:]).Draw(rt, "version") // the first has shapes of its own
+		d := rapid.SampledFrom(versionSpecs[1:]).Draw(rt, "version") // the first has shapes of its own
 		v := Version(d.version)
 		want := decoded(properties)
-		d.lowerThread(want)
+		d.downgradeThread(want)
 		for _, p := range want["participants"].([]any) {
-			d.lowerParticipant(p.(map[string]any))
+			d.downgradeParticipant(p.(map[string]any))
 		}
 		create := readAt[createThreadRequest](rt, v, properties)
 		same(rt, "created in "+d.version, createdBody(want), decoded(rewritten{
@@ -408,10 +423,10 @@ func TestRequestsHoldWhatTheVersionHas(t *testing.T) {
 
 		sent, edit := readAt[sendMessageRequest](rt, v, message), readAt[updateMessageRequest](rt, v, message)
 		for what, has := range map[string][2]bool{
-			"metadata sent":      {d.tagged && m.Metadata != nil, sent.Metadata != nil},
-			"metadata edited":    {d.tagged, edit.Metadata.Sent}, // null too,
-			"attachments sent":   {d.attaches, sent.Attachments != nil},
-			"attachments edited": {d.attaches, edit.Attachments.Sent},
+			"metadata sent":      {d.messageMetadata && m.Metadata != nil, sent.Metadata != nil},
+			"metadata edited":    {d.messageMetadata, edit.Metadata.Sent}, // null too,
+			"attachments sent":   {d.sendsAttachments, sent.Attachments != nil},
+			"attachments edited": {d.sendsAttachments, edit.Attachments.Sent},
 		} {
 			if has[0] != has[1] {
 				rt.Errorf("%s in %s: %t, want %t", what, d.version, has[1], has[0])
@@ -438,9 +453,9 @@ func createdBody(in map[string]any, without ...string) map[string]any {
 	return out
 }
 
-// fuzzLift gives the decoder of a request anything, in any version. What is read must have a meaning that can be answered;
-// what is refused must be so with an error that a client can be told.
-func fuzzLift[T any](f *testing.F, which api, use func(Version, *T), seeds ...string) {
+// fuzzUpgrade gives the decoder of a request anything, in any version. What is read must have a meaning that can be answered;
+// what is refused must be so with an error with a text for the client.
+func fuzzUpgrade[T any](f *testing.F, which api, use func(Version, *T), seeds ...string) {
 	for i, seed := range append(seeds, "", `{}`, `null`, `[]`, `{"participants":null,"members":null}`, "{\"topic\":\"\\u0000\"}", "\xff", `{"participants":[null]}`) {
 		f.Add([]byte(seed), uint8(i))
 	}
@@ -461,7 +476,7 @@ func fuzzLift[T any](f *testing.F, which api, use func(Version, *T), seeds ...st
 
 func useParticipants(v Version, in []participantModel) {
 	for _, p := range answered(v, in) {
-		encode(p)
+		web.EncodeJSON(p)
 	}
 }
 
@@ -470,62 +485,61 @@ const flatSeed = `{"topic":"t","members":[{"id":"8:acs:a","displayName":"A","sha
 	`"metadata":{"k":"v"},"displayName":"A","shareHistoryTime":"1/1/1970 12:00:00 AM +00:00"}],` +
 	`"retentionPolicy":{"kind":"threadCreationDate","deleteThreadAfterDays":30},"messagingPolicy":{"textOnlyChat":true}}`
 
-func FuzzLiftCreateThread(f *testing.F) {
-	fuzzLift(f, chatAPI, func(v Version, in *createThreadRequest) { useParticipants(v, in.Participants) }, flatSeed)
+func FuzzUpgradeCreateThread(f *testing.F) {
+	fuzzUpgrade(f, chatAPI, func(v Version, in *createThreadRequest) { useParticipants(v, in.Participants) }, flatSeed)
 }
 
-func FuzzLiftAddParticipants(f *testing.F) {
-	fuzzLift(f, chatAPI, func(v Version, in *addParticipantsRequest) { useParticipants(v, in.Participants) }, flatSeed)
+func FuzzUpgradeAddParticipants(f *testing.F) {
+	fuzzUpgrade(f, chatAPI, func(v Version, in *addParticipantsRequest) { useParticipants(v, in.Participants) }, flatSeed)
 }
 
-func FuzzLiftCreateWithMembers(f *testing.F) {
-	fuzzLift(f, chatAPI, func(v Version, in *createWithMembers) {
-		useParticipants(v, liftAll(in.Members))
-		encode(membersStatus(in.Members, nil))
+func FuzzUpgradeCreateWithMembers(f *testing.F) {
+	fuzzUpgrade(f, chatAPI, func(v Version, in *createWithMembersRequest) {
+		useParticipants(v, upgradeAll(in.Members))
+		web.EncodeJSON(memberStatuses(in.Members, nil))
 	}, flatSeed)
 }
 
-func FuzzLiftAddMembers(f *testing.F) {
-	fuzzLift(f, chatAPI, func(v Version, in *addMembersRequest) {
+func FuzzUpgradeAddMembers(f *testing.F) {
+	fuzzUpgrade(f, chatAPI, func(v Version, in *addMembersRequest) {
 		if in.Members != nil {
-			useParticipants(v, liftAll(*in.Members))
+			useParticipants(v, upgradeAll(*in.Members))
 		}
 	}, flatSeed)
 }
 
-func FuzzLiftSendMessage(f *testing.F) {
-	fuzzLift(f, chatAPI, func(_ Version, in *sendMessageRequest) {
+func FuzzUpgradeSendMessage(f *testing.F) {
+	fuzzUpgrade(f, chatAPI, func(v Version, in *sendMessageRequest) {
 		m := chat.Message{Type: chat.Text, Content: chat.Content{Text: in.Content, Attachments: fromAttachments(in.Attachments)}, SenderName: in.SenderName}
-		encode(drawnMessage(&m))
-		encode(toOldMessage("19:a@thread.v2", &m))
+		decodedAt(v, messageReply{&m, localView})
 	}, `{"content":"hello","senderDisplayName":"A","priority":"High","type":"html","metadata":{"k":""},"attachments":[{"id":"1","attachmentType":"image"}]}`)
 }
 
-func FuzzLiftUpdateMessage(f *testing.F) {
-	fuzzLift(f, chatAPI, func(_ Version, in *updateMessageRequest) {
+func FuzzUpgradeUpdateMessage(f *testing.F) {
+	fuzzUpgrade(f, chatAPI, func(_ Version, in *updateMessageRequest) {
 		if in.priority != nil {
 			isHigh(*in.priority)
 		}
 	}, `{"content":"hello","priority":"Normal","metadata":{"k":""},"attachments":[]}`, `{"content":1}`)
 }
 
-func FuzzLiftRevokeBefore(f *testing.F) {
-	fuzzLift(f, identityAPI, func(_ Version, in *revokeBeforeRequest) { encode(in) },
+func FuzzUpgradeRevokeTokensBefore(f *testing.F) {
+	fuzzUpgrade(f, identityAPI, func(_ Version, in *revokeTokensBeforeRequest) { web.EncodeJSON(in) },
 		`{"tokensValidFrom":"2020-10-10T00:00:00.000Z"}`, `{"tokensValidFrom":null}`, `{"tokensValidFrom":"99999-01-01T00:00:00Z"}`)
 }
 
-func FuzzLiftOldToken(f *testing.F) {
-	fuzzLift(f, identityAPI, func(_ Version, in *oldTokenRequest) { strings.Join(in.Scopes, ",") }, `{"scopes":["chat","pstn"]}`, `{"scopes":[null]}`)
+func FuzzUpgradeIssueToken2020(f *testing.F) {
+	fuzzUpgrade(f, identityAPI, func(_ Version, in *issueToken2020Request) { strings.Join(in.Scopes, ",") }, `{"scopes":["chat","pstn"]}`, `{"scopes":[null]}`)
 }
 
-func FuzzLiftCreateIdentity(f *testing.F) {
-	fuzzLift(f, identityAPI, func(_ Version, in *createIdentityRequest) {
+func FuzzUpgradeCreateIdentity(f *testing.F) {
+	fuzzUpgrade(f, identityAPI, func(_ Version, in *createIdentityRequest) {
 		if in.ExpiresInMinutes != nil {
 			strconv.Itoa(*in.ExpiresInMinutes)
 		}
 	}, `{"createTokenWithScopes":["chat"],"expiresInMinutes":60,"customId":"c","externalId":"e"}`, `{"expiresInMinutes":null}`, `{"expiresInMinutes":1e99}`)
 }
 
-func FuzzLiftExchangeTeams(f *testing.F) {
-	fuzzLift(f, identityAPI, func(Version, *exchangeTeamsRequest) {}, teamsBody, `{"token":"t"}`)
+func FuzzUpgradeExchangeTeams(f *testing.F) {
+	fuzzUpgrade(f, identityAPI, func(Version, *exchangeTeamsRequest) {}, teamsBody, `{"token":"t"}`)
 }

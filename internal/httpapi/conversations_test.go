@@ -13,22 +13,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// dialect is how one version of Chat is spoken from 2020-11-01-preview3 on: what its requests hold and what its answers
+// versionSpec is how one version of Chat is spoken from 2020-11-01-preview3 on: what its requests hold and what its answers
 // tell. The table is written from the specifications of the versions and from recordings (CLI suite for attachments, Java
-// and Android suites for errors), apart from the one that the server has. The versions before are in preview2_test.go.
-type dialect struct {
-	version  string
-	token    string // the header of the idempotency token
-	envelope string // of errors
-	flat     bool   // identifiers are strings
-	nested   bool   // who could not be added stands below "errors"
-	tagged   bool   // messages have metadata
-	attached string // the types of message that show attachments
-	attaches bool   // attachments can be sent
-	marked   bool   // threads and participants have metadata
-	retained bool   // threads have a retention policy
-	policed  bool   // threads have a messaging policy
-	roles    bool   // participants have roles
+// and Android suites for errors), apart from the one that the server has. The versions before are in compat_members_test.go.
+type versionSpec struct {
+	version           string
+	idempotencyHeader string // the header of the idempotency token
+	errorKey          string // of errors
+	flat              bool   // identifiers are strings
+	nested            bool   // who could not be added stands below "errors"
+	messageMetadata   bool   // messages have metadata
+	attachmentTypes   string // the types of message that show attachments
+	sendsAttachments  bool   // attachments can be sent
+	threadMetadata    bool   // threads and participants have metadata
+	retention         bool   // threads have a retention policy
+	policy            bool   // threads have a messaging policy
+	roles             bool   // participants have roles
 }
 
 const (
@@ -36,34 +36,34 @@ const (
 	wrapped       = "CommunicationError"
 )
 
-var dialects = []dialect{
-	{version: "2020-11-01-preview3", token: "repeatability-Request-ID", envelope: "Error", flat: true, nested: true},
-	{version: "2021-01-27-preview4", token: "repeatability-Request-Id", envelope: "Error", nested: true},
-	{version: "2021-03-01-preview5", token: "idempotency-token", envelope: wrapped},
-	{version: "2021-03-07", token: repeatability, envelope: wrapped},
-	{version: "2021-04-05-preview6", token: repeatability, envelope: wrapped, tagged: true},
-	{version: "2021-09-07", token: repeatability, envelope: wrapped, tagged: true},
-	{version: "2021-10-01-preview7", token: repeatability, envelope: wrapped, tagged: true, roles: true},
-	{version: "2022-04-21-preview8", token: repeatability, envelope: wrapped, tagged: true},
-	{version: "2022-11-15-preview8", token: repeatability, envelope: wrapped, tagged: true},
-	{version: "2023-04-01-preview", token: repeatability, envelope: wrapped, tagged: true, attached: "html"},
-	{version: "2023-07-01-preview", token: repeatability, envelope: wrapped, tagged: true, attached: "html", marked: true},
-	{version: "2023-11-07", token: repeatability, envelope: wrapped, tagged: true, attached: "html"},
-	{version: "2023-11-15-preview", token: repeatability, envelope: wrapped, tagged: true, attached: "html text", marked: true},
-	{version: "2024-03-01-preview", token: repeatability, envelope: wrapped, tagged: true, attached: "html text", marked: true},
-	{version: "2024-03-07", token: repeatability, envelope: wrapped, tagged: true, attached: "html text"},
+var versionSpecs = []versionSpec{
+	{version: "2020-11-01-preview3", idempotencyHeader: "repeatability-Request-ID", errorKey: "Error", flat: true, nested: true},
+	{version: "2021-01-27-preview4", idempotencyHeader: "repeatability-Request-Id", errorKey: "Error", nested: true},
+	{version: "2021-03-01-preview5", idempotencyHeader: "idempotency-token", errorKey: wrapped},
+	{version: "2021-03-07", idempotencyHeader: repeatability, errorKey: wrapped},
+	{version: "2021-04-05-preview6", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true},
+	{version: "2021-09-07", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true},
+	{version: "2021-10-01-preview7", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true, roles: true},
+	{version: "2022-04-21-preview8", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true},
+	{version: "2022-11-15-preview8", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true},
+	{version: "2023-04-01-preview", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true, attachmentTypes: "html"},
+	{version: "2023-07-01-preview", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true, attachmentTypes: "html", threadMetadata: true},
+	{version: "2023-11-07", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true, attachmentTypes: "html"},
+	{version: "2023-11-15-preview", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true, attachmentTypes: "html text", threadMetadata: true},
+	{version: "2024-03-01-preview", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true, attachmentTypes: "html text", threadMetadata: true},
+	{version: "2024-03-07", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true, attachmentTypes: "html text"},
 	{
-		version: "2024-03-15-preview", token: repeatability, envelope: wrapped, tagged: true, attached: "html text", attaches: true, marked: true,
-		retained: true,
+		version: "2024-03-15-preview", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true, attachmentTypes: "html text", sendsAttachments: true, threadMetadata: true,
+		retention: true,
 	},
 	{
-		version: "2024-06-05-preview", token: repeatability, envelope: wrapped, tagged: true, attached: "html text", attaches: true, marked: true,
-		retained: true, policed: true,
+		version: "2024-06-05-preview", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true, attachmentTypes: "html text", sendsAttachments: true, threadMetadata: true,
+		retention: true, policy: true,
 	},
-	{version: "2025-03-15", token: repeatability, envelope: wrapped, tagged: true, attached: "html text", marked: true, retained: true},
+	{version: "2025-03-15", idempotencyHeader: repeatability, errorKey: wrapped, messageMetadata: true, attachmentTypes: "html text", threadMetadata: true, retention: true},
 }
 
-// identifierKeys tells how the keys are called under which an identifier stands, as a string first.
+// identifierKeys are the keys of an identifier, as a string first.
 var identifierKeys = map[string][2]string{
 	"participant": {"id", "communicationIdentifier"},
 	"creator":     {"createdBy", "createdByCommunicationIdentifier"},
@@ -71,8 +71,8 @@ var identifierKeys = map[string][2]string{
 	"initiator":   {"initiator", "initiatorCommunicationIdentifier"},
 }
 
-// put sets who is meant, in the form of an answer.
-func (d dialect) put(into map[string]any, role, id string) map[string]any {
+// put adds an identifier, in the form of an answer.
+func (d versionSpec) put(into map[string]any, role, id string) map[string]any {
 	if d.flat {
 		into[identifierKeys[role][0]] = id
 	} else {
@@ -81,8 +81,8 @@ func (d dialect) put(into map[string]any, role, id string) map[string]any {
 	return into
 }
 
-// asked is a participant in the form of a request. SDKs of before 2023 send the nested object alone.
-func (d dialect) asked(id, name string) map[string]any {
+// requestParticipant is a participant in the form of a request. SDKs of before 2023 send the nested object alone.
+func (d versionSpec) requestParticipant(id, name string) map[string]any {
 	out := map[string]any{"displayName": name}
 	switch {
 	case d.flat:
@@ -95,8 +95,8 @@ func (d dialect) asked(id, name string) map[string]any {
 	return out
 }
 
-// told is a participant in the form of an answer.
-func (d dialect) told(id, name string) map[string]any {
+// answerParticipant is a participant in the form of an answer.
+func (d versionSpec) answerParticipant(id, name string) map[string]any {
 	out := d.put(map[string]any{"shareHistoryTime": "1970-01-01T00:00:00Z"}, "participant", id)
 	if name != "" {
 		out["displayName"] = name
@@ -104,16 +104,16 @@ func (d dialect) told(id, name string) map[string]any {
 	return out
 }
 
-func (d dialect) refused(code, message string) map[string]any {
+func (d versionSpec) errorBody(code, message string) map[string]any {
 	inner := map[string]any{"Code": code, "Details": []any{}}
 	if message != "" {
 		inner["Message"] = message
 	}
-	return map[string]any{d.envelope: inner}
+	return map[string]any{d.errorKey: inner}
 }
 
-// unable is what tells of those who could not be added.
-func (d dialect) unable(into map[string]any, ids ...string) map[string]any {
+// withInvalid adds those who could not be added.
+func (d versionSpec) withInvalid(into map[string]any, ids ...string) map[string]any {
 	var list []any
 	for _, id := range ids {
 		list = append(list, map[string]any{"target": id, "code": "403", "message": "Permissions check failed"})
@@ -126,51 +126,51 @@ func (d dialect) unable(into map[string]any, ids ...string) map[string]any {
 	return into
 }
 
-// said is a message at the time and place that its number in the thread gives it, while the clock of the bench stands still.
-func said(seq int, kind string, content map[string]any) map[string]any {
+// messageAt is a message at the time and place that its number in the thread gives it, while the clock of the bench does not move.
+func messageAt(seq int, kind string, content map[string]any) map[string]any {
 	id := strconv.FormatInt(int64(moment)+int64(seq)-1, 10)
 	return map[string]any{
 		"id": id, "version": id, "type": kind, "sequenceId": strconv.Itoa(seq), "content": content, "createdOn": "2025-03-20T10:20:30Z",
 	}
 }
 
-// written is a message of a user.
-func (d dialect) written(seq int, kind, message, sender, name string) map[string]any {
-	out := d.put(said(seq, kind, d.content(kind, message)), "sender", sender)
+// userMessage is a message of a user.
+func (d versionSpec) userMessage(seq int, kind, message, sender, name string) map[string]any {
+	out := d.put(messageAt(seq, kind, d.content(kind, message)), "sender", sender)
 	if name != "" || d.flat { // it was never left out then (recordings of the JavaScript and Python suites)
 		out["senderDisplayName"] = name
 	}
 	return out
 }
 
-func (d dialect) content(kind, message string, attachments ...any) map[string]any {
+func (d versionSpec) content(kind, message string, attachments ...any) map[string]any {
 	out := map[string]any{"message": message}
-	if slices.Contains(strings.Fields(d.attached), kind) {
+	if slices.Contains(strings.Fields(d.attachmentTypes), kind) {
 		out["attachments"] = append([]any{}, attachments...)
 	}
 	return out
 }
 
 // remove is the request that removes a participant.
-func (d dialect) remove(who caller, t thread, id string) *answer {
+func (d versionSpec) remove(who caller, t thread, id string) *answer {
 	who.b.Helper()
 	if d.flat {
 		return who.delete(t.path("/participants/" + strings.ReplaceAll(id, ":", "%3A")))
 	}
-	return who.post(t.path("/participants/:remove"), encoded(d.asked(id, "")["communicationIdentifier"]))
+	return who.post(t.path("/participants/:remove"), encoded(d.requestParticipant(id, "")["communicationIdentifier"]))
 }
 
-// TestConversations holds the same conversation in each dialect. It compares whole answers: what a version does not know
+// TestConversations holds the same conversation in each version. It compares whole answers: what a version does not know
 // must not be there, although all that any version knows is in each request.
 func TestConversations(t *testing.T) {
 	t.Parallel()
-	if spoken := allChat[slices.Index(allChat, chatPreview3):]; len(spoken) != len(dialects) {
-		t.Errorf("%d dialects of %d versions", len(dialects), len(spoken))
+	if spoken := allChat[slices.Index(allChat, chatPreview3):]; len(spoken) != len(versionSpecs) {
+		t.Errorf("%d specs of %d versions", len(versionSpecs), len(spoken))
 	}
-	for _, d := range dialects {
+	for _, d := range versionSpecs {
 		t.Run(d.version, func(t *testing.T) {
 			t.Parallel()
-			c := &conversation{dialect: d, b: newBench(t).at(d.version)}
+			c := &conversation{versionSpec: d, b: newBench(t).at(d.version)}
 			c.alice, c.bob, c.carol = c.b.user(), c.b.user(), c.b.users(1)[0]
 			c.threads(t)
 			c.participants()
@@ -199,7 +199,7 @@ func TestVersionsAreDocumented(t *testing.T) {
 
 // conversation is one under way.
 type conversation struct {
-	dialect
+	versionSpec
 	b          *bench
 	alice, bob caller
 	carol      string
@@ -214,82 +214,82 @@ func (c *conversation) say(message map[string]any) { c.listed = append([]any{mes
 func (c *conversation) path(rest string) string { return c.thread.path(rest) }
 
 func (c *conversation) threads(t *testing.T) {
-	asked := c.asked(c.bob.id, "Bob")
+	asked := c.requestParticipant(c.bob.id, "Bob")
 	asked["metadata"], asked["roleIds"] = map[string]any{"role": "host"}, []any{"guest"}
 	body := map[string]any{
-		"topic": "lunch", "participants": []any{c.asked(c.alice.id, "Alice"), asked, c.asked(unknownUser, "")},
+		"topic": "lunch", "participants": []any{c.requestParticipant(c.alice.id, "Alice"), asked, c.requestParticipant(unknownUser, "")},
 		"metadata":        map[string]any{"team": "blue"},
 		"retentionPolicy": map[string]any{"kind": "threadCreationDate", "deleteThreadAfterDays": 40},
-		"messagingPolicy": map[string]any{"textOnlyChat": !c.policed}, // html is sent later
+		"messagingPolicy": map[string]any{"textOnlyChat": !c.policy}, // html is sent later
 	}
-	created := c.alice.post("/chat/threads", encoded(body), c.token+": once").is(http.StatusCreated)
+	created := c.alice.post("/chat/threads", encoded(body), c.idempotencyHeader+": once").is(http.StatusCreated)
 	c.thread = thread(created.text("chatThread.id"))
 	c.properties = c.put(map[string]any{"id": string(c.thread), "topic": "lunch", "createdOn": "2025-03-20T10:20:30Z"}, "creator", c.alice.id)
-	if c.marked {
+	if c.threadMetadata {
 		c.properties["metadata"] = map[string]any{"team": "blue"}
 	}
-	if c.retained {
+	if c.retention {
 		c.properties["retentionPolicy"] = map[string]any{"kind": "threadCreationDate", "deleteThreadAfterDays": 40.0}
 	}
-	made := c.unable(map[string]any{"chatThread": c.properties}, unknownUser)
+	made := c.withInvalid(map[string]any{"chatThread": c.properties}, unknownUser)
 	created.same(made)
 	location := c.b.URL + "/chat/threads/" + strings.ReplaceAll(string(c.thread), ":", "%3A")
 	if got := created.header.Get("Location"); got != location {
 		t.Errorf("Location is %q, want %q", got, location)
 	}
-	c.alice.post("/chat/threads", encoded(body), c.token+": once").is(http.StatusCreated).same(made)
+	c.alice.post("/chat/threads", encoded(body), c.idempotencyHeader+": once").is(http.StatusCreated).same(made)
 	c.bob.get(location).is(http.StatusOK).same(c.properties)
 	c.bob.get("/chat/threads").is(http.StatusOK).same(map[string]any{"value": []any{
 		map[string]any{"id": string(c.thread), "topic": "lunch", "lastMessageReceivedOn": "2025-03-20T10:20:30Z"},
 	}})
 
-	c.bobs = c.told(c.bob.id, "Bob")
-	if c.marked {
+	c.bobs = c.answerParticipant(c.bob.id, "Bob")
+	if c.threadMetadata {
 		c.bobs["metadata"] = map[string]any{"role": "host"}
 	}
 	if c.roles {
 		c.bobs["roleIds"] = []any{"guest"}
 	}
-	present := []any{c.told(c.alice.id, "Alice"), c.bobs}
-	c.say(said(1, "participantAdded", c.put(map[string]any{"participants": present}, "initiator", c.alice.id)))
-	c.say(said(2, "topicUpdated", c.put(map[string]any{"topic": "lunch"}, "initiator", c.alice.id)))
+	present := []any{c.answerParticipant(c.alice.id, "Alice"), c.bobs}
+	c.say(messageAt(1, "participantAdded", c.put(map[string]any{"participants": present}, "initiator", c.alice.id)))
+	c.say(messageAt(2, "topicUpdated", c.put(map[string]any{"topic": "lunch"}, "initiator", c.alice.id)))
 
 	c.bob.patch(c.path(""), `{"topic":"dinner","metadata":{"team":"","size":"4"},"retentionPolicy":{"kind":"none"}}`).empty(http.StatusNoContent)
 	c.properties["topic"] = "dinner"
-	if c.marked {
+	if c.threadMetadata {
 		c.properties["metadata"] = map[string]any{"size": "4"}
 	}
-	if c.retained {
+	if c.retention {
 		c.properties["retentionPolicy"] = map[string]any{"kind": "none"}
 	}
 	c.alice.get(c.path("")).is(http.StatusOK).same(c.properties)
-	c.say(said(3, "topicUpdated", c.put(map[string]any{"topic": "dinner"}, "initiator", c.bob.id)))
+	c.say(messageAt(3, "topicUpdated", c.put(map[string]any{"topic": "dinner"}, "initiator", c.bob.id)))
 
 	// What the version does not know was not kept either.
 	everything := c.alice.at(newestChat).get(c.path("")).is(http.StatusOK)
-	if !c.marked {
+	if !c.threadMetadata {
 		everything.lacks("metadata")
 	}
-	if !c.retained {
+	if !c.retention {
 		everything.lacks("retentionPolicy")
 	}
-	if !c.policed {
+	if !c.policy {
 		c.alice.at(chatLastImages).get(c.path("")).lacks("messagingPolicy")
 	}
 }
 
 func (c *conversation) participants() {
 	add := c.path("/participants/:add")
-	asked := c.asked(c.carol, "Carol")
+	asked := c.requestParticipant(c.carol, "Carol")
 	asked["shareHistoryTime"] = "2020-09-08T01:02:14.387Z"
 	c.alice.post(add, encoded(map[string]any{"participants": []any{asked}})).is(http.StatusCreated).same(map[string]any{})
-	c.alice.post(add, encoded(map[string]any{"participants": []any{c.asked(unknownUser, ""), c.asked(c.bob.id, "")}})).
-		is(http.StatusCreated).same(c.unable(map[string]any{}, unknownUser))
-	carols := c.told(c.carol, "Carol")
+	c.alice.post(add, encoded(map[string]any{"participants": []any{c.requestParticipant(unknownUser, ""), c.requestParticipant(c.bob.id, "")}})).
+		is(http.StatusCreated).same(c.withInvalid(map[string]any{}, unknownUser))
+	carols := c.answerParticipant(c.carol, "Carol")
 	carols["shareHistoryTime"] = "2020-09-08T01:02:14Z"
-	c.say(said(4, "participantAdded", c.put(map[string]any{"participants": []any{carols}}, "initiator", c.alice.id)))
+	c.say(messageAt(4, "participantAdded", c.put(map[string]any{"participants": []any{carols}}, "initiator", c.alice.id)))
 
-	all := []any{c.told(c.alice.id, "Alice"), c.bobs, carols}
+	all := []any{c.answerParticipant(c.alice.id, "Alice"), c.bobs, carols}
 	c.bob.get(c.path("/participants")).is(http.StatusOK).same(map[string]any{"value": all})
 	first := c.bob.get(c.path("/participants?maxPageSize=2")).is(http.StatusOK)
 	first.same(map[string]any{"value": all[:2], "nextLink": first.text("nextLink")})
@@ -297,7 +297,7 @@ func (c *conversation) participants() {
 
 	c.remove(c.alice, c.thread, c.carol).empty(http.StatusNoContent)
 	c.bob.get(c.path("/participants")).is(http.StatusOK).same(map[string]any{"value": all[:2]})
-	c.say(said(5, "participantRemoved", c.put(map[string]any{"participants": []any{carols}}, "initiator", c.alice.id)))
+	c.say(messageAt(5, "participantRemoved", c.put(map[string]any{"participants": []any{carols}}, "initiator", c.alice.id)))
 }
 
 // plan is an attachment that is elsewhere.
@@ -309,13 +309,13 @@ func (c *conversation) messages() {
 		a.same(map[string]any{"id": a.text("id")})
 	}
 	send(map[string]any{"content": "hello", "type": "text", "senderDisplayName": "Alice", "metadata": map[string]any{"tags": "a"}})
-	plain := c.written(6, "text", "hello", c.alice.id, "Alice")
-	if c.tagged {
+	plain := c.userMessage(6, "text", "hello", c.alice.id, "Alice")
+	if c.messageMetadata {
 		plain["metadata"] = map[string]any{"tags": "a"}
 	}
 	send(map[string]any{"content": "<b>look</b>", "type": "html", "attachments": []any{plan}})
-	rich := c.written(7, "html", "<b>look</b>", c.alice.id, "")
-	if c.attaches {
+	rich := c.userMessage(7, "html", "<b>look</b>", c.alice.id, "")
+	if c.sendsAttachments {
 		rich["content"] = c.content("html", "<b>look</b>", plan)
 	}
 	c.say(plain)
@@ -340,10 +340,10 @@ func (c *conversation) edits() {
 	c.alice.patch(target, `{"content":"hey","metadata":{"tags":"","key":"1"},"attachments":[{"id":"2","attachmentType":"file"}]}`).
 		empty(http.StatusNoContent)
 	plain["content"], plain["version"], plain["editedOn"] = c.content("text", "hey"), "1742466090456", "2025-03-20T10:21:30Z"
-	if c.attaches {
+	if c.sendsAttachments {
 		plain["content"] = c.content("text", "hey", map[string]any{"id": "2", "attachmentType": "file"})
 	}
-	if c.tagged {
+	if c.messageMetadata {
 		plain["metadata"] = map[string]any{"key": "1"}
 	}
 	c.bob.get(target).is(http.StatusOK).same(plain)
@@ -369,7 +369,7 @@ func (c *conversation) receipts() {
 
 func (c *conversation) errors() {
 	stranger := c.b.user()
-	malformed := encoded(map[string]any{"topic": "never", "participants": []any{c.asked("8:acs:fakeid", "")}})
+	malformed := encoded(map[string]any{"topic": "never", "participants": []any{c.requestParticipant("8:acs:fakeid", "")}})
 	const unread = "8:acs:fakeid"
 	noThread := c.thread[:10] + "0@thread.v2"
 	for _, test := range []struct {
@@ -391,7 +391,7 @@ func (c *conversation) errors() {
 		{c.alice.post(c.path("/messages"), `{"content":`), 400, "BadRequest", "The body is no JSON: unexpected end of JSON input."},
 		{c.b.user("voip").get("/chat/threads"), 403, "Forbidden", ""},
 	} {
-		test.answer.is(test.status).same(c.refused(test.code, test.message))
+		test.answer.is(test.status).same(c.errorBody(test.code, test.message))
 	}
 	c.b.nobody().at(c.version).get(c.path("")).empty(http.StatusUnauthorized)
 }
@@ -399,7 +399,7 @@ func (c *conversation) errors() {
 func (c *conversation) ends() {
 	c.remove(c.bob, c.thread, c.bob.id).empty(http.StatusNoContent)
 	c.remove(c.bob, c.thread, c.bob.id).is(http.StatusForbidden).
-		same(c.refused("Forbidden", "User "+c.bob.id+" is not a member of the thread "+string(c.thread)))
+		same(c.errorBody("Forbidden", "User "+c.bob.id+" is not a member of the thread "+string(c.thread)))
 	c.alice.delete(c.path("")).empty(http.StatusNoContent)
 	c.alice.get("/chat/threads").is(http.StatusOK).same(map[string]any{"value": []any{map[string]any{
 		"id": string(c.thread), "topic": "dinner", "lastMessageReceivedOn": "2025-03-20T10:21:30Z", "deletedOn": "2025-03-20T10:21:30Z",
