@@ -15,20 +15,20 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
-// TestListsOfWhatMoves reads lists page by page while anything happens between the pages, on two servers whose clocks differ.
-// A list read at once, when the first page was, tells what has to be on the pages: all that is there throughout, nothing
+// TestListsOfMovingItems reads lists page by page while anything happens between the pages, on two servers whose clocks differ.
+// A list read at once, together with the first page, says what has to be on the pages: all that is there throughout, nothing
 // twice, and where nothing is reordered by its nature, in that order.
-func TestListsOfWhatMoves(t *testing.T) {
+func TestListsOfMovingItems(t *testing.T) {
 	t.Parallel()
-	listsOfWhatMove(t, "memory:", 1<<20)
+	listsOfMovingItems(t, "memory:", 1<<20)
 }
 
-func TestListsOfWhatMovesPostgres(t *testing.T) {
+func TestListsOfMovingItemsPostgres(t *testing.T) {
 	t.Parallel()
-	listsOfWhatMove(t, postgresURL(t), pick(40, 10))
+	listsOfMovingItems(t, postgresURL(t), pick(40, 10))
 }
 
-func listsOfWhatMove(t *testing.T, url string, most int) {
+func listsOfMovingItems(t *testing.T, url string, most int) {
 	db, err := store.Open(t.Context(), url, store.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -99,7 +99,7 @@ func (db *DB) inSlices(ctx context.Context, sql string, args ...any) error {
 }
 
 // removeThreads removes all rows of threads but events, which go by their time. A new table with a column tk belongs into the list,
-// which TestPurgeForgetsNoTable checks. The row of the thread goes last.
+// which TestPurgeClearsAllTables checks. The row of the thread goes last.
 func removeThreads(ctx context.Context, tx sqldb.Tx, deleted []chat.Thread) error {
 	for _, t := range deleted {
 		for _, table := range []string{"messages", "superseded", "receipts", "images", "participants", "creations", "threads"} {

@@ -11,7 +11,7 @@ import (
 
 // A purge leaves nothing of a thread in any table that has its key, also in tables that migrations add. The journal goes
 // by the time of its events.
-func TestPurgeForgetsNoTable(t *testing.T) {
+func TestPurgeClearsAllTables(t *testing.T) {
 	t.Parallel()
 	db, err := Open(t.Context(), "memory:", Options{})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // Versions are kept for those alone who left and can read them, one for all edits between two removals.
-func TestSupersededIsWhatSomebodyReads(t *testing.T) {
+func TestSupersededOnlyForReaders(t *testing.T) {
 	t.Parallel()
 	db, err := Open(t.Context(), "memory:", Options{})
 	if err != nil {

@@ -118,7 +118,7 @@ func TestJournalNeverGoesBack(t *testing.T) {
 }
 
 // Other locks of the database, and those of other databases, do not matter.
-func TestJournalMindsNoOtherLocks(t *testing.T) {
+func TestJournalIgnoresOtherLocks(t *testing.T) {
 	t.Parallel()
 	here, there := pgtest.Database(t, nil), pgtest.Database(t, nil)
 	db, elsewhere := openNode(t, here), openNode(t, there)

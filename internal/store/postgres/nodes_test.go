@@ -58,7 +58,7 @@ func topic(text string) func(v chat.View) (*chat.Change, error) {
 }
 
 // TestNodesWriteTogether lets several nodes write into a few threads, and follow the journal all the while: each of them
-// hears all that was acknowledged, once and in the same order, and in each thread in the order of the messages.
+// receives all that was acknowledged, once and in the same order, and in each thread in the order of the messages.
 func TestNodesWriteTogether(t *testing.T) {
 	t.Parallel()
 	const busy, writers, each = 3, 8, 25
@@ -267,7 +267,7 @@ func TestNodesCreateOnce(t *testing.T) {
 }
 
 // All nodes read from the journal whose tokens are over.
-func TestNodesHearOfRevocation(t *testing.T) {
+func TestNodesReceiveRevocations(t *testing.T) {
 	t.Parallel()
 	dbs := nodes(t, 2)
 	if err := dbs[0].AddUser(t.Context(), auth.User{Identity: alice, CreatedOn: 1}); err != nil {

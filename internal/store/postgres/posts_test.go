@@ -163,7 +163,7 @@ func holdThread(t *testing.T, url string, id chat.ThreadID) (release func()) {
 }
 
 // Posts that wait for a locked thread do not delay posts to other threads.
-func TestLockedThreadHoldsUpNoOther(t *testing.T) {
+func TestLockedThreadDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t, nil)
 	db, e := openNode(t, url), openEngine(t, url)
@@ -203,7 +203,7 @@ func TestLockedThreadHoldsUpNoOther(t *testing.T) {
 }
 
 // Posts to a thread that stays locked fail after a while as unavailable.
-func TestLockedThreadIsGivenUp(t *testing.T) {
+func TestLockedThreadTimesOut(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes as long as a lock is waited for")
