@@ -2,8 +2,6 @@
 # All that is checked without running the program: format, vet, lint, and that the modules are tidy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# Built by the Go that is here, and not a requirement in go.mod: it would bring two hundred modules.
-golangci_lint=github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 unformatted=$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)
 if [ -n "$unformatted" ]; then
@@ -14,4 +12,6 @@ for module in . test/deploy; do
   go -C "$module" mod tidy -diff
   go -C "$module" vet ./...
 done
-go run "$golangci_lint" run
+go -C test/lint mod tidy -diff
+# Built by the Go that is here, so it understands that Go's language and standard library.
+go tool -modfile=test/lint/go.mod golangci-lint run

@@ -63,7 +63,7 @@ func copied(t *testing.T, from, to string) (_, _ string, backup, restore func())
 	}, func() {}
 }
 
-// A server on a restored backup, which was taken while the first one was written to, goes on: with its users and their
+// A server on a restored backup, which was taken while the first one was written to, continues: with its users and their
 // tokens, with every message from before the backup, and with listeners where they were.
 func TestBackup(t *testing.T) {
 	t.Parallel()
@@ -91,7 +91,7 @@ func TestBackup(t *testing.T) {
 			for n := range 50 {
 				send(first, fmt.Sprint("before ", n))
 			}
-			hears(t, listener, "before 49")
+			receives(t, listener, "before 49")
 
 			stop, stopped := make(chan struct{}), make(chan struct{})
 			go func() {
@@ -120,7 +120,7 @@ func TestBackup(t *testing.T) {
 					t.Errorf("message %d is there %d times", n, found[fmt.Sprint("before ", n)])
 				}
 			}
-			hears(t, dial(t, second, token, listener.Position()), "after")
+			receives(t, dial(t, second, token, listener.Position()), "after")
 		})
 	}
 }
@@ -136,15 +136,15 @@ func dial(t *testing.T, p *process, token, after string) *client.Conn {
 	return c
 }
 
-// hears reads until a message of that content comes.
-func hears(t *testing.T, c *client.Conn, content string) {
+// receives reads until a message of that content comes.
+func receives(t *testing.T, c *client.Conn, content string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for {
 		e, err := c.Next(ctx)
 		if err != nil {
-			t.Fatalf("%q was not heard: %v", content, err)
+			t.Fatalf("%q was not received: %v", content, err)
 		}
 		if e.Kind == client.MessageReceived && e.Message.Content.Message == content {
 			return

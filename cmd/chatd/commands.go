@@ -14,14 +14,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chatd/chatd/internal/server"
 	"github.com/chatd/chatd/internal/store"
 )
 
+// printVersion is chatd version.
 func printVersion(_ context.Context, p *program, cfg *config) error {
 	b := buildInfo()
 	if cfg.json {
 		return writeJSON(p.stdout, struct {
-			build
+			server.Build
 			Platform string `json:"platform"`
 		}{b, runtime.GOOS + "/" + runtime.GOARCH})
 	}
@@ -35,7 +37,7 @@ func (c *config) caPath() (string, error) {
 	return filepath.Join(dir, caFile), err
 }
 
-// migrate brings the schema up to date without serving, for those who let another user of the database do it.
+// migrate brings the schema up to date without serving, for installations where a different database user has to do it.
 func migrate(ctx context.Context, p *program, cfg *config) error {
 	db, err := store.Open(ctx, cfg.store, store.Options{Listen: store.NoListen})
 	if err != nil {
@@ -49,13 +51,14 @@ func migrate(ctx context.Context, p *program, cfg *config) error {
 	return err
 }
 
+// certFlags are the arguments of chatd cert.
 func certFlags(f *flag.FlagSet, c *config) {
 	f.BoolVar(&c.printPEM, "print", false, "print the CA certificate itself, in PEM form")
 	f.BoolVar(&c.printBundle, "bundle", false, "print the roots that this system trusts and the CA certificate, in PEM form, for what trusts one file only")
 	jsonFlag(f, c)
 }
 
-// cert tells about the development CA that the server made.
+// cert shows the development CA that the server made.
 func cert(ctx context.Context, p *program, cfg *config) error {
 	ca, dir, shownBy, err := cfg.currentCA(ctx)
 	if err != nil {
@@ -85,10 +88,12 @@ func cert(ctx context.Context, p *program, cfg *config) error {
 	return err
 }
 
+// jsonFlag is the argument of all commands that can print one JSON object instead of text.
 func jsonFlag(f *flag.FlagSet, c *config) {
 	f.BoolVar(&c.json, "json", false, "print one JSON object")
 }
 
+// writeJSON writes one object on one line.
 func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false) // of & in a connection string
@@ -101,6 +106,7 @@ const (
 	maxWait    = 10 * time.Minute
 )
 
+// healthFlags are the arguments of chatd health.
 func healthFlags(f *flag.FlagSet, c *config) {
 	f.DurationVar(&c.wait, "wait", 0, "how long to wait for the server to be ready, such as 30s; at most 10m")
 }
@@ -127,13 +133,14 @@ func health(ctx context.Context, p *program, cfg *config) error {
 	}
 }
 
+// isReady asks once, with a time limit: a server that hangs is not ready.
 func (c *config) isReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
 	return c.probeAny(ctx)
 }
 
-// probeAny is content with one answer, as a check from elsewhere may lack what it takes to trust the https server.
+// probeAny needs one answer only: a health check may run where the CA of the https server is not available.
 func (c *config) probeAny(ctx context.Context) error {
 	var refused error
 	if c.listen != "" {
@@ -151,7 +158,7 @@ func (c *config) probeAny(ctx context.Context) error {
 	return errors.Join(refused, plain)
 }
 
-// probeTLS asks the https server of this configuration.
+// probeTLS asks the https server of this configuration whether it is ready.
 func (c *config) probeTLS(ctx context.Context, address string) error {
 	client, err := c.clientTLS()
 	if err != nil {

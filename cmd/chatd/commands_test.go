@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/devca"
 	"github.com/chatd/chatd/internal/store"
 	"github.com/chatd/chatd/internal/store/pgtest"
 	"github.com/chatd/chatd/migrations"
@@ -35,9 +35,9 @@ func mint(t *testing.T, args ...string) (user, token string) {
 // installed makes store and signing key as a server does at its first start.
 func installed(t *testing.T, args ...string) {
 	t.Helper()
-	core, err := openCore(t.Context(), configured(t, "token", noEnv, args...), store.Options{})
+	db, _, err := openStore(t.Context(), configured(t, "token", noEnv, args...), store.Options{})
 	if err == nil {
-		err = core.db.Close()
+		err = db.Close()
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func TestCert(t *testing.T) {
 	if !strings.HasSuffix(stdout, "\n"+string(read(t, path))) && len(systemRoots()) > 0 || stdout != string(read(t, filepath.Join(dir, "ca-bundle.pem"))) {
 		t.Errorf("chatd cert --bundle: %.2000q", stdout)
 	}
-	if got, want := len(pemBlocks([]byte(stdout), certificateBlock)), len(pemBlocks(systemRoots(), certificateBlock))+1; got != want {
+	if got, want := len(devca.PEMBlocks([]byte(stdout), certificateBlock)), len(devca.PEMBlocks(systemRoots(), certificateBlock))+1; got != want {
 		t.Errorf("the bundle has %d certificates, want %d", got, want)
 	}
 }
@@ -171,17 +171,6 @@ func TestHealthWaits(t *testing.T) {
 		if code, _, stderr := once(t, noEnv, "health", "--wait", wait, "--config-dir", t.TempDir()); code != want {
 			t.Errorf("--wait %s: exit code %d, %s", wait, code, stderr)
 		}
-	}
-}
-
-func TestHealthSeesReadiness(t *testing.T) {
-	t.Parallel()
-	o := newOps(nil)
-	o.stopping.Store(true)
-	s := newPlainServer(t, o.handler(http.NotFoundHandler()))
-	code, _, stderr := once(t, noEnv, "health", "--config-dir", t.TempDir(), "--http-listen", s)
-	if code != exitFailure || !strings.Contains(stderr, "stopping") {
-		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 }
 

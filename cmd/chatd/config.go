@@ -8,9 +8,11 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/chatd/chatd/internal/server"
 )
 
-// config is what was set, parsed.
+// config holds the parsed settings and arguments of a command.
 type config struct {
 	command            string
 	listen             string
@@ -28,7 +30,7 @@ type config struct {
 	publicURL          string
 	trustedProxies     []netip.Prefix
 	entraToken         string
-	corsOrigins        origins
+	corsOrigins        server.Origins
 	logLevel           slog.Level
 	logFormat          string
 	stopDelay          time.Duration
@@ -56,7 +58,7 @@ type setting struct {
 	commands string // that take it
 	initial  string // the default
 	serve    string // the default of chatd serve, where it is another
-	demanded bool   // chatd serve has no default
+	required bool   // by chatd serve, which has no default
 	secret   bool   // never shown, and may be read from the file that the variable <env>_FILE names
 	help     string
 	set      func(*config, string) error
@@ -67,6 +69,7 @@ func (s *setting) env() string {
 	return "CHATD_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
 }
 
+// usedBy reports whether a command takes the setting.
 func (s *setting) usedBy(command string) bool {
 	for name := range strings.FieldsSeq(s.commands) {
 		if name == command {
@@ -82,7 +85,7 @@ const (
 	local   = clients + " token keys cert env" // beside a server of this machine
 	stores  = "dev serve token keys migrate"
 
-	// What everybody may know: the development server's key is no secret, which is why chatd serve refuses it.
+	// The key and resource of development servers are public, which is why chatd serve refuses them.
 	wellKnownKey      = "Y2hhdGQgZGV2ZWxvcG1lbnQga2V5OiBldmVyeWJvZHkga25vd3MgaXQsIG5ldmVyIHVzZSBpdCBwdWJsaWNseQ=="
 	wellKnownResource = "c4a7d000-0000-4000-8000-000000000000"
 )
@@ -104,13 +107,13 @@ var settings = []setting{
 		set:  setProfileListen,
 	},
 	{
-		name: "store", commands: stores, initial: "memory:", demanded: true, secret: true,
+		name: "store", commands: stores, initial: "memory:", required: true, secret: true,
 		help: "where everything is kept: memory:, sqlite:PATH or postgres://…",
 		set:  setStore,
 	},
 	{
 		name: "store-listen", commands: servers, secret: true,
-		help: "postgres://… for hearing of what other nodes write, where --store leads to a pooler; none: look each second; empty: as --store",
+		help: "postgres://… for notifications of what other nodes write, where --store leads to a pooler; none: poll every second; empty: as --store",
 		set:  setStoreListen,
 	},
 	{
@@ -119,7 +122,7 @@ var settings = []setting{
 		set:  setDurability,
 	},
 	{
-		name: "access-key", commands: "dev serve token env", initial: wellKnownKey, demanded: true, secret: true,
+		name: "access-key", commands: "dev serve token env", initial: wellKnownKey, required: true, secret: true,
 		help: "access key of the resource, base64 of at least 16 bytes",
 		set:  func(c *config, v string) error { return setKey(c, &c.accessKey, v) },
 	},
@@ -129,13 +132,13 @@ var settings = []setting{
 		set:  func(c *config, v string) error { return setKey(c, &c.accessKeySecondary, v) },
 	},
 	{
-		name: "resource-id", commands: "dev serve token", initial: wellKnownResource, demanded: true,
+		name: "resource-id", commands: "dev serve token", initial: wellKnownResource, required: true,
 		help: "GUID of the resource, which is in the id of each of its users: 8:acs:GUID_…",
 		set:  setResource,
 	},
 	{
 		name: "entra-token", commands: servers, secret: true,
-		help: "bearer token that the Identity API accepts in place of a Microsoft Entra one, in chatd serve at least 16 characters; empty: none",
+		help: "bearer token that the Identity API accepts instead of a Microsoft Entra one, in chatd serve at least 16 characters; empty: none",
 		set:  setEntraToken,
 	},
 	{
@@ -150,7 +153,7 @@ var settings = []setting{
 	},
 	{
 		name: "tls-cert", commands: clients + " env",
-		help: "PEM file of a certificate (chain) to use in place of an own one; read again when it changes",
+		help: "PEM file of a certificate (chain) to use instead of a generated one; read again when it changes",
 		set:  func(c *config, v string) error { c.tlsCert = v; return nil },
 	},
 	{
@@ -185,7 +188,7 @@ var settings = []setting{
 	},
 	{
 		name: "stop-delay", commands: servers, initial: "0s",
-		help: "how long a server that shall stop goes on while /readyz says so, for proxies to turn to others; at most 5m",
+		help: "how long to keep serving after SIGTERM, with /readyz answering 503 so that proxies turn to other servers; at most 5m",
 		set:  setStopDelay,
 	},
 	{
@@ -195,7 +198,7 @@ var settings = []setting{
 	},
 	{
 		name: "endpoints-per-user", commands: servers, initial: "1000",
-		help: "how many clients of a user the server remembers for them to go on where they were, at least 100; 0: any number",
+		help: "how many clients of a user can resume where they left off, at least 100; 0: any number",
 		set:  func(c *config, v string) error { return setCount(&c.endpointsPerUser, v, 100) },
 	},
 }
@@ -203,7 +206,7 @@ var settings = []setting{
 // configure makes the config of a command from its arguments and the environment.
 func configure(cmd *command, args []string, getenv func(string) string) (*config, error) {
 	cfg := &config{command: cmd.name}
-	for cmd.operands != "" && len(args) > 0 && !strings.HasPrefix(args[0], "-") { // they may stand before flags
+	for cmd.operands != "" && len(args) > 0 && !strings.HasPrefix(args[0], "-") { // operands may precede flags
 		cfg.operands, args = append(cfg.operands, args[0]), args[1:]
 	}
 	flags := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
@@ -244,7 +247,7 @@ func (s *setting) apply(cfg *config, flags map[string]string, getenv func(string
 	case err != nil:
 		return err
 	case ok:
-	case s.demanded && (cfg.command == "serve" || cfg.command == "migrate"):
+	case s.required && (cfg.command == "serve" || cfg.command == "migrate"):
 		return usagef("chatd "+cfg.command+" needs --%s (or %s): %s", s.name, s.env(), s.help)
 	case s.initial == "":
 		return nil
@@ -263,8 +266,8 @@ func (s *setting) apply(cfg *config, flags map[string]string, getenv func(string
 	return nil
 }
 
-// lookup finds what was set. An empty variable or file counts as none, as deployments name those too that an installation has
-// not; an empty flag is a value.
+// lookup finds the value that was given. An empty variable or file counts as none, since deployment files name all of them and an
+// installation may leave some empty; an empty flag is a value.
 func (s *setting) lookup(flags map[string]string, getenv func(string) string) (value string, ok bool, err error) {
 	if v, ok := flags[s.name]; ok {
 		return v, true, nil

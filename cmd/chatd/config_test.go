@@ -4,9 +4,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/chatd/chatd/internal/server"
 )
 
 func configured(t *testing.T, name string, getenv func(string) string, args ...string) *config {
@@ -70,11 +74,20 @@ func TestOnlySecretsComeFromFiles(t *testing.T) {
 	}
 }
 
+func origins(t *testing.T, items ...string) server.Origins {
+	t.Helper()
+	o, err := server.ParseOrigins(items)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 func TestDefaultsOfDev(t *testing.T) {
 	t.Parallel()
 	c := configured(t, "dev", noEnv)
 	if c.listen != "localhost:8443" || c.httpListen != "" || c.store != "memory:" || c.accessKey != wellKnownKey ||
-		c.resourceID != wellKnownResource || c.entraToken != "" || !c.corsOrigins.local || c.corsOrigins.all ||
+		c.resourceID != wellKnownResource || c.entraToken != "" || !reflect.DeepEqual(c.corsOrigins, origins(t, "loopback")) ||
 		c.imagesPerDay != 1000 || c.endpointsPerUser != 1000 {
 		t.Errorf("%+v", c)
 	}
@@ -118,16 +131,16 @@ func TestEveryVariable(t *testing.T) {
 	if !slices.Equal(c.trustedProxies, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}) {
 		t.Errorf("proxies: %v", c.trustedProxies)
 	}
-	if !slices.Equal(c.corsOrigins.listed, []origin{{"https", "a.example.com", ""}, {"http", "localhost", "3000"}}) || c.corsOrigins.all || c.corsOrigins.local {
+	if !reflect.DeepEqual(c.corsOrigins, origins(t, "https://a.example.com", "http://localhost:3000")) {
 		t.Errorf("origins: %v", c.corsOrigins)
 	}
 }
 
-// Any page may call a server that has a key of its own, as with the real service; that of chatd dev is known to everybody.
+// Any page may call a server that has its own key, as with the real service; that of chatd dev is public.
 func TestDefaultOriginsOfServe(t *testing.T) {
 	t.Parallel()
 	c := configured(t, "serve", noEnv, "--store", "sqlite:x", "--access-key", ownKey, "--resource-id", resource)
-	if !c.corsOrigins.all {
+	if !reflect.DeepEqual(c.corsOrigins, origins(t, "*")) {
 		t.Errorf("origins: %+v", c.corsOrigins)
 	}
 }
@@ -148,11 +161,30 @@ func TestSettingsInReadme(t *testing.T) {
 	want := settingsTable()
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
-		t.Fatalf("%v; its table of settings shall be:\n%s", err, want)
+		t.Fatalf("%v; its table of settings should be:\n%s", err, want)
 	}
 	_, rest, begun := strings.Cut(string(readme), "<!-- settings:begin -->\n")
 	got, _, ended := strings.Cut(rest, "<!-- settings:end -->")
 	if !begun || !ended || strings.TrimSpace(got) != strings.TrimSpace(want) {
 		t.Errorf("the table of settings in README.md is not that of the program; put this between the markers:\n%s", want)
+	}
+}
+
+// The table of commands in the README has a row for each but help, in the order of chatd help.
+func TestCommandsInReadme(t *testing.T) {
+	t.Parallel()
+	_, section, _ := strings.Cut(string(read(t, "../../README.md")), "\n## Commands\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var got, want []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (?:`chatd`, )?`chatd ([a-z]+)` \\|").FindAllStringSubmatch(section, -1) {
+		got = append(got, row[1])
+	}
+	for _, c := range commands() {
+		if c.name != "help" {
+			want = append(want, c.name)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("README.md has %q, chatd help %q", got, want)
 	}
 }

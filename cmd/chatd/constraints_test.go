@@ -20,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/chatd/chatd/internal/devca"
 )
 
 // signedFor returns a certificate that the CA has signed although nothing asked it to.
@@ -31,7 +33,7 @@ func signedFor(t *testing.T, a *authority, purpose x509.ExtKeyUsage, names ...st
 	}
 	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{CommonName: "x"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		SerialNumber: devca.Serial(), Subject: pkix.Name{CommonName: "x"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{purpose}, BasicConstraintsValid: true,
 	}
 	for _, name := range names {
@@ -41,11 +43,7 @@ func signedFor(t *testing.T, a *authority, purpose x509.ExtKeyUsage, names ...st
 			template.DNSNames = append(template.DNSNames, name)
 		}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := certificateOf(der, a.cert, key)
+	pair, err := a.Sign(template, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,15 +95,15 @@ func TestWhenThereIsANewCA(t *testing.T) {
 		{"the same", []string{"203.0.113.7", "a.test"}, noon, false},
 		{"another one", []string{"203.0.113.8"}, noon, true},
 		{"both of them", []string{"203.0.113.8", "203.0.113.7", "b.test"}, noon, false},
-		{"soon over", nil, noon.AddDate(caYears, 0, -20), true},
+		{"soon over", nil, noon.AddDate(devca.Years, 0, -20), true},
 	} {
 		before, _ := os.ReadFile(filepath.Join(dir, "ca.pem"))
 		a := openCA(t, dir, step.now, step.names...)
 		after := read(t, filepath.Join(dir, "ca.pem"))
-		if a.made != step.made || bytes.Equal(before, after) == step.made || !bytes.Equal(after, a.pem) {
+		if a.made != step.made || bytes.Equal(before, after) == step.made || !bytes.Equal(after, a.RootPEM) {
 			t.Errorf("%s: made: %t, want %t", step.name, a.made, step.made)
 		}
-		if leaf := a.mustLeaf(t, step.now, step.names...); leaf.CheckSignatureFrom(a.cert) != nil {
+		if leaf := a.mustLeaf(t, step.now, step.names...); leaf.CheckSignatureFrom(a.Cert) != nil {
 			t.Errorf("%s: the leaf is not of the CA", step.name)
 		}
 	}
@@ -122,13 +120,13 @@ func TestOlderCA(t *testing.T) {
 	a := openCA(t, dir, noon)
 	key, _, _ := strings.Cut(string(read(t, path)), "-----BEGIN CERTIFICATE")
 	write(t, path, key)
-	if b := openCA(t, dir, noon); !b.made || b.key.Equal(a.key) {
+	if b := openCA(t, dir, noon); !b.made || b.Key.Equal(a.Key) {
 		t.Errorf("made: %t", b.made)
 	}
 	kept := openCA(t, dir, noon)
 	for _, spoil := range []func(){func() { os.Remove(kept.path()) }, func() { write(t, kept.path(), "x") }} {
 		spoil()
-		if b := openCA(t, dir, noon); b.made || !bytes.Equal(read(t, kept.path()), kept.pem) {
+		if b := openCA(t, dir, noon); b.made || !bytes.Equal(read(t, kept.path()), kept.RootPEM) {
 			t.Errorf("made: %t", b.made)
 		}
 	}
@@ -153,7 +151,7 @@ func TestStartsTogetherAgreeOnTheNewCA(t *testing.T) {
 		}
 		all.Wait()
 		for _, a := range found {
-			if a == nil || !bytes.Equal(a.pem, found[0].pem) || !bytes.Equal(a.pem, read(t, filepath.Join(dir, "ca.pem"))) {
+			if a == nil || !bytes.Equal(a.RootPEM, found[0].RootPEM) || !bytes.Equal(a.RootPEM, read(t, filepath.Join(dir, "ca.pem"))) {
 				t.Fatal("two have different CAs")
 			}
 		}
@@ -217,7 +215,7 @@ func TestVerifiersOfOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: patience, ErrorLog: log.New(io.Discard, "", 0)}
+		s := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: testTimeout, ErrorLog: log.New(io.Discard, "", 0)}
 		go s.Serve(l) //nolint:errcheck // it is closed below
 		t.Cleanup(func() { s.Close() })
 		port[name] = portOf(l)

@@ -8,18 +8,19 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
+// copyFlags are the arguments of chatd copy. Both stores are named explicitly, since --store would not say which one is meant.
 func copyFlags(f *flag.FlagSet, c *config) {
 	f.StringVar(&c.from, "from", "", "the store to copy, sqlite:PATH or postgres://…; it is not changed")
 	f.StringVar(&c.to, "to", "", "the store to fill, likewise; it has to be empty, and is made where it is a file. A password of Postgres is better kept in the file that PGPASSFILE names, ~/.pgpass")
 }
 
-// copyStore copies a store to another one. What it prints of a table holds once the last line is there.
+// copyStore copies a store to another one. The lines about tables are final only once the last line is printed.
 func copyStore(ctx context.Context, p *program, cfg *config) error {
 	for _, url := range []struct{ flag, value string }{{"from", cfg.from}, {"to", cfg.to}} {
 		if url.value == "" {
 			return usagef("chatd copy needs --from and --to: sqlite:PATH or postgres://…")
 		}
-		if err := setStore(cfg, url.value); err != nil { // which may have a password, and is not told
+		if err := setStore(cfg, url.value); err != nil { // the URL may hold a password, so it is not shown
 			return usagef("--%s: want %w", url.flag, err)
 		}
 	}

@@ -36,7 +36,7 @@ type process struct {
 // spawn starts the process and waits until it is ready.
 func spawn(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{instance: &instance{t: t, stderr: newOutput(), stdout: newOutput(), client: &http.Client{Timeout: patience}}}
+	p := &process{instance: &instance{t: t, stderr: newOutput(), stdout: newOutput(), client: &http.Client{Timeout: testTimeout}}}
 	p.cmd = exec.CommandContext(t.Context(), os.Args[0], args...)
 	p.cmd.Env = append(os.Environ(), "CHATD_TEST_IS_CHATD=1")
 	p.cmd.Stderr = p.stderr
@@ -124,8 +124,8 @@ func (p *process) load(thread, token, round string, enough int) []string {
 	return acknowledged
 }
 
-// A second server on the same file refuses to start and leaves the first one alone, chatd token works beside it, and a killed
-// server is in nobody's way.
+// A second server on the same file refuses to start and does not disturb the first one, chatd token works beside it, and a killed
+// server does not block the next.
 func TestOneServerToAFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

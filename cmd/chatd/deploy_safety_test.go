@@ -166,7 +166,7 @@ func TestMakeSecrets(t *testing.T) {
 	}
 }
 
-// Nobody but the proxy says under which address the server is known.
+// Only the proxy says under which address clients reach the server.
 func TestDeployedProxies(t *testing.T) {
 	t.Parallel()
 	trusted := map[string]netip.Prefix{}
@@ -213,7 +213,7 @@ func TestNetworkPolicy(t *testing.T) {
 	}
 	for _, rule := range policy.Ingress {
 		if len(rule.From) == 0 || len(rule.Ports) != 1 || rule.Ports[0].Port != "http" {
-			t.Errorf("%+v lets everybody in", rule)
+			t.Errorf("%+v lets anyone in", rule)
 		}
 	}
 	for _, rule := range policy.Egress {

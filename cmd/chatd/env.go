@@ -16,7 +16,7 @@ import (
 	"github.com/chatd/chatd/internal/auth"
 )
 
-// shells are how a variable is set in each, by the name of the program.
+// shells maps the name of a shell to how a variable is set in it.
 var shells = map[string]func(name, value string) string{
 	"sh": func(name, value string) string { return "export " + name + "=" + shellQuoted(value) },
 	"fish": func(name, value string) string {
@@ -28,10 +28,12 @@ var shells = map[string]func(name, value string) string{
 	},
 }
 
+// envFlags are the arguments of chatd env.
 func envFlags(f *flag.FlagSet, c *config) {
 	f.StringVar(&c.shell, "shell", "", "for which shell: "+shellNames()+"; without it that of SHELL, or of the system")
 }
 
+// shellNames lists the supported shells for help and errors.
 func shellNames() string { return strings.Join(slices.Sorted(maps.Keys(shells)), ", ") }
 
 // printEnv prints lines that set what SDKs and runtimes need for the server of this configuration.
@@ -83,7 +85,7 @@ func shellOf(path, system string) string {
 	}
 }
 
-// ownCA reports whether the server's certificate is of the development CA.
+// ownCA reports whether the development CA signs the server's certificate.
 func (c *config) ownCA() bool { return c.tlsCert == "" && c.listen != "" }
 
 // endpointHere is the URL by which clients on this machine know the server of this configuration.
@@ -102,7 +104,7 @@ func (c *config) endpointHere() (string, error) {
 	return scheme + "://" + net.JoinHostPort(hostOf(address), port), nil
 }
 
-// elsewhere refuses a CA that a server shows and that is not in the folder.
+// elsewhere is the error when a server shows a CA that is not in the folder.
 func elsewhere(url, dir string) error {
 	return fmt.Errorf("the CA of the server at %s is not in %s: name its --config-dir (or CHATD_CONFIG_DIR); if that was removed, restart the server, which makes a new CA; chatd cert --print prints what the server shows", url, dir)
 }

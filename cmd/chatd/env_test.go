@@ -28,7 +28,7 @@ func TestEnvIsEvaluated(t *testing.T) {
 	quoted := `"` + strings.ReplaceAll(names, " ", `" "`) + `"`
 	for _, shell := range []string{"sh", "bash", "zsh"} {
 		if _, err := exec.LookPath(shell); err != nil {
-			t.Logf("not tried for want of %s", shell)
+			t.Logf("not tried: %s is not installed", shell)
 			continue
 		}
 		out, err := exec.CommandContext(t.Context(), shell, "-c", stdout+`printf '%s\n' `+quoted).CombinedOutput()
@@ -41,7 +41,7 @@ func TestEnvIsEvaluated(t *testing.T) {
 		"powershell": {"pwsh", "-NoProfile", "-Command", strings.ReplaceAll(names, "$", "$env:")},
 	} {
 		if _, err := exec.LookPath(print[0]); err != nil {
-			t.Logf("not tried for want of %s", print[0])
+			t.Logf("not tried: %s is not installed", print[0])
 			continue
 		}
 		_, lines, _ := once(t, noEnv, "env", "--shell", shell, "--config-dir", dir, "--listen", listen)

@@ -2,17 +2,18 @@ package main
 
 import (
 	"bytes"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/chatd/chatd/internal/devca"
 )
 
-// privateFolder returns the config folder, made if need be. One that is new or empty is made private; one that holds
-// other things keeps its mode, which may be there for a reason, and so does one of another user, as those that are mounted
-// into a container are at times. The keys in it are private files.
+// privateFolder returns the config folder, which it makes if needed. A new or empty folder is made private. A folder with other
+// content keeps its mode, which may be intended, and so does one of another user, as folders mounted into a container may be. The
+// keys in it are private files in any case.
 func (c *config) privateFolder() (string, error) {
 	dir, err := c.folder()
 	if err != nil {
@@ -24,6 +25,7 @@ func (c *config) privateFolder() (string, error) {
 	return dir, nil
 }
 
+// makePrivate makes a folder, or takes away the access of other users to an empty one.
 func makePrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return writable(err)
@@ -38,7 +40,7 @@ func makePrivate(dir string) error {
 	return nil
 }
 
-// writable says what to do when a folder cannot be written to.
+// writable adds to a permission error which user needs to write to the folder.
 func writable(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w: the folder has to be writable for user %d, by which chatd runs", err, os.Getuid())
@@ -56,19 +58,19 @@ func keep(path string, perm fs.FileMode, create func() ([]byte, error)) ([]byte,
 	if data, err = create(); err != nil {
 		return nil, err
 	}
-	// A link, other than a rename, does not replace what somebody else has put there.
+	// Unlike a rename, a link does not replace a file that another process has put there.
 	if err := place(path, data, perm, os.Link); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	return os.ReadFile(path)
 }
 
-// replace writes a file whole or not at all.
+// replace writes a file atomically.
 func replace(path string, data []byte, perm fs.FileMode) error {
 	return place(path, data, perm, os.Rename)
 }
 
-// update replaces a file unless it has that content.
+// update replaces a file unless it already has that content.
 func update(path string, data []byte, perm fs.FileMode) error {
 	if present, err := os.ReadFile(path); err == nil && bytes.Equal(present, data) {
 		return nil
@@ -76,7 +78,7 @@ func update(path string, data []byte, perm fs.FileMode) error {
 	return replace(path, data, perm)
 }
 
-// place writes beside the path and has put bring it there.
+// place writes a temporary file beside the path and moves it there by put.
 func place(path string, data []byte, perm fs.FileMode, put func(from, to string) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
@@ -92,19 +94,9 @@ func place(path string, data []byte, perm fs.FileMode, put func(from, to string)
 
 // pemBlock returns the first block of that kind in a file's content.
 func pemBlock(path string, data []byte, kind string) ([]byte, error) {
-	blocks := pemBlocks(data, kind)
+	blocks := devca.PEMBlocks(data, kind)
 	if len(blocks) == 0 {
 		return nil, fmt.Errorf("%s: no %s in PEM form", path, kind)
 	}
 	return blocks[0], nil
-}
-
-// pemBlocks returns all blocks of that kind.
-func pemBlocks(data []byte, kind string) (found [][]byte) {
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == kind {
-			found = append(found, block.Bytes)
-		}
-	}
-	return found
 }

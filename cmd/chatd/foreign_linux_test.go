@@ -12,7 +12,7 @@ import (
 
 // Folders that are mounted belong to another user at times. One that chatd may write to will do; of any other the error says what
 // to do.
-func TestFolderOfSomebodyElse(t *testing.T) {
+func TestFolderOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to be another user")

@@ -16,13 +16,13 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/chatd/chatd/client"
+	"github.com/chatd/chatd/internal/server"
 )
 
-// At a server that is asked to stop, a client of each protocol alone hears of it, and the server waits for no more than
-// that.
+// A server that stops tells the clients of each protocol, and waits no longer than for their answer.
 func TestGoodbye(t *testing.T) {
 	t.Parallel()
-	for name, listen := range map[string]func(p *process, token string) (hear func()){
+	for name, listen := range map[string]func(p *process, token string) (goodbye func()){
 		"native": (*process).listenNative, "trouter": (*process).listenTrouter, "trouter, long polling": (*process).listenPolling,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -33,16 +33,16 @@ func TestGoodbye(t *testing.T) {
 			_, token := mint(t, shared...)
 			p := spawn(t, append([]string{"serve", "--listen", "off", "--http-listen", "127.0.0.1:0", "--access-key", ownKey}, shared...)...)
 			t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // should it not have stopped
-			hear := listen(p, token)
+			goodbye := listen(p, token)
 			begun := time.Now()
 			if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
-			hear()
+			goodbye()
 			if err := p.cmd.Wait(); err != nil {
 				t.Errorf("the process ended with %v", err)
 			}
-			if took := time.Since(begun); took >= drainTime {
+			if took := time.Since(begun); took >= server.DrainTimeout {
 				t.Errorf("stopped after %s", took)
 			}
 			if strings.Contains(p.stderr.String(), "cut off") {
@@ -52,7 +52,7 @@ func TestGoodbye(t *testing.T) {
 	}
 }
 
-func (p *process) listenNative(token string) (hear func()) {
+func (p *process) listenNative(token string) (goodbye func()) {
 	p.t.Helper()
 	c, err := client.Dial(p.t.Context(), p.url, token, client.Options{})
 	if err != nil {
@@ -61,12 +61,12 @@ func (p *process) listenNative(token string) (hear func()) {
 	return func() {
 		var closed *client.CloseError
 		if _, err := c.Next(p.t.Context()); !errors.As(err, &closed) || closed.Code != client.CodeGoingAway {
-			p.t.Errorf("heard %v, want close code %d", err, client.CodeGoingAway)
+			p.t.Errorf("received %v, want close code %d", err, client.CodeGoingAway)
 		}
 	}
 }
 
-func (p *process) listenTrouter(token string) (hear func()) {
+func (p *process) listenTrouter(token string) (goodbye func()) {
 	p.t.Helper()
 	sid, query := p.session(token)
 	c, _, err := websocket.Dial(p.t.Context(), p.url+"/socket.io/1/websocket/"+sid+"?"+query, nil)
@@ -83,12 +83,12 @@ func (p *process) listenTrouter(token string) (hear func()) {
 	})
 	return func() {
 		if _, text, err := c.Read(p.t.Context()); websocket.CloseStatus(err) != websocket.StatusGoingAway {
-			p.t.Errorf("heard %q %v, want close code %d", text, err, websocket.StatusGoingAway)
+			p.t.Errorf("received %q %v, want close code %d", text, err, websocket.StatusGoingAway)
 		}
 	}
 }
 
-func (p *process) listenPolling(token string) (hear func()) {
+func (p *process) listenPolling(token string) (goodbye func()) {
 	p.t.Helper()
 	sid, query := p.session(token)
 	poll := func() string { return p.ask(http.MethodGet, "/socket.io/1/xhr-polling/"+sid+"?"+query, token) }
@@ -102,7 +102,7 @@ func (p *process) listenPolling(token string) (hear func()) {
 	<-waiting
 	return func() {
 		if got := <-answer; got != "0::" {
-			p.t.Errorf("heard %q", got)
+			p.t.Errorf("received %q", got)
 		}
 	}
 }
@@ -110,8 +110,8 @@ func (p *process) listenPolling(token string) (hear func()) {
 // await reads until the client is connected.
 func (p *process) await(read func() string) {
 	p.t.Helper()
-	for told := ""; !strings.Contains(told, "trouter.connected"); {
-		told = read()
+	for text := ""; !strings.Contains(text, "trouter.connected"); {
+		text = read()
 	}
 }
 

@@ -9,11 +9,12 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/server"
 	"github.com/chatd/chatd/internal/store"
 )
 
-// keys is chatd keys: it lists, rotates and retires the signing keys of user tokens. It works on the store, and running servers
-// take up what it did.
+// keys is chatd keys: it lists, rotates and retires the signing keys of user tokens. It changes the store, which running servers
+// read again within server.RefreshEvery.
 func keys(ctx context.Context, p *program, cfg *config) error {
 	verb, id, given := "", "", len(cfg.operands)
 	if given > 0 {
@@ -37,7 +38,7 @@ func keys(ctx context.Context, p *program, cfg *config) error {
 	return err
 }
 
-// manageKeys does what chatd keys was asked to do, and returns what it says about it.
+// manageKeys carries out a verb of chatd keys and returns what to print.
 func (c *config) manageKeys(ctx context.Context, db *store.DB, verb, id string) (string, error) {
 	set, err := c.openKeys(ctx, db, true)
 	if err == nil {
@@ -56,18 +57,18 @@ func (c *config) manageKeys(ctx context.Context, db *store.DB, verb, id string) 
 		if err != nil {
 			return "", err
 		}
-		return "key " + id + " is active: servers sign with it within " + refreshEvery.String() + "\n", nil
+		return "key " + id + " is active: servers sign with it within " + server.RefreshEvery.String() + "\n", nil
 	case "retire":
 		if err := auth.RetireKey(ctx, at, id); err != nil {
 			return "", err
 		}
-		return "key " + id + " is retired: servers refuse its tokens within " + refreshEvery.String() + "\n", nil
+		return "key " + id + " is retired: servers refuse its tokens within " + server.RefreshEvery.String() + "\n", nil
 	}
 	stored, err := at.SigningKeys(ctx)
 	return keyTable(stored, now()), err
 }
 
-// keyTable tells of each key what it is good for.
+// keyTable lists the keys with the state of each.
 func keyTable(stored []auth.SigningKey, now chat.Time) string {
 	rows := [][2]string{}
 	for i, key := range stored {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -11,10 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/store/pgtest"
 )
 
@@ -33,7 +29,7 @@ func kids(t *testing.T, i *instance) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// Signing keys are rotated and retired beside running servers, which take tokens of a new key before they have heard of it.
+// Signing keys are rotated and retired beside running servers, which take tokens of a new key before they have read it.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	for name, database := range map[string]func(t *testing.T) string{
@@ -152,35 +148,4 @@ func TestKeysMistakes(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Dir(none) + "/*"); len(left) > 0 {
 		t.Errorf("made: %v", left)
 	}
-}
-
-// A server takes up what happened to the keys without a token that tells it.
-func TestServerRefreshesKeys(t *testing.T) {
-	t.Parallel()
-	dir := keyFolder(filepath.Join(t.TempDir(), "keys"))
-	set, err := auth.LoadKeySet(t.Context(), dir, now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	synctest.Test(t, func(t *testing.T) {
-		log := newOutput()
-		s := &server{log: slog.New(slog.NewTextHandler(log, nil)), core: &core{keys: set}}
-		go s.refreshKeys(t.Context())
-		if _, err := auth.RotateKey(t.Context(), dir, now()); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(refreshEvery + time.Second) // of the bubble's clock
-		synctest.Wait()
-		if jwks, err := set.JWKS(now()); err != nil || !strings.Contains(string(jwks), `"kid":"2"`) {
-			t.Errorf("%s %v", jwks, err)
-		}
-		write(t, filepath.Join(string(dir), "3.json"), "half a fi")
-		time.Sleep(refreshEvery + time.Second) // of the bubble's clock
-		synctest.Wait()
-		time.Sleep(refreshEvery + time.Second) // of the bubble's clock
-		synctest.Wait()
-		if n := strings.Count(log.String(), "signing keys could not be read again"); n != 1 {
-			t.Errorf("said %d times: %s", n, log)
-		}
-	})
 }

@@ -34,6 +34,7 @@ func listen(ctx context.Context, flag, address string) ([]net.Listener, error) {
 	return open, nil
 }
 
+// listenOn opens one TCP address.
 func listenOn(ctx context.Context, address string) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
@@ -60,6 +61,7 @@ func listenLoopback(ctx context.Context, port string) ([]net.Listener, error) {
 	}
 }
 
+// portOf is the port that a listener got.
 func portOf(l net.Listener) string {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	return port

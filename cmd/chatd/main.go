@@ -13,6 +13,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"github.com/chatd/chatd/internal/server"
 )
 
 // version is set by -ldflags "-X main.version=…" in a release.
@@ -33,7 +35,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr, os.Environ()...))
 }
 
-// stopOn asks the program to stop at the first signal and ends it at the second.
+// stopOn stops the program in order at the first signal and exits at the second.
 func stopOn(signals <-chan os.Signal, stop func(), exit func(int)) {
 	<-signals
 	stop()
@@ -41,14 +43,14 @@ func stopOn(signals <-chan os.Signal, stop func(), exit func(int)) {
 	exit(exitFailure)
 }
 
-// program is what a command may use of the world around it.
+// program is what a command may use of its environment.
 type program struct {
 	getenv         func(string) string
 	environ        []string // NAME=value, for finding names that are misspelt
 	stdout, stderr io.Writer
 }
 
-// command is one thing that chatd can do.
+// command is a subcommand of chatd.
 type command struct {
 	name, operands string
 	help           string
@@ -56,6 +58,7 @@ type command struct {
 	run            func(context.Context, *program, *config) error
 }
 
+// commands is the table of subcommands, in the order of chatd help. It is a function, since help refers to it.
 func commands() []command {
 	return []command{
 		{"dev", "", "run a server for development: in memory, own certificate, well-known key (the default)", jsonFlag, serve},
@@ -64,7 +67,7 @@ func commands() []command {
 		{"copy", "", "copy all of a store to an empty one, from a file to Postgres or back", copyFlags, copyStore},
 		{"token", "", "make a user, or a token for one", tokenFlags, token},
 		{"keys", "list|rotate|retire ID", "list the signing keys of user tokens, make a new one active, or end one and its tokens", nil, keys},
-		{"cert", "", "tell where the CA certificate is and how to trust it", certFlags, cert},
+		{"cert", "", "show where the CA certificate is and how to trust it", certFlags, cert},
 		{"env", "", "print lines that set connection string and CA for a shell to evaluate", envFlags, printEnv},
 		{"health", "", "ask the server of the same settings whether it is ready; exit code 0 or 1", healthFlags, health},
 		{"version", "", "print the version", jsonFlag, printVersion},
@@ -86,6 +89,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return exitFailure
 }
 
+// run finds the command that the arguments name and runs it. Without one it is dev, so that chatd alone starts a server.
 func (p *program) run(ctx context.Context, args []string) error {
 	name := "dev"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -110,6 +114,7 @@ func (p *program) run(ctx context.Context, args []string) error {
 	return usagef("there is no command %q; chatd help lists them", name)
 }
 
+// isHelp accepts the spellings of package flag.
 func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
 
 // usageError is a mistake in how chatd was called.
@@ -117,17 +122,12 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// usagef makes a usageError, for which the exit code is exitUsage.
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// build tells what was built from the version control's point of view.
-type build struct {
-	Version string `json:"version"`
-	Commit  string `json:"commit"`
-	Go      string `json:"go"`
-}
-
-func buildInfo() build {
-	b := build{Version: version, Commit: "unknown"}
+// buildInfo says what was built, as version control knows it.
+func buildInfo() server.Build {
+	b := server.Build{Version: version, Commit: "unknown"}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b

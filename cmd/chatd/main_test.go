@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	patience = 30 * time.Second
-	ownKey   = "b3duIGtleSBvZiBhIHRlc3QsIDMyIGJ5dGVzIGxvbmchIQ=="
-	resource = "11111111-2222-4333-8444-555555555555"
+	testTimeout = 30 * time.Second
+	ownKey      = "b3duIGtleSBvZiBhIHRlc3QsIDMyIGJ5dGVzIGxvbmchIQ=="
+	resource    = "11111111-2222-4333-8444-555555555555"
 )
 
 // output collects what a program writes and lets a test wait for it.
@@ -88,7 +88,7 @@ func dev(t *testing.T, dir string, args ...string) *instance {
 
 func (i *instance) waitFor(o *output, text string) {
 	i.t.Helper()
-	timeout := time.After(patience)
+	timeout := time.After(testTimeout)
 	for !strings.Contains(o.String(), text) {
 		select {
 		case <-o.more:
@@ -108,7 +108,7 @@ func (i *instance) stop() int {
 	case code := <-i.exited:
 		i.exited <- code
 		return code
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		i.t.Error("did not stop")
 		return -1
 	}
@@ -151,7 +151,7 @@ func clientTrusting(t *testing.T, path string) *http.Client {
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: patience}
+	return &http.Client{Transport: transport, Timeout: testTimeout}
 }
 
 func noEnv(string) string { return "" }
@@ -163,7 +163,7 @@ func env(values map[string]string) func(string) string {
 // once runs a command that ends by itself.
 func once(t *testing.T, getenv func(string) string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	var out, err bytes.Buffer
 	code = run(ctx, args, getenv, &out, &err)

@@ -23,7 +23,7 @@ func peak(t *testing.T, pid int) int {
 	t.Helper()
 	found := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(read(t, fmt.Sprintf("/proc/%d/status", pid)))
 	if found == nil {
-		t.Fatal("the kernel tells no peak")
+		t.Fatal("the kernel reports no peak")
 	}
 	n, err := strconv.Atoi(string(found[1]))
 	if err != nil {

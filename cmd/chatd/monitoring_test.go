@@ -40,14 +40,14 @@ func registered(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newServer(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	s, err := newNode(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.core.db.Close() })
+	t.Cleanup(func() { s.Stop() })
 	all := make(chan *prometheus.Desc)
 	go func() {
-		s.ops.registry.Describe(all)
+		s.registry.Describe(all)
 		close(all)
 	}()
 	found := map[string][]string{"up": {"job", "instance"}} // which Prometheus makes

@@ -1,9 +1,8 @@
 package main
 
 import (
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,18 +121,16 @@ func TestStrangePagesOfDev(t *testing.T) {
 	}
 }
 
-// Everybody may call chatd serve by any name, since its key is its own.
-func TestServeHasNoNames(t *testing.T) {
+// Any name is good for chatd serve, since its key is its own. For chatd dev those are that it was given.
+func TestNames(t *testing.T) {
 	t.Parallel()
-	cfg := configured(t, "serve", noEnv, "--store", "sqlite:"+t.TempDir()+"/chatd.db", "--access-key", ownKey, "--resource-id", resource, "--config-dir", t.TempDir())
-	s, err := newServer(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
+	serve := configured(t, "serve", noEnv, "--store", "sqlite:"+t.TempDir()+"/chatd.db", "--access-key", ownKey, "--resource-id", resource)
+	if got := hostsOf(serve); got != nil {
+		t.Errorf("serve is called by %q", got)
 	}
-	t.Cleanup(func() { s.core.db.Close() })
-	w := httptest.NewRecorder()
-	s.http.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://chat.example.com/healthz", nil))
-	if w.Body.String() != "ok\n" {
-		t.Errorf("answer %d %s", w.Code, w.Body)
+	dev := configured(t, "dev", noEnv, "--listen", "dev.example.net:8443", "--cert-names", "Chat.example.com,*.example.org,10.0.0.1", "--public-url", "https://public.example.com:8443")
+	want := []string{"Chat.example.com", "*.example.org", "10.0.0.1", "public.example.com", "dev.example.net"}
+	if got := hostsOf(dev); !slices.Equal(got, want) {
+		t.Errorf("dev is called by %q, want %q", got, want)
 	}
 }

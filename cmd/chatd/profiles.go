@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// serveProfiles answers /debug/pprof/ with what the program does and holds, until the listeners are closed. It tells too much
-// for the network: the setting takes addresses of this machine only.
+// serveProfiles serves /debug/pprof/ until the listeners are closed. Profiles reveal too much for the network: the setting accepts
+// addresses of this machine only.
 func serveProfiles(listeners []net.Listener, log *slog.Logger) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

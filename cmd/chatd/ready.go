@@ -12,12 +12,12 @@ import (
 	"github.com/chatd/chatd/internal/auth"
 )
 
-// ready is what chatd dev says once it answers.
+// ready is the information of a server that answers.
 type ready struct {
 	cfg      *config
-	endpoint string // the URL that clients are told
+	endpoint string // the URL for clients
 	plain    string // of the plain http server; empty: there is none
-	newCA    bool   // nobody trusts it yet
+	newCA    bool   // no client trusts it yet
 }
 
 // hostOf is the host by which a client on this machine knows an address to listen on.
@@ -29,6 +29,7 @@ func hostOf(address string) string {
 	return host
 }
 
+// announce prints how to connect to chatd dev, with a user and a token to start with. The token is valid for a day, as long as any is.
 func (r ready) announce(ctx context.Context, p *program, identities *auth.Identities) error {
 	user, err := identities.Create(ctx)
 	if err != nil {
@@ -78,7 +79,7 @@ type readiness struct {
 	ExpiresOn        time.Time `json:"expiresOn"`
 }
 
-// text is the same for people, with what to do about a CA in the folder.
+// text is the same for people, with how to trust a CA in the folder.
 func (r readiness) text(dir string) string {
 	rows := [][2]string{{"Endpoint", r.Endpoint}, {"Connection string", r.ConnectionString}}
 	for _, row := range [][2]string{{"Plain http", r.PlainHTTP}, {"CA certificate", r.CACertificate}} {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// bundleFile is what runtimes get that trust one file and nothing else: it has the CA and the system's roots.
+// bundleFile has the CA and the system's roots, for runtimes that trust exactly one file.
 const bundleFile = "ca-bundle.pem"
 
 // bundle adds the CA to the roots that this system trusts, as far as they can be found.

@@ -13,6 +13,7 @@ var rootFiles = []string{
 	"/etc/ssl/cert.pem",                  // macOS, BSD
 }
 
+// systemRoots returns the roots that the system trusts, in PEM form; nothing when no known file has them.
 func systemRoots() []byte {
 	for _, path := range rootFiles {
 		if data, err := os.ReadFile(path); err == nil {

@@ -3,6 +3,8 @@ package main
 import (
 	"syscall"
 	"unsafe"
+
+	"github.com/chatd/chatd/internal/devca"
 )
 
 // systemRoots returns what is in the root store of the user and the machine.
@@ -21,6 +23,6 @@ func systemRoots() (roots []byte) {
 		if cert, err = syscall.CertEnumCertificatesInStore(store, cert); err != nil || cert == nil {
 			return roots
 		}
-		roots = append(roots, pemOf(certificateBlock, unsafe.Slice(cert.EncodedCert, cert.Length))...)
+		roots = append(roots, devca.PEM(certificateBlock, unsafe.Slice(cert.EncodedCert, cert.Length))...)
 	}
 }

@@ -16,12 +16,13 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/devca"
 )
 
-// running is what the server says that listens where this configuration has its server. Nobody vouches for it: a command can
-// only refuse because of it, or print it as what it is.
+// running is an answer of whatever server listens at the address of this configuration. It is not verified: a command may refuse
+// to act because of it, or print it with that warning, but never trusts it.
 type running struct {
-	url    string // empty: nobody answers
+	url    string // empty: there was no answer
 	status int
 	body   []byte
 }
@@ -46,6 +47,7 @@ func (c *config) askServer(ctx context.Context, path string) running {
 	return running{}
 }
 
+// getUnverified gets a path of whatever server answers at a URL, without checking its certificate.
 func getUnverified(ctx context.Context, url, path string) (running, error) {
 	client := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see running
 	transport := &http.Transport{TLSClientConfig: client, DisableKeepAlives: true}
@@ -62,8 +64,8 @@ func getUnverified(ctx context.Context, url, path string) (running, error) {
 	return running{url, response.StatusCode, body}, err
 }
 
-// currentCA returns the CA of the server of this configuration, which is in its folder. It makes none, and refuses one that a
-// running server does not use. Where the folder has none but a server shows one, that is returned with the server's URL.
+// currentCA returns the CA in the folder of this configuration. It makes none, and refuses one that a running server does not use.
+// When the folder has none but a server shows one, it returns that with the URL of the server.
 func (c *config) currentCA(ctx context.Context) (ca []byte, dir, shownBy string, err error) {
 	if dir, err = c.folder(); err != nil {
 		return nil, "", "", err
@@ -73,7 +75,7 @@ func (c *config) currentCA(ctx context.Context) (ca []byte, dir, shownBy string,
 		return nil, "", "", err
 	}
 	server := c.askServer(ctx, "/"+caFile)
-	switch shown := pemBlocks(server.body, certificateBlock); {
+	switch shown := devca.PEMBlocks(server.body, certificateBlock); {
 	case server.url == "" && ca == nil:
 		err = fmt.Errorf("there is no CA in %s, and no server answers at the --listen address: a server makes the CA when it starts", dir)
 	case server.url == "":
@@ -81,17 +83,17 @@ func (c *config) currentCA(ctx context.Context) (ca []byte, dir, shownBy string,
 		err = fmt.Errorf("the server at %s has no CA of its own: its certificate was given to it", server.url)
 	case ca == nil:
 		return server.body, dir, server.url, nil
-	case !bytes.Equal(shown[0], bytes.Join(pemBlocks(ca, certificateBlock), nil)):
+	case !bytes.Equal(shown[0], bytes.Join(devca.PEMBlocks(ca, certificateBlock), nil)):
 		err = fmt.Errorf("the server at %s uses another CA than that in %s: name its --config-dir (or CHATD_CONFIG_DIR), or its --listen if you mean another server", server.url, dir)
 	}
 	return ca, dir, "", err
 }
 
-// sameKeys refuses signing keys of which the server that listens where this configuration has its server knows none: its store or
-// its folder is another one, and it would not take a token of them.
+// sameKeys returns an error when the server at the address of this configuration knows none of the signing keys: it then has
+// another store or folder, and would refuse tokens signed with them.
 func (c *config) sameKeys(ctx context.Context, keys *auth.KeySet) error {
 	server := c.askServer(ctx, "/.well-known/jwks.json")
-	if server.status != http.StatusOK { // nobody is there, or somebody else
+	if server.status != http.StatusOK { // no server, or one that is not chatd
 		return nil
 	}
 	ours, err := keys.JWKS(now())
@@ -107,7 +109,7 @@ func (c *config) sameKeys(ctx context.Context, keys *auth.KeySet) error {
 	return fmt.Errorf("the server at %s has other signing keys: name its --store and --config-dir (or CHATD_STORE, CHATD_CONFIG_DIR), or its --listen if you mean another server", server.url)
 }
 
-// moduli are what tells keys of a set apart: their IDs are numbers, the same in every installation.
+// moduli identify the keys of a set, whose IDs are numbers that are the same in every installation.
 func moduli(jwks []byte) map[string]bool {
 	var set struct{ Keys []struct{ N string } }
 	found := map[string]bool{}
@@ -119,7 +121,7 @@ func moduli(jwks []byte) map[string]bool {
 	return found
 }
 
-// asStranger says of an error of TLS what it means: that the server's CA is another one.
+// asStranger explains a TLS error that means that the server has a different CA.
 func asStranger(err error, address, dir string) error {
 	if errors.As(err, new(x509.UnknownAuthorityError)) {
 		return fmt.Errorf("the server at %s shows a certificate that is not of the CA in %s: name its --config-dir (or CHATD_CONFIG_DIR)", address, dir)

@@ -3,6 +3,7 @@ package main
 import (
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,8 +92,10 @@ func TestCommandsBesideTheirServer(t *testing.T) {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q", command, code, stdout, stderr)
 		}
 	}
-	// Somebody else at the port is no server of ours.
-	other := newPlainServer(t, http.NotFoundHandler())
+	// Another program at the port is not mistaken for a chatd.
+	stranger := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(stranger.Close)
+	other := strings.TrimPrefix(stranger.URL, "http://")
 	if code, _, stderr := once(t, noEnv, "token", "--config-dir", dir, "--listen", "off", "--http-listen", other); code != exitOK {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}

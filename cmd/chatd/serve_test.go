@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,7 +14,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chatd/chatd/internal/auth"
 )
@@ -55,27 +53,6 @@ func TestDev(t *testing.T) {
 	}
 	if code := i.stop(); code != exitOK {
 		t.Errorf("exit code %d; stderr: %s", code, i.stderr)
-	}
-}
-
-func TestAPIBehindOps(t *testing.T) {
-	t.Parallel()
-	i := dev(t, t.TempDir())
-	for path, want := range map[string]int{
-		"//chat/threads?api-version=2024-03-07": http.StatusOK, // no redirect
-		"/nothing":                              http.StatusNotFound,
-	} {
-		if status, body := i.get(i.labels["Endpoint"]+path, i.labels["Token"]); status != want {
-			t.Errorf("GET %s: %d %s, want %d", path, status, body, want)
-		}
-	}
-	response, err := i.client.Head(i.labels["Endpoint"] + "/readyz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK || response.ProtoMajor != 2 {
-		t.Errorf("HEAD /readyz: %s %s, want HTTP/2 and 200", response.Proto, response.Status)
 	}
 }
 
@@ -222,24 +199,6 @@ func TestDevWithoutTLS(t *testing.T) {
 	}
 }
 
-// Load balancers keep connections to back ends for up to 600 s. One that the server ends first may just be getting a request,
-// which the client then sees as a 502.
-func TestConnectionsOutliveThoseOfLoadBalancers(t *testing.T) {
-	t.Parallel()
-	s, err := newServer(t.Context(), configured(t, "dev", noEnv, "--config-dir", t.TempDir()), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.core.db.Close() })
-	if got := s.http.IdleTimeout; got <= 600*time.Second {
-		t.Errorf("idle connections are closed after %s", got)
-	}
-	// Small answers have no deadline of their own. A connection of HTTP/2 that reads nothing at all holds back even resets.
-	if s.http.WriteTimeout <= 30*time.Second || s.http.HTTP2.WriteByteTimeout == 0 || s.http.HTTP2.MaxConcurrentStreams != 100 {
-		t.Errorf("answers have %s, and over HTTP/2 %+v", s.http.WriteTimeout, s.http.HTTP2)
-	}
-}
-
 func TestPublicURL(t *testing.T) {
 	t.Parallel()
 	i := dev(t, t.TempDir(), "--public-url", "https://chat.example.com/")
@@ -360,56 +319,23 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// Who asks at /readyz has time to turn to another server before this one goes.
+// A proxy that asks /readyz has time to turn to another server before this one stops.
 func TestStopDelay(t *testing.T) {
 	t.Parallel()
-	i := dev(t, t.TempDir(), "--stop-delay", "3s", "--log-level", "debug")
+	i := dev(t, t.TempDir(), "--stop-delay", "3s", "--log-level", "debug", "--http-listen", "127.0.0.1:0")
+	plain := strings.TrimPrefix(i.labels["Plain http"], "http://")
 	i.cancel()
 	i.waitFor(i.stderr, "msg=stopping")
 	if status, body := i.get(i.labels["Endpoint"]+"/readyz", ""); status != http.StatusServiceUnavailable {
 		t.Errorf("GET /readyz: %d %s", status, body)
+	}
+	if code, _, stderr := once(t, noEnv, "health", "--config-dir", t.TempDir(), "--http-listen", plain); code != exitFailure || !strings.Contains(stderr, "stopping") {
+		t.Errorf("health: exit code %d, stderr %q", code, stderr)
 	}
 	if !i.accepts(i.labels["Token"]) {
 		t.Error("requests are refused")
 	}
 	if code := i.stop(); code != exitOK {
 		t.Errorf("exit code %d; stderr: %s", code, i.stderr)
-	}
-}
-
-// Serving plain http first must not take HTTP/2 away from those who were offered it by TLS.
-func TestHTTP2BesidePlainHTTP(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	cfg, err := configure(&command{name: "dev"}, []string{"--config-dir", dir}, noEnv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := newServer(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.core.db.Close() })
-	var open []net.Listener
-	for range 2 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		open = append(open, l)
-	}
-	_ = open[0].Close()
-	if err := s.http.Serve(open[0]); err == nil {
-		t.Fatal("a closed listener served")
-	}
-	go s.http.ServeTLS(open[1], "", "") //nolint:errcheck // it is closed below
-	t.Cleanup(func() { s.http.Close() })
-	response, err := clientTrusting(t, filepath.Join(dir, "ca.pem")).Get("https://" + open[1].Addr().String() + "/healthz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if response.ProtoMajor != 2 || response.StatusCode != http.StatusOK {
-		t.Errorf("%s %s", response.Proto, response.Status)
 	}
 }

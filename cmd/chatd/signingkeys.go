@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/store"
@@ -62,32 +61,6 @@ func (c *config) noKeys(err error) error {
 	return fmt.Errorf("no server has made a signing key in %s yet: start it, or name the --config-dir or --store of the one that runs", where)
 }
 
-const (
-	refreshEvery = 10 * time.Second // how long a server may not have heard of signing keys that were rotated or retired
-	refreshTime  = 5 * time.Second
-)
-
-// refreshKeys takes up the signing keys that chatd keys has rotated or retired.
-func (s *server) refreshKeys(ctx context.Context) {
-	ticker := time.NewTicker(refreshEvery)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		limited, cancel := context.WithTimeout(ctx, refreshTime)
-		err := s.core.keys.Refresh(limited)
-		cancel()
-		if err != nil && !failing && ctx.Err() == nil { // once, as it may last
-			s.log.Error("signing keys could not be read again, the old ones stay", "error", err)
-		}
-		failing = err != nil
-	}
-}
-
 // SigningKeys reads all keys; see auth.KeyStore.
 func (d keyFolder) SigningKeys(context.Context) ([]auth.SigningKey, error) {
 	entries, err := os.ReadDir(string(d))
@@ -123,6 +96,7 @@ func (d keyFolder) RemoveSigningKey(_ context.Context, id string) error {
 	return err
 }
 
+// path is the file of a key. IDs are escaped, as they may come from the command line.
 func (d keyFolder) path(id string) string {
 	return filepath.Join(string(d), url.PathEscape(id)+".json")
 }

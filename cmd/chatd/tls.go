@@ -14,35 +14,35 @@ import (
 	"time"
 )
 
-// certificate is the one that the server shows. It is looked after while the server runs: an own one is renewed, a
-// given one read again.
+// certificate is the certificate that the server presents. While the server runs, a generated one is renewed and a given one is
+// read again.
 type certificate struct {
 	load  func(now time.Time) (*tls.Certificate, error)
-	every time.Duration // how long a look at it holds
+	every time.Duration // how long to wait before loading it again
 	now   func() time.Time
 	log   *slog.Logger
 
 	mu      sync.Mutex
 	current *tls.Certificate
-	looked  time.Time
+	loaded  time.Time
 }
 
 // start loads the certificate for the first time.
 func (c *certificate) start() (err error) {
-	c.looked = c.now()
-	c.current, err = c.load(c.looked)
+	c.loaded = c.now()
+	c.current, err = c.load(c.loaded)
 	return err
 }
 
-// get is the tls.Config.GetCertificate of the server. While a new one cannot be had, the old one goes on.
+// get is the tls.Config.GetCertificate of the server. When loading fails, it keeps the old certificate.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
-	if now.Sub(c.looked) < c.every {
+	if now.Sub(c.loaded) < c.every {
 		return c.current, nil
 	}
-	c.looked = now
+	c.loaded = now
 	fresh, err := c.load(now)
 	if err != nil {
 		c.log.Error("certificate could not be renewed, the old one stays", "error", err)
@@ -52,13 +52,13 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return fresh, nil
 }
 
-// config names the protocols itself: a http.Server that serves plain http first would otherwise offer HTTP/2 to TLS
-// clients without speaking it.
+// config lists the protocols explicitly: an http.Server that serves plain http first would otherwise offer HTTP/2 to TLS clients
+// without speaking it.
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}
 }
 
-// openCertificate returns the certificate that the configuration asks for, and the CA when it is an own one.
+// openCertificate returns the certificate of the configuration, and its CA when chatd made both.
 func openCertificate(cfg *config, log *slog.Logger) (*certificate, *authority, error) {
 	c := &certificate{now: time.Now, log: log}
 	if cfg.tlsCert != "" {
@@ -74,7 +74,7 @@ func openCertificate(cfg *config, log *slog.Logger) (*certificate, *authority, e
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := update(filepath.Join(dir, bundleFile), bundle(ca.pem), 0o644); err != nil {
+	if err := update(filepath.Join(dir, bundleFile), bundle(ca.RootPEM), 0o644); err != nil {
 		return nil, nil, err
 	}
 	c.every = time.Hour
@@ -82,6 +82,7 @@ func openCertificate(cfg *config, log *slog.Logger) (*certificate, *authority, e
 	return c, ca, c.start()
 }
 
+// loadPair reads the given certificate and its key.
 func loadPair(cfg *config) (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(cfg.tlsCert, cfg.tlsKey)
 	if err != nil {
@@ -90,8 +91,8 @@ func loadPair(cfg *config) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// clientTLS is how a client on this machine verifies the server of this configuration: by the development CA, or by
-// the very certificate that was given, under a name that is in it.
+// clientTLS is how a client on this machine verifies the server of this configuration: by the development CA, or by the given
+// certificate itself, under one of its names.
 func (c *config) clientTLS() (*tls.Config, error) {
 	path, name := c.tlsCert, ""
 	if path == "" {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/chatd/chatd/internal/devca"
 )
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -29,10 +31,10 @@ func openCA(t *testing.T, dir string, now time.Time, names ...string) *authority
 func (a *authority) pools(t *testing.T) (roots, between *x509.CertPool) {
 	t.Helper()
 	roots, between = x509.NewCertPool(), x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(a.pem) {
+	if !roots.AppendCertsFromPEM(a.RootPEM) {
 		t.Fatal("no root")
 	}
-	between.AddCert(a.cert)
+	between.AddCert(a.Cert)
 	return roots, between
 }
 
@@ -62,11 +64,11 @@ func TestLeaf(t *testing.T) {
 	if leaf.IsCA || leaf.KeyUsage != x509.KeyUsageDigitalSignature || len(leaf.AuthorityKeyId) == 0 || !leaf.BasicConstraintsValid {
 		t.Errorf("leaf: %+v", leaf)
 	}
-	if !a.cert.IsCA || !a.cert.MaxPathLenZero || a.cert.KeyUsage&x509.KeyUsageCertSign == 0 || len(a.cert.SubjectKeyId) == 0 {
-		t.Errorf("CA: %+v", a.cert)
+	if !a.Cert.IsCA || !a.Cert.MaxPathLenZero || a.Cert.KeyUsage&x509.KeyUsageCertSign == 0 || len(a.Cert.SubjectKeyId) == 0 {
+		t.Errorf("CA: %+v", a.Cert)
 	}
-	root, err := x509.ParseCertificate(pemBlocks(a.pem, certificateBlock)[0])
-	if err != nil || !root.IsCA || root.MaxPathLen != 1 || root.KeyUsage&x509.KeyUsageCertSign == 0 || root.PublicKey.(*ecdsa.PublicKey).Equal(&a.key.PublicKey) {
+	root, err := x509.ParseCertificate(devca.PEMBlocks(a.RootPEM, certificateBlock)[0])
+	if err != nil || !root.IsCA || root.MaxPathLen != 1 || root.KeyUsage&x509.KeyUsageCertSign == 0 || root.PublicKey.(*ecdsa.PublicKey).Equal(&a.Key.PublicKey) {
 		t.Errorf("root: %+v %v", root, err)
 	}
 	if name := root.Subject.CommonName; !strings.HasPrefix(name, "chatd development CA (") || len(name) > 64 {
@@ -137,7 +139,7 @@ func TestStartsTogetherAgreeOnTheCA(t *testing.T) {
 	}
 	all.Wait()
 	for _, a := range found[1:] {
-		if a == nil || !bytes.Equal(a.pem, found[0].pem) {
+		if a == nil || !bytes.Equal(a.RootPEM, found[0].RootPEM) {
 			t.Fatal("two have different CAs")
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
+// tokenFlags are the arguments of chatd token. Lifetimes have the limits of the Identity API.
 func tokenFlags(f *flag.FlagSet, c *config) {
 	f.StringVar(&c.user, "user", "", "id of the user; without it a user is made")
 	f.StringVar(&c.scopes, "scope", "chat", "scopes, comma-separated: chat, chat.join, chat.join.limited, voip, voip.join")
@@ -70,27 +71,28 @@ func token(ctx context.Context, p *program, cfg *config) error {
 	return err
 }
 
-// mintToken signs with the keys of the configuration, which a server has made; none need run. A named user whom the store does not know
-// is added, as a server does with the bearer of a genuine token.
+// mintToken signs with the keys of the configuration, which a server has made but need not be running. A named user that the store
+// does not know is added, as a server does with the bearer of a genuine token.
 func (c *config) mintToken(ctx context.Context, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
-	core, err := openCore(ctx, c, store.Options{AsIs: true})
+	db, keys, err := openStore(ctx, c, store.Options{AsIs: true})
 	if err != nil {
 		return issued{}, err
 	}
 	var out issued
-	if err = c.sameKeys(ctx, core.keys); err == nil {
-		out, err = core.mint(ctx, c, scopes, lifetime)
+	if err = c.sameKeys(ctx, keys); err == nil {
+		out, err = c.mint(ctx, db, auth.NewIdentities(c.resourceID, keys, db, now), scopes, lifetime)
 	}
-	return out, errors.Join(err, core.db.Close())
+	return out, errors.Join(err, db.Close())
 }
 
-func (s *core) mint(ctx context.Context, c *config, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
+// mint issues a token by the signing keys of the store.
+func (c *config) mint(ctx context.Context, db *store.DB, identities *auth.Identities, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
 	user := chat.Identity(c.user)
 	var err error
 	if user == "" {
-		user, err = s.identities.Create(ctx)
+		user, err = identities.Create(ctx)
 	} else {
-		err = s.db.AddUser(ctx, auth.User{Identity: user, CreatedOn: now()})
+		err = db.AddUser(ctx, auth.User{Identity: user, CreatedOn: now()})
 	}
 	if err != nil {
 		return issued{}, err
@@ -99,12 +101,12 @@ func (s *core) mint(ctx context.Context, c *config, scopes []auth.Scope, lifetim
 	if err != nil {
 		return issued{}, err
 	}
-	token, err := s.identities.Issue(ctx, user, scopes, lifetime, keyID)
+	token, err := identities.Issue(ctx, user, scopes, lifetime, keyID)
 	return issued{string(user), token.Value, token.ExpiresOn}, err
 }
 
-// keyID is that of the access key by which a token is made that no signed request asked for. The well-known key has none:
-// it is what this command has that was told of no key, on a store whose servers may have any.
+// keyID is the key ID of a token that is made without a signed request. With the well-known key it is empty: that is the default
+// of this command, and the servers of the store may have other keys.
 func (c *config) keyID() (auth.KeyID, error) {
 	if c.accessKey == wellKnownKey {
 		return "", nil
@@ -114,7 +116,7 @@ func (c *config) keyID() (auth.KeyID, error) {
 
 const identityVersion = "?api-version=2023-10-01"
 
-// askForToken has a running server make the token, by its Identity API.
+// askForToken asks a running server for the token, by its Identity API.
 func (c *config) askForToken(ctx context.Context, scopes []auth.Scope) (issued, error) {
 	var answer struct {
 		Identity struct {
@@ -165,7 +167,7 @@ func (c *config) ask(ctx context.Context, path string, in, out any) error {
 	return json.NewDecoder(response.Body).Decode(out)
 }
 
-// identityClient trusts what the machine trusts, and the development CA where there is one.
+// identityClient returns a client that trusts the roots of the machine, and the development CA where there is one.
 func (c *config) identityClient() (*http.Client, error) {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
@@ -184,7 +186,7 @@ func (c *config) identityClient() (*http.Client, error) {
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
 }
 
-// refusal tells what the server said.
+// refusal turns an error answer into an error.
 func refusal(response *http.Response) error {
 	var body struct {
 		Error struct{ Code, Message string } `json:"error"`

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// trustLines are what to run so that a runtime trusts the CA, each by itself. $CA stands for the file of the CA, $BUNDLE for that
-// which has the system's roots too, for runtimes that trust one file and nothing else. The README shows the same lines.
+// trustLines are the commands by which each runtime comes to trust the CA. $CA stands for the file of the CA, and $BUNDLE for one
+// that also has the system's roots, for runtimes that trust exactly one file. README.md shows the same lines.
 var trustLines = [][2]string{
 	{"Node.js", "export NODE_EXTRA_CA_CERTS=$CA"},
 	{"Python", "export REQUESTS_CA_BUNDLE=$BUNDLE SSL_CERT_FILE=$BUNDLE"},
@@ -34,7 +34,7 @@ func trust(dir string) [][2]string {
 	return lines
 }
 
-// writeTrust tells for each runtime how to trust the CA.
+// writeTrust writes for each runtime how to trust the CA.
 func writeTrust(b *strings.Builder, dir string) {
 	b.WriteString("\nTrust the CA (one line for your runtime):\n")
 	writeRows(b, trust(dir))
@@ -42,7 +42,7 @@ func writeTrust(b *strings.Builder, dir string) {
 
 var plainWord = regexp.MustCompile(`^[a-zA-Z0-9_@%+=:,./-]+$`)
 
-// shellQuoted makes one word of a text for a shell; the config folder of macOS has a space in it.
+// shellQuoted quotes a text as one word for a shell; the config folder of macOS has a space in it.
 func shellQuoted(text string) string {
 	if plainWord.MatchString(text) {
 		return text

@@ -7,6 +7,7 @@ import (
 	"strings"
 )
 
+// help is chatd help: the commands and all settings.
 func help(_ context.Context, p *program, _ *config) error {
 	var b strings.Builder
 	b.WriteString("chatd is a chat server that speaks the REST APIs of Azure Communication Services Chat and Identity.\n\n")
@@ -14,13 +15,13 @@ func help(_ context.Context, p *program, _ *config) error {
 	for _, c := range commands() {
 		fmt.Fprintf(&b, "  %-9s%s\n", c.name, c.help)
 	}
-	b.WriteString("\nchatd COMMAND -help tells the flags of a command; these are all of the servers'.\n")
+	b.WriteString("\nchatd COMMAND -help lists the flags of a command; these are all settings.\n")
 	writeSettings(&b, settings)
 	_, err := fmt.Fprint(p.stdout, b.String())
 	return err
 }
 
-// printUsage tells what one command takes.
+// printUsage prints what one command takes.
 func (p *program) printUsage(c *command) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Usage: chatd %s [flags]\n\n%s.\n", strings.TrimSpace(c.name+" "+c.operands), strings.ToUpper(c.help[:1])+c.help[1:])
@@ -41,16 +42,18 @@ func (p *program) printUsage(c *command) error {
 	return err
 }
 
+// writeSettings lists settings with their variables and defaults.
 func writeSettings(b *strings.Builder, settings []setting) {
 	if len(settings) == 0 {
 		return
 	}
-	b.WriteString("\nSettings, by flag or environment variable; the flag goes first:\n")
+	b.WriteString("\nSettings, by flag or environment variable; the flag wins:\n")
 	for _, s := range settings {
 		writeFlag(b, "--"+s.name+", "+s.variables(), s.help, s.shown())
 	}
 }
 
+// writeFlag writes one flag in the form of package flag. A default that is empty or false is left out.
 func writeFlag(b *strings.Builder, names, help, initial string) {
 	fmt.Fprintf(b, "  %s\n        %s", names, help)
 	if initial != "" && initial != "false" {
@@ -59,7 +62,7 @@ func writeFlag(b *strings.Builder, names, help, initial string) {
 	b.WriteString("\n")
 }
 
-// variables names the environment twin, and for a secret the variable that names a file.
+// variables names the environment variable, and for a secret also the one that names a file.
 func (s *setting) variables() string {
 	if s.secret {
 		return s.env() + ", " + s.env() + "_FILE"

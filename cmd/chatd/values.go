@@ -17,12 +17,13 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/auth"
+	"github.com/chatd/chatd/internal/server"
 	"github.com/chatd/chatd/internal/store"
 )
 
-// The setters read one value each. Their errors say what is wanted; the caller names the flag and the value.
+// Each setter parses one value. Its error says what is wanted; the caller adds the flag and the value.
 
-// setAddress takes an address to listen on. None is said by a word too, as an empty variable counts as one that is not set.
+// setAddress parses an address to listen on. "off" means none, as does an empty flag: an empty variable counts as not set.
 func setAddress(to *string, v string) error {
 	if v == "" || v == "off" {
 		*to = ""
@@ -39,6 +40,7 @@ func setAddress(to *string, v string) error {
 	return nil
 }
 
+// setProfileListen accepts addresses of this machine only, as profiles show what is in memory.
 func setProfileListen(c *config, v string) error {
 	if err := setAddress(&c.profileListen, v); err != nil || isPublic(c.profileListen) {
 		return errors.New("localhost:port or another address that only this machine can connect to, or off")
@@ -46,6 +48,7 @@ func setProfileListen(c *config, v string) error {
 	return nil
 }
 
+// setStore accepts a store in memory only for commands that do not need it to outlive their process.
 func setStore(c *config, v string) error {
 	scheme, rest, found := strings.Cut(v, ":")
 	switch {
@@ -59,6 +62,7 @@ func setStore(c *config, v string) error {
 	}
 }
 
+// setStoreListen accepts a direct connection to Postgres: LISTEN does not work through a pooler in transaction mode.
 func setStoreListen(c *config, v string) error {
 	if v != "" && v != store.NoListen && !strings.HasPrefix(v, "postgres://") && !strings.HasPrefix(v, "postgresql://") {
 		return errors.New("postgres://… or none")
@@ -67,6 +71,7 @@ func setStoreListen(c *config, v string) error {
 	return nil
 }
 
+// setDurability checks the name; the store decides what it means.
 func setDurability(c *config, v string) error {
 	if v != "sync" && v != "async" {
 		return errors.New("sync or async")
@@ -75,6 +80,7 @@ func setDurability(c *config, v string) error {
 	return nil
 }
 
+// setKey accepts what can sign requests. chatd serve refuses the development key, which is public.
 func setKey(c *config, to *string, v string) error {
 	if c.command == "serve" && v == wellKnownKey {
 		return errors.New("a key of your own, not the well-known development key; openssl rand -base64 64 | tr -d '\\n' makes one")
@@ -86,7 +92,7 @@ func setKey(c *config, to *string, v string) error {
 	return nil
 }
 
-// setEntraToken takes what is a password for all that an access key can do, hence as long as one.
+// setEntraToken requires a minimum length, since the token can do everything that an access key can.
 func setEntraToken(c *config, v string) error {
 	if c.command == "serve" && v != "" && len(v) < 16 {
 		return errors.New("at least 16 characters; openssl rand -hex 32 makes some")
@@ -97,6 +103,7 @@ func setEntraToken(c *config, v string) error {
 
 var guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
+// setResource accepts a GUID in either case; ids of users have it in lower case.
 func setResource(c *config, v string) error {
 	c.resourceID = strings.ToLower(v)
 	if !guid.MatchString(c.resourceID) {
@@ -110,6 +117,7 @@ func setResource(c *config, v string) error {
 
 var hostName = regexp.MustCompile(`^(\*\.)?[a-zA-Z0-9_-]{1,63}(\.[a-zA-Z0-9_-]{1,63})*$`)
 
+// setCertNames accepts host names, perhaps with a wildcard as the first label, and IP addresses.
 func setCertNames(c *config, v string) error {
 	c.certNames = list(v)
 	for _, name := range c.certNames {
@@ -120,7 +128,7 @@ func setCertNames(c *config, v string) error {
 	return nil
 }
 
-// setURL takes what a URL begins with: scheme, host and perhaps a port.
+// setURL parses a URL of scheme, host and perhaps a port.
 func setURL(to *string, v string) error {
 	u, err := url.Parse(strings.TrimRight(v, "/"))
 	switch {
@@ -132,6 +140,8 @@ func setURL(to *string, v string) error {
 	return nil
 }
 
+// setProxies accepts addresses and networks in the form in which peers are compared: IPv4 as such and without zones. Anything else
+// would never match, and silently trust no proxy.
 func setProxies(c *config, v string) error {
 	c.trustedProxies = nil
 	for _, item := range list(v) {
@@ -152,11 +162,13 @@ func setProxies(c *config, v string) error {
 	return nil
 }
 
+// setOrigins refuses what no browser would send as an origin.
 func setOrigins(c *config, v string) (err error) {
-	c.corsOrigins, err = parseOrigins(list(v))
+	c.corsOrigins, err = server.ParseOrigins(list(v))
 	return err
 }
 
+// setLogLevel accepts lower case names only, as the help shows them; slog would accept others.
 func setLogLevel(c *config, v string) error {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, v) {
 		return errors.New("debug, info, warn or error")
@@ -164,6 +176,7 @@ func setLogLevel(c *config, v string) error {
 	return c.logLevel.UnmarshalText([]byte(v))
 }
 
+// setLogFormat accepts the formats of newLogger.
 func setLogFormat(c *config, v string) error {
 	if v != "text" && v != "json" {
 		return errors.New("text or json")
@@ -172,6 +185,7 @@ func setLogFormat(c *config, v string) error {
 	return nil
 }
 
+// setStopDelay bounds the delay, since supervisors kill a process that takes too long to stop.
 func setStopDelay(c *config, v string) error {
 	d, err := time.ParseDuration(v)
 	if err != nil || d < 0 || d > 5*time.Minute {
@@ -181,7 +195,7 @@ func setStopDelay(c *config, v string) error {
 	return nil
 }
 
-// setCount takes a quota that is off when it is 0.
+// setCount parses a quota, which 0 turns off.
 func setCount(to *int, v string, least int) error {
 	n, err := strconv.Atoi(v)
 	if err != nil || n != 0 && n < least {
@@ -191,7 +205,7 @@ func setCount(to *int, v string, least int) error {
 	return nil
 }
 
-// list splits at commas; empty items count for nothing.
+// list splits at commas and leaves out empty items.
 func list(v string) []string {
 	var out []string
 	for item := range strings.SplitSeq(v, ",") {
@@ -202,7 +216,7 @@ func list(v string) []string {
 	return out
 }
 
-// check looks at what no single setting can tell.
+// check validates combinations of settings.
 func (c *config) check() error {
 	if (c.tlsCert == "") != (c.tlsKey == "") {
 		return usagef("--tls-cert and --tls-key belong together: give both or neither")
@@ -228,11 +242,12 @@ func (c *config) folder() (string, error) {
 	return filepath.Join(base, "chatd"), nil
 }
 
-// keys are the access keys that count.
+// keys are the access keys that are set.
 func (c *config) keys() []string {
 	return slices.DeleteFunc([]string{c.accessKey, c.accessKeySecondary}, func(k string) bool { return k == "" })
 }
 
+// newLogger writes to stderr: stdout is for what commands print.
 func (c *config) newLogger(p *program) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.logLevel}
 	if c.logFormat == "json" {
@@ -241,7 +256,7 @@ func (c *config) newLogger(p *program) *slog.Logger {
 	return slog.New(slog.NewTextHandler(p.stderr, options))
 }
 
-// shown is the default as help and README tell it.
+// shown is the default as help and README show it.
 func (s *setting) shown() string {
 	text := s.initial
 	if text == wellKnownKey {
@@ -250,8 +265,8 @@ func (s *setting) shown() string {
 	if s.serve != "" {
 		text += "; chatd serve: " + s.serve
 	}
-	if s.demanded {
-		text = cmp.Or(text, "none") + "; chatd serve: none, demanded"
+	if s.required {
+		text = cmp.Or(text, "none") + "; chatd serve: none, required"
 	}
 	return text
 }

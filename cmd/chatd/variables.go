@@ -10,8 +10,7 @@ import (
 // is false: CHATD_SERVICE_HOST, CHATD_PORT=tcp://…, CHATD_PORT_80_TCP_ADDR and the like.
 var ofKubernetes = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT_\d+_|_PORT=tcp://|_PORT=udp://`)
 
-// warnOfVariables names the variables of the environment that look like settings and are none, each with the setting that may be
-// meant.
+// warnOfVariables warns of environment variables that look like settings but are not, each with the setting that may be meant.
 func warnOfVariables(log *slog.Logger, environ []string) {
 	known := map[string]bool{}
 	for _, s := range settings {
@@ -34,7 +33,7 @@ func warnOfVariables(log *slog.Logger, environ []string) {
 	}
 }
 
-// nearest is the name that takes the fewest changes of a letter, if these are a third of the letters at most.
+// nearest is the known name with the smallest distance, if that is at most a third of the letters.
 func nearest(name string, known map[string]bool) string {
 	const prefix = len("CHATD_")
 	best, found := (len(name)-prefix)/3+1, ""
@@ -46,7 +45,7 @@ func nearest(name string, known map[string]bool) string {
 	return found
 }
 
-// distance is how many letters have to be put in, left out or replaced to make one word of the other (Levenshtein).
+// distance is the number of insertions, deletions and replacements of a letter between two words (Levenshtein).
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -119,7 +119,7 @@ func TestTicker(t *testing.T) {
 }
 
 // Timers may be made, moved and stopped while the clock moves.
-func TestManualConcurrently(t *testing.T) {
+func TestManualConcurrently(_ *testing.T) {
 	m := clock.NewManual()
 	var all sync.WaitGroup
 	for range 8 {
@@ -152,6 +152,23 @@ func TestSystem(t *testing.T) {
 		ticker.Stop()
 		if d := time.Since(begin); d != time.Minute+2*time.Second {
 			t.Errorf("it took %v", d)
+		}
+	})
+}
+
+// A ticker keeps its rhythm, and takes no longer to move by a year than by a minute.
+func TestTickerOfALongMove(t *testing.T) {
+	bubble(t, func(t *testing.T, m *clock.Manual) {
+		m.Freeze()
+		begin := m.Now()
+		ticker := m.NewTicker(time.Second)
+		m.Advance(365*24*time.Hour + time.Second/2)
+		if at := <-ticker.C(); !at.Equal(begin.Add(time.Second)) {
+			t.Errorf("first at %v", at.Sub(begin))
+		}
+		m.Advance(time.Second / 2)
+		if at := <-ticker.C(); at.Sub(begin) != 365*24*time.Hour+time.Second {
+			t.Errorf("then at %v", at.Sub(begin))
 		}
 	})
 }

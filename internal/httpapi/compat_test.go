@@ -2,10 +2,8 @@ package httpapi
 
 import (
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,99 +14,6 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/web"
 )
-
-// Anything that an answer or a request may hold.
-
-func anyText(rt *rapid.T, label string) string {
-	return strings.ReplaceAll(rapid.String().Draw(rt, label), "\x00", "0") // decode refuses NUL
-}
-
-func anyID(rt *rapid.T, label string) string {
-	guid := "10a1d2f9-4f3e-4e0b-8d3a-2b9a1c0d4e5f"
-	return rapid.SampledFrom([]string{
-		"8:acs:" + resource + "_" + guid, "8:spool:" + resource + "_" + guid, "8:dod-acs:" + resource + "_" + guid, "4:+15550100", "4:anonymous",
-		"8:orgid:" + guid, "8:gcch:" + guid, "8:teamsvisitor:" + guid, "28:orgid:" + guid, "28:dod:" + guid, "48:calls",
-	}).Draw(rt, label)
-}
-
-// anyTime is a whole second, which is what answers show; never that which stands for none.
-func anyTime(rt *rapid.T, label string) chat.Time {
-	return chat.Time(rapid.Int64Range(1, 4e9).Draw(rt, label) * 1000)
-}
-
-func maybe[T any](rt *rapid.T, label string, draw func(*rapid.T, string) T) (value T) {
-	if rapid.Bool().Draw(rt, label+"?") {
-		value = draw(rt, label)
-	}
-	return value
-}
-
-func anyMap(rt *rapid.T, label string) map[string]string {
-	out := map[string]string{}
-	for range rapid.IntRange(1, 3).Draw(rt, label) {
-		out[anyText(rt, "key")] = anyText(rt, "value")
-	}
-	return out
-}
-
-func anyWords(rt *rapid.T, label string) []string {
-	return rapid.SliceOfN(rapid.StringMatching(`[a-z]{1,8}`), 1, 3).Draw(rt, label)
-}
-
-func anyRetention(rt *rapid.T, label string) chat.Retention {
-	return rapid.SampledFrom([]chat.Retention{{Kind: chat.RetentionNone}, {Kind: chat.RetentionCreationDate, Days: 30}}).Draw(rt, label)
-}
-
-func anyThread(rt *rapid.T) *chat.Thread {
-	return &chat.Thread{
-		ID: "19:a@thread.v2", Topic: anyText(rt, "topic"), CreatedBy: chat.Identity(anyID(rt, "creator")), CreatedOn: anyTime(rt, "created"),
-		DeletedOn: maybe(rt, "deleted", anyTime), Metadata: maybe(rt, "metadata", anyMap), Retention: maybe(rt, "retention", anyRetention),
-		TextOnly: rapid.Bool().Draw(rt, "text only"),
-	}
-}
-
-func anyParticipant(rt *rapid.T) chat.Participant {
-	return chat.Participant{
-		Identity: chat.Identity(anyID(rt, "participant")), DisplayName: maybe(rt, "name", anyText), ShareFrom: maybe(rt, "share", anyTime),
-		Metadata: maybe(rt, "metadata", anyMap), Roles: maybe(rt, "roles", anyWords),
-	}
-}
-
-func anyParticipants(rt *rapid.T) []chat.Participant {
-	return rapid.SliceOfN(rapid.Custom(anyParticipant), 1, 3).Draw(rt, "participants")
-}
-
-func anyAttachment(rt *rapid.T) chat.Attachment {
-	return chat.Attachment{
-		ID: anyText(rt, "attachment"), Type: rapid.SampledFrom([]string{chat.AttachedImage, chat.AttachedFile}).Draw(rt, "kind"),
-		Name: maybe(rt, "name", anyText), URL: maybe(rt, "url", anyText), PreviewURL: maybe(rt, "preview", anyText),
-	}
-}
-
-func anyMessage(rt *rapid.T) *chat.Message {
-	m := &chat.Message{
-		ID: chat.MessageID(anyTime(rt, "id")), Seq: rapid.Int64Range(1, 1<<40).Draw(rt, "seq"), Version: int64(anyTime(rt, "version")),
-		Type:     rapid.SampledFrom([]chat.MessageType{chat.Text, chat.HTML, chat.TopicUpdated, chat.ParticipantAdded, chat.ParticipantRemoved}).Draw(rt, "type"),
-		EditedOn: maybe(rt, "edited", anyTime), DeletedOn: maybe(rt, "deleted", anyTime),
-	}
-	switch {
-	case m.Type.User():
-		m.Sender, m.SenderName = chat.Identity(anyID(rt, "sender")), maybe(rt, "name", anyText)
-		m.Content.Text, m.Metadata, m.High = anyText(rt, "content"), maybe(rt, "metadata", anyMap), rapid.Bool().Draw(rt, "high")
-		m.Content.Attachments = rapid.SliceOfN(rapid.Custom(anyAttachment), 0, 2).Draw(rt, "attachments")
-	case m.Type == chat.TopicUpdated:
-		m.Content.Topic, m.Content.Initiator = anyText(rt, "topic"), chat.Identity(anyID(rt, "initiator"))
-	default:
-		m.Content.Participants, m.Content.Initiator = anyParticipants(rt), chat.Identity(anyID(rt, "initiator"))
-	}
-	return m
-}
-
-func anyInvalid(rt *rapid.T) []chat.InvalidParticipant {
-	return rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) chat.InvalidParticipant {
-		return chat.InvalidParticipant{Identity: chat.Identity(anyID(rt, "target")), Code: "403", Message: anyText(rt, "message")}
-	}), 0, 2).Draw(rt, "invalid")
-}
 
 // decoded returns what a client of a version that has everything gets of an answer.
 func decoded(v any) map[string]any {
@@ -202,37 +107,6 @@ func inList(downgrade func(versionSpec, map[string]any)) func(versionSpec, map[s
 			downgrade(d, item.(map[string]any))
 		}
 	}
-}
-
-func drawList[T any](draw func(*rapid.T) T) func(*rapid.T) any {
-	return func(rt *rapid.T) any {
-		return list[T]{Value: rapid.SliceOfN(rapid.Custom(draw), 0, 3).Draw(rt, "page"), NextLink: maybe(rt, "next", anyText)}
-	}
-}
-
-func drawItem(rt *rapid.T) threadItemModel {
-	return toThreadItem(&chat.ThreadItem{
-		ID: "19:a@thread.v2", Topic: anyText(rt, "topic"), DeletedOn: maybe(rt, "deleted", anyTime), LastOn: maybe(rt, "last", anyTime),
-	})
-}
-
-func drawPage(rt *rapid.T) messagePage {
-	page := messagePage{messages: []chat.Message{}, next: maybe(rt, "next", anyText), view: localView}
-	for range rapid.IntRange(0, 3).Draw(rt, "page") {
-		page.messages = append(page.messages, *anyMessage(rt))
-	}
-	return page
-}
-
-func drawParticipant(rt *rapid.T) participantModel {
-	p := anyParticipant(rt)
-	return toParticipant(&p)
-}
-
-func drawReceipt(rt *rapid.T) receiptModel {
-	return toReceipt(&chat.ReadReceipt{
-		Reader: chat.Identity(anyID(rt, "reader")), MessageID: chat.MessageID(anyTime(rt, "message")), ReadOn: anyTime(rt, "read"),
-	})
 }
 
 // TestDowngradeHasWhatTheVersionHas downgrades any answer of each kind to each version: all that the version has is there with
@@ -451,95 +325,4 @@ func createdBody(in map[string]any, without ...string) map[string]any {
 		return !slices.Contains([]string{"topic", "metadata", "retentionPolicy", "messagingPolicy", "participants"}, key) || slices.Contains(without, key)
 	})
 	return out
-}
-
-// fuzzUpgrade gives the decoder of a request anything, in any version. What is read must have a meaning that can be answered;
-// what is refused must be so with an error with a text for the client.
-func fuzzUpgrade[T any](f *testing.F, which api, use func(Version, *T), seeds ...string) {
-	for i, seed := range append(seeds, "", `{}`, `null`, `[]`, `{"participants":null,"members":null}`, "{\"topic\":\"\\u0000\"}", "\xff", `{"participants":[null]}`) {
-		f.Add([]byte(seed), uint8(i))
-	}
-	f.Fuzz(func(t *testing.T, body []byte, at uint8) {
-		v := versions[which][int(at)%len(versions[which])]
-		var in T
-		err := decodeAt(v, body, &in)
-		if err == nil {
-			use(v, &in)
-			return
-		}
-		var known *chat.Error
-		if !errors.As(err, &known) || known.Kind != chat.Invalid {
-			t.Errorf("%q in %s: %v, want an error of kind Invalid", body, v, err)
-		}
-	})
-}
-
-func useParticipants(v Version, in []participantModel) {
-	for _, p := range answered(v, in) {
-		web.EncodeJSON(p)
-	}
-}
-
-const flatSeed = `{"topic":"t","members":[{"id":"8:acs:a","displayName":"A","shareHistoryTime":"2020-10-30T10:50:50Z"}],` +
-	`"participants":[{"id":"8:acs:a","communicationIdentifier":{"rawId":"8:acs:a","communicationUser":{"id":"8:acs:a"}},"roleIds":["r"],` +
-	`"metadata":{"k":"v"},"displayName":"A","shareHistoryTime":"1/1/1970 12:00:00 AM +00:00"}],` +
-	`"retentionPolicy":{"kind":"threadCreationDate","deleteThreadAfterDays":30},"messagingPolicy":{"textOnlyChat":true}}`
-
-func FuzzUpgradeCreateThread(f *testing.F) {
-	fuzzUpgrade(f, chatAPI, func(v Version, in *createThreadRequest) { useParticipants(v, in.Participants) }, flatSeed)
-}
-
-func FuzzUpgradeAddParticipants(f *testing.F) {
-	fuzzUpgrade(f, chatAPI, func(v Version, in *addParticipantsRequest) { useParticipants(v, in.Participants) }, flatSeed)
-}
-
-func FuzzUpgradeCreateWithMembers(f *testing.F) {
-	fuzzUpgrade(f, chatAPI, func(v Version, in *createWithMembersRequest) {
-		useParticipants(v, upgradeAll(in.Members))
-		web.EncodeJSON(memberStatuses(in.Members, nil))
-	}, flatSeed)
-}
-
-func FuzzUpgradeAddMembers(f *testing.F) {
-	fuzzUpgrade(f, chatAPI, func(v Version, in *addMembersRequest) {
-		if in.Members != nil {
-			useParticipants(v, upgradeAll(*in.Members))
-		}
-	}, flatSeed)
-}
-
-func FuzzUpgradeSendMessage(f *testing.F) {
-	fuzzUpgrade(f, chatAPI, func(v Version, in *sendMessageRequest) {
-		m := chat.Message{Type: chat.Text, Content: chat.Content{Text: in.Content, Attachments: fromAttachments(in.Attachments)}, SenderName: in.SenderName}
-		decodedAt(v, messageReply{&m, localView})
-	}, `{"content":"hello","senderDisplayName":"A","priority":"High","type":"html","metadata":{"k":""},"attachments":[{"id":"1","attachmentType":"image"}]}`)
-}
-
-func FuzzUpgradeUpdateMessage(f *testing.F) {
-	fuzzUpgrade(f, chatAPI, func(_ Version, in *updateMessageRequest) {
-		if in.priority != nil {
-			isHigh(*in.priority)
-		}
-	}, `{"content":"hello","priority":"Normal","metadata":{"k":""},"attachments":[]}`, `{"content":1}`)
-}
-
-func FuzzUpgradeRevokeTokensBefore(f *testing.F) {
-	fuzzUpgrade(f, identityAPI, func(_ Version, in *revokeTokensBeforeRequest) { web.EncodeJSON(in) },
-		`{"tokensValidFrom":"2020-10-10T00:00:00.000Z"}`, `{"tokensValidFrom":null}`, `{"tokensValidFrom":"99999-01-01T00:00:00Z"}`)
-}
-
-func FuzzUpgradeIssueToken2020(f *testing.F) {
-	fuzzUpgrade(f, identityAPI, func(_ Version, in *issueToken2020Request) { strings.Join(in.Scopes, ",") }, `{"scopes":["chat","pstn"]}`, `{"scopes":[null]}`)
-}
-
-func FuzzUpgradeCreateIdentity(f *testing.F) {
-	fuzzUpgrade(f, identityAPI, func(_ Version, in *createIdentityRequest) {
-		if in.ExpiresInMinutes != nil {
-			strconv.Itoa(*in.ExpiresInMinutes)
-		}
-	}, `{"createTokenWithScopes":["chat"],"expiresInMinutes":60,"customId":"c","externalId":"e"}`, `{"expiresInMinutes":null}`, `{"expiresInMinutes":1e99}`)
-}
-
-func FuzzUpgradeExchangeTeams(f *testing.F) {
-	fuzzUpgrade(f, identityAPI, func(Version, *exchangeTeamsRequest) {}, teamsBody, `{"token":"t"}`)
 }

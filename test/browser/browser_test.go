@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chatd/chatd/test/chatdtest"
+	"github.com/chatd/chatd/test/process"
 )
 
 // serviceHosts are the names that versions of the SDK before 1.5.4 know: the service's own.
@@ -27,16 +27,16 @@ func TestBrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs a browser: not in -short")
 	}
-	chatdtest.RequireTools(t, "chromium", "node", "npm", "certutil")
+	process.RequireTools(t, "chromium", "node", "npm", "certutil")
 	chromium, err := exec.LookPath("chromium")
 	if err = errors.Join(err, os.RemoveAll(filepath.Join("out", "failed"))); err != nil {
 		t.Fatal(err)
 	}
-	chatdtest.Install(t, "node_modules", func() {
-		chatdtest.Run(t, "", nil, "npm", "ci", "--no-audit", "--no-fund")
+	process.Install(t, "node_modules", func() {
+		process.Run(t, "", nil, "npm", "ci", "--no-audit", "--no-fund")
 	}, "package-lock.json")
-	chatdtest.Run(t, "", nil, "node", "build.mjs")
-	program := chatdtest.Build(t)
+	process.Run(t, "", nil, "node", "build.mjs")
+	program := process.Build(t)
 	env := []string{"CHATD_CHROMIUM=" + chromium}
 	t.Run("one server", func(t *testing.T) { testOneServer(t, program, env) })
 	t.Run("two nodes", func(t *testing.T) { testTwoNodes(t, program, env) })
@@ -55,7 +55,7 @@ func testOneServer(t *testing.T, program string, env []string) {
 			t.Logf("the log of chatd is in test/browser/%s", path)
 		}
 	})
-	server := chatdtest.Start(t, program, log, "--cert-names", serviceHosts)
+	server := process.Start(t, program, log, "--cert-names", serviceHosts)
 	env = slices.Concat(env, server.Env("CHATD_CA", "NODE_EXTRA_CA_CERTS"))
 	runTests(t, append(env, "CHATD_PROGRAM="+program, "CHATD_CONFIG_DIR="+server.ConfigDir, "CHATD_HOSTS="+serviceHosts))
 }
@@ -63,5 +63,5 @@ func testOneServer(t *testing.T, program string, env []string) {
 // runTests runs tests of Node.js.
 func runTests(t *testing.T, env []string, args ...string) {
 	t.Helper()
-	chatdtest.Run(t, "", env, "node", append([]string{"--test", "--test-reporter=spec", "--test-concurrency=2"}, args...)...)
+	process.Run(t, "", env, "node", append([]string{"--test", "--test-reporter=spec", "--test-concurrency=2"}, args...)...)
 }

@@ -22,7 +22,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/store/pgtest"
-	"github.com/chatd/chatd/test/chatdtest"
+	"github.com/chatd/chatd/test/process"
 )
 
 // What the nodes are set to.
@@ -69,7 +69,7 @@ func Start(t testing.TB, program string, nodes int) *Cluster {
 
 // Balance starts an https server that gives each request to the next node, or another one where that is away, without knowing
 // anybody again: but for the polls of a client, as docs/hosting.md has it.
-func (c *Cluster) Balance(t testing.TB) chatdtest.Endpoint {
+func (c *Cluster) Balance(t testing.TB) process.Endpoint {
 	t.Helper()
 	var turn atomic.Uint64
 	var dialer net.Dialer
@@ -101,7 +101,7 @@ func (c *Cluster) Balance(t testing.TB) chatdtest.Endpoint {
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return chatdtest.Endpoint{ConnectionString: "endpoint=" + s.URL + "/;accesskey=" + AccessKey, CA: ca}
+	return process.Endpoint{ConnectionString: "endpoint=" + s.URL + "/;accesskey=" + AccessKey, CA: ca}
 }
 
 // Dial connects to a node, the given one where it can: as behind a proxy that knows who is up.

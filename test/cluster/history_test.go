@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/client"
-	"github.com/chatd/chatd/test/chatdtest"
 	"github.com/chatd/chatd/test/cluster"
+	"github.com/chatd/chatd/test/process"
 )
 
 // TestHistory lets clients do random things at two nodes while nodes, their network and Postgres are broken in all ways, and
@@ -39,7 +39,7 @@ func TestHistory(t *testing.T) {
 	}
 	t.Logf("seed %d", seed)
 
-	c := cluster.Start(t, chatdtest.Build(t), 2)
+	c := cluster.Start(t, process.Build(t), 2)
 	var idle []int
 	for _, n := range c.Nodes {
 		idle = append(idle, n.Goroutines())

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chatd/chatd/test/chatdtest"
+	"github.com/chatd/chatd/test/process"
 )
 
 // podman keeps the arguments of each call, one a line, with an empty line at the end, and finds all that is asked for.
@@ -26,10 +26,10 @@ func TestPodmanCompose(t *testing.T) {
 	if testing.Short() {
 		t.Skip("installs podman-compose: not in -short")
 	}
-	chatdtest.RequireTools(t, "python3")
-	chatdtest.Install(t, ".venv", func() {
-		chatdtest.Run(t, "", nil, "python3", "-m", "venv", ".venv")
-		chatdtest.Run(t, "", nil, ".venv/bin/python", "-m", "pip", "install", "--quiet", "--requirement", "requirements.txt")
+	process.RequireTools(t, "python3")
+	process.Install(t, ".venv", func() {
+		process.Run(t, "", nil, "python3", "-m", "venv", ".venv")
+		process.Run(t, "", nil, ".venv/bin/python", "-m", "pip", "install", "--quiet", "--requirement", "requirements.txt")
 	}, "requirements.txt")
 	program, err := filepath.Abs(".venv/bin/podman-compose")
 	if err != nil {
@@ -48,7 +48,7 @@ func TestPodmanCompose(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "CALLS=" + calls}
-	chatdtest.Run(t, project, env, program, "up", "-d", "chatd")
+	process.Run(t, project, env, program, "up", "-d", "chatd")
 	written, err := os.ReadFile(calls)
 	if err != nil {
 		t.Fatal(err)

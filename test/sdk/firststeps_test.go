@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chatd/chatd/test/chatdtest"
+	"github.com/chatd/chatd/test/process"
 )
 
 // project is an empty folder and an empty home, and what runs in them sees nothing else of this machine's settings.
@@ -23,7 +23,7 @@ type project struct {
 
 // server is what all share: the program's address and what it prints.
 type server struct {
-	chatdtest.Endpoint
+	process.Endpoint
 	url   string
 	lines map[string]string // by runtime, as the program prints them
 }
@@ -34,8 +34,8 @@ func TestFirstSteps(t *testing.T) {
 	if testing.Short() {
 		t.Skip("installs SDKs of other languages: not in -short")
 	}
-	program := chatdtest.Build(t)
-	running := chatdtest.Start(t, program, nil)
+	program := process.Build(t)
+	running := process.Start(t, program, nil)
 	s := server{Endpoint: running.Endpoint, lines: printed(t, program, running.ConfigDir)}
 	s.url = regexp.MustCompile(`endpoint=(https://[^;/]+)`).FindStringSubmatch(s.ConnectionString)[1]
 	steps := map[string]func(*testing.T, server, string){
@@ -59,7 +59,7 @@ func TestFirstSteps(t *testing.T) {
 
 // printed are the lines of chatd cert by their labels.
 func printed(t *testing.T, program, configDir string) map[string]string {
-	out := string(chatdtest.Output(t, chatdtest.Command(t, "", nil, program, "cert", "--config-dir", configDir)))
+	out := string(process.Output(t, process.Command(t, "", nil, program, "cert", "--config-dir", configDir)))
 	_, trust, found := strings.Cut(out, "Trust the CA")
 	if !found {
 		t.Fatalf("chatd cert prints %q", out)
@@ -100,7 +100,7 @@ func (p *project) link(name, to string) {
 
 // shell is a command of a shell in the project, followed by a program in its environment.
 func (p *project) shell(line string, program ...string) *exec.Cmd {
-	cmd := chatdtest.Command(p.t, p.dir, nil, "sh", append([]string{"-ec", line + "\n" + `exec "$@"`, "sh"}, program...)...)
+	cmd := process.Command(p.t, p.dir, nil, "sh", append([]string{"-ec", line + "\n" + `exec "$@"`, "sh"}, program...)...)
 	cmd.Env = p.env
 	return cmd
 }
@@ -113,7 +113,7 @@ func (p *project) trusts(line string, program ...string) {
 	if out, err := cmd.CombinedOutput(); err == nil {
 		p.t.Errorf("%q trusts the server before it is told to: %s", program, out)
 	}
-	if out := string(chatdtest.Output(p.t, p.shell(line, program...))); !strings.Contains(out, "connected") {
+	if out := string(process.Output(p.t, p.shell(line, program...))); !strings.Contains(out, "connected") {
 		p.t.Errorf("%q after %q prints %q", program, line, out)
 	}
 }

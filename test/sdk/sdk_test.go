@@ -8,19 +8,19 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/chatd/chatd/test/chatdtest"
 	"github.com/chatd/chatd/test/cluster"
+	"github.com/chatd/chatd/test/process"
 )
 
 func TestSDKs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs SDKs of other languages: not in -short")
 	}
-	program := chatdtest.Build(t)
-	starts := map[string]func(*testing.T) chatdtest.Endpoint{
-		"one server": func(t *testing.T) chatdtest.Endpoint { return chatdtest.Start(t, program, nil).Endpoint },
+	program := process.Build(t)
+	starts := map[string]func(*testing.T) process.Endpoint{
+		"one server": func(t *testing.T) process.Endpoint { return process.Start(t, program, nil).Endpoint },
 		// An SDK does not notice that each of its requests may be answered by another node.
-		"two nodes": func(t *testing.T) chatdtest.Endpoint { return cluster.Start(t, program, 2).Balance(t) },
+		"two nodes": func(t *testing.T) process.Endpoint { return cluster.Start(t, program, 2).Balance(t) },
 	}
 	for name, start := range starts {
 		t.Run(name, func(t *testing.T) {
@@ -31,32 +31,32 @@ func TestSDKs(t *testing.T) {
 	}
 }
 
-func testJavaScript(t *testing.T, start func(*testing.T) chatdtest.Endpoint) {
+func testJavaScript(t *testing.T, start func(*testing.T) process.Endpoint) {
 	installJavaScript(t)
-	chatdtest.Run(t, "js", start(t).Env("NODE_EXTRA_CA_CERTS"), "npm", "test", "--silent")
+	process.Run(t, "js", start(t).Env("NODE_EXTRA_CA_CERTS"), "npm", "test", "--silent")
 }
 
 func installJavaScript(t *testing.T) {
 	t.Helper()
-	chatdtest.RequireTools(t, "node", "npm")
-	chatdtest.Install(t, "js/node_modules", func() {
-		chatdtest.Run(t, "js", nil, "npm", "ci", "--no-audit", "--no-fund")
+	process.RequireTools(t, "node", "npm")
+	process.Install(t, "js/node_modules", func() {
+		process.Run(t, "js", nil, "npm", "ci", "--no-audit", "--no-fund")
 	}, "js/package.json", "js/package-lock.json")
 }
 
-func testPython(t *testing.T, start func(*testing.T) chatdtest.Endpoint) {
+func testPython(t *testing.T, start func(*testing.T) process.Endpoint) {
 	interpreter := installPython(t)
 	env := append(start(t).Env("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), "PYTHONDONTWRITEBYTECODE=1")
-	chatdtest.Run(t, "python", env, interpreter, "-m", "pytest", "-p", "no:cacheprovider")
+	process.Run(t, "python", env, interpreter, "-m", "pytest", "-p", "no:cacheprovider")
 }
 
 // installPython returns the interpreter that has the SDKs.
 func installPython(t *testing.T) string {
 	t.Helper()
-	chatdtest.RequireTools(t, "python3")
-	chatdtest.Install(t, "python/.venv", func() {
-		chatdtest.Run(t, "python", nil, "python3", "-m", "venv", ".venv")
-		chatdtest.Run(t, "python", nil, ".venv/bin/python", "-m", "pip", "install", "--quiet", "--requirement", "requirements.txt")
+	process.RequireTools(t, "python3")
+	process.Install(t, "python/.venv", func() {
+		process.Run(t, "python", nil, "python3", "-m", "venv", ".venv")
+		process.Run(t, "python", nil, ".venv/bin/python", "-m", "pip", "install", "--quiet", "--requirement", "requirements.txt")
 	}, "python/requirements.txt")
 	interpreter, err := filepath.Abs("python/.venv/bin/python")
 	if err != nil {
@@ -65,12 +65,12 @@ func installPython(t *testing.T) string {
 	return interpreter
 }
 
-func testJava(t *testing.T, start func(*testing.T) chatdtest.Endpoint) {
-	chatdtest.RequireTools(t, "java", "keytool", "mvn")
-	chatdtest.Run(t, "java", nil, "mvn", "-B", "-q", "test-compile")
+func testJava(t *testing.T, start func(*testing.T) process.Endpoint) {
+	process.RequireTools(t, "java", "keytool", "mvn")
+	process.Run(t, "java", nil, "mvn", "-B", "-q", "test-compile")
 	at := start(t)
 	truststore := filepath.Join(t.TempDir(), "truststore.p12")
-	chatdtest.Run(t, "java", nil, "keytool", "-importcert", "-noprompt", "-alias", "chatd", "-file", at.CA,
+	process.Run(t, "java", nil, "keytool", "-importcert", "-noprompt", "-alias", "chatd", "-file", at.CA,
 		"-keystore", truststore, "-storetype", "PKCS12", "-storepass", "changeit")
-	chatdtest.Run(t, "java", at.Env(), "mvn", "-B", "-ntp", "-Dstyle.color=never", "-Dchatd.truststore="+truststore, "test")
+	process.Run(t, "java", at.Env(), "mvn", "-B", "-ntp", "-Dstyle.color=never", "-Dchatd.truststore="+truststore, "test")
 }

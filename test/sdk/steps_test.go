@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chatd/chatd/test/chatdtest"
+	"github.com/chatd/chatd/test/process"
 )
 
 func nodeSteps(t *testing.T, s server, line string) {
@@ -72,13 +72,13 @@ print("connected")
 
 func javaSteps(t *testing.T, s server, line string) {
 	t.Parallel()
-	chatdtest.RequireTools(t, "java", "keytool", "mvn")
+	process.RequireTools(t, "java", "keytool", "mvn")
 	jars, err := filepath.Abs("java/target/jars")
 	if err != nil {
 		t.Fatal(err)
 	}
-	chatdtest.Install(t, jars, func() {
-		chatdtest.Run(t, "java", nil, "mvn", "-B", "-q", "-Dstyle.color=never", "dependency:copy-dependencies", "-DoutputDirectory="+jars)
+	process.Install(t, jars, func() {
+		process.Run(t, "java", nil, "mvn", "-B", "-q", "-Dstyle.color=never", "dependency:copy-dependencies", "-DoutputDirectory="+jars)
 	}, "java/pom.xml")
 	p := newProject(t, s)
 	p.write("First.java", fmt.Sprintf(`
@@ -126,13 +126,13 @@ func main() {
 	fmt.Println("connected")
 }
 `)
-	chatdtest.Run(t, p.dir, []string{"GOFLAGS="}, "go", "build", "-o", program, "first.go")
+	process.Run(t, p.dir, []string{"GOFLAGS="}, "go", "build", "-o", program, "first.go")
 	p.trusts(line, program)
 }
 
 func chromiumSteps(t *testing.T, s server, line string) {
 	t.Parallel()
-	chatdtest.RequireTools(t, "chromium", "certutil")
+	process.RequireTools(t, "chromium", "certutil")
 	p := newProject(t, s)
 	// What is read is the page, as a browser shows a page about the certificate and ends as if all were well.
 	p.write("browse", `#!/bin/sh

@@ -18,7 +18,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chatd/chatd/test/chatdtest"
+	"github.com/chatd/chatd/test/process"
 )
 
 const page = "../../../docs/compatibility.md"
@@ -85,12 +85,12 @@ func TestMatrix(t *testing.T) {
 	if testing.Short() {
 		t.Skip("installs and runs SDKs of other languages: not in -short")
 	}
-	program := chatdtest.Build(t)
+	program := process.Build(t)
 	releases := readReleases(t)
 	outcomes := make([]*outcome, len(releases))
 	for _, language := range []string{"js", "python", "java"} {
 		t.Run(language, func(t *testing.T) {
-			chatdtest.RequireTools(t, sdkOf(language).tools...)
+			process.RequireTools(t, sdkOf(language).tools...)
 			for i, r := range releases {
 				if r.SDK != language || r.Unavailable != "" || !full && !r.Subset {
 					continue
@@ -129,14 +129,14 @@ func TestPageListsEveryRelease(t *testing.T) {
 // converse installs the release, has it talk to a server of its own, and returns what came of it.
 func converse(t *testing.T, program string, r release) *outcome {
 	folder := install(t, r)
-	server := chatdtest.Start(t, program, nil, "--log-format", "json")
+	server := process.Start(t, program, nil, "--log-format", "json")
 	cmd := sdkOf(r.SDK).command(t, r, server.Endpoint, folder)
 	absent, err := json.Marshal(r.Absent)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd.Env = append(cmd.Env, "CHATD_API="+r.API, "CHATD_ABSENT="+string(absent))
-	o := readReport(t, r, chatdtest.Output(t, cmd))
+	o := readReport(t, r, process.Output(t, cmd))
 	for _, failure := range o.failed {
 		t.Error(failure)
 	}
@@ -268,7 +268,7 @@ func runtimes(t *testing.T) string {
 	t.Helper()
 	digits := regexp.MustCompile(`\d+(\.\d+)?`)
 	version := func(name string, args ...string) string {
-		return digits.FindString(string(chatdtest.Output(t, chatdtest.Command(t, "", nil, name, args...))))
+		return digits.FindString(string(process.Output(t, process.Command(t, "", nil, name, args...))))
 	}
 	return fmt.Sprintf("Node.js %s, Python %s and Java %s",
 		version("node", "--version"), version("python3", "--version"), version("java", "--version"))

@@ -14,7 +14,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/chatd/chatd/test/chatdtest"
+	"github.com/chatd/chatd/test/process"
 )
 
 // sdk is how the releases of one language are installed and run. Paths are absolute; folder is the release's own.
@@ -26,7 +26,7 @@ type sdk struct {
 	tools   []string
 	install func(t *testing.T, r release, lock, folder string)
 	relock  func(t *testing.T, r release, lock, folder string)
-	command func(t *testing.T, r release, at chatdtest.Endpoint, folder string) *exec.Cmd
+	command func(t *testing.T, r release, at process.Endpoint, folder string) *exec.Cmd
 }
 
 // sdkOf is by the name that releases.json uses.
@@ -59,7 +59,7 @@ func install(t *testing.T, r release) string {
 		s.relock(t, r, lock, t.TempDir())
 	}
 	folder := absolute(t, filepath.Join(".cache", r.SDK+"-"+r.Release))
-	chatdtest.Install(t, folder, func() { s.install(t, r, lock, folder) }, lock)
+	process.Install(t, folder, func() { s.install(t, r, lock, folder) }, lock)
 	return folder
 }
 
@@ -88,12 +88,12 @@ func installJavaScript(t *testing.T, r release, lock, folder string) {
 	}
 	write(t, filepath.Join(folder, "package.json"), packageJSON(t, r))
 	write(t, filepath.Join(folder, "package-lock.json"), content)
-	chatdtest.Run(t, folder, nil, "npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund")
+	process.Run(t, folder, nil, "npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund")
 }
 
 func lockJavaScript(t *testing.T, r release, lock, folder string) {
 	write(t, filepath.Join(folder, "package.json"), packageJSON(t, r))
-	chatdtest.Run(t, folder, nil, "npm", "install", "--silent", "--package-lock-only", "--omit-lockfile-registry-resolved",
+	process.Run(t, folder, nil, "npm", "install", "--silent", "--package-lock-only", "--omit-lockfile-registry-resolved",
 		"--ignore-scripts", "--no-audit", "--no-fund")
 	content, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
 	if err != nil {
@@ -103,35 +103,35 @@ func lockJavaScript(t *testing.T, r release, lock, folder string) {
 }
 
 // The script comes by standard input: so its imports are looked up in the working directory.
-func runJavaScript(t *testing.T, _ release, at chatdtest.Endpoint, folder string) *exec.Cmd {
+func runJavaScript(t *testing.T, _ release, at process.Endpoint, folder string) *exec.Cmd {
 	script, err := os.ReadFile("js/conversation.mjs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := chatdtest.Command(t, folder, at.Env("NODE_EXTRA_CA_CERTS"), "node", "--input-type=module", "-")
+	cmd := process.Command(t, folder, at.Env("NODE_EXTRA_CA_CERTS"), "node", "--input-type=module", "-")
 	cmd.Stdin = bytes.NewReader(script)
 	return cmd
 }
 
 func installPython(t *testing.T, _ release, lock, folder string) {
-	chatdtest.Run(t, folder, nil, "python3", "-m", "venv", "venv")
-	chatdtest.Run(t, folder, nil, "venv/bin/python", "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", lock)
-	chatdtest.Run(t, folder, nil, "venv/bin/python", "-m", "pip", "check")
+	process.Run(t, folder, nil, "python3", "-m", "venv", "venv")
+	process.Run(t, folder, nil, "venv/bin/python", "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", lock)
+	process.Run(t, folder, nil, "venv/bin/python", "-m", "pip", "check")
 }
 
 func lockPython(t *testing.T, r release, lock, folder string) {
-	chatdtest.Run(t, folder, nil, "python3", "-m", "venv", "venv")
+	process.Run(t, folder, nil, "python3", "-m", "venv", "venv")
 	install := []string{"-m", "pip", "install", "--quiet"}
 	for name, version := range versions(r) {
 		install = append(install, name+"=="+version)
 	}
-	chatdtest.Run(t, folder, nil, "venv/bin/python", install...)
-	write(t, lock, chatdtest.Output(t, chatdtest.Command(t, folder, nil, "venv/bin/python", "-m", "pip", "freeze")))
+	process.Run(t, folder, nil, "venv/bin/python", install...)
+	write(t, lock, process.Output(t, process.Command(t, folder, nil, "venv/bin/python", "-m", "pip", "freeze")))
 }
 
-func runPython(t *testing.T, _ release, at chatdtest.Endpoint, folder string) *exec.Cmd {
+func runPython(t *testing.T, _ release, at process.Endpoint, folder string) *exec.Cmd {
 	env := append(at.Env("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), "PYTHONDONTWRITEBYTECODE=1")
-	return chatdtest.Command(t, "", env, filepath.Join(folder, "venv/bin/python"), absolute(t, "python/conversation.py"))
+	return process.Command(t, "", env, filepath.Join(folder, "venv/bin/python"), absolute(t, "python/conversation.py"))
 }
 
 // installJava fetches the jars and compares their names with the lock, as Maven has no lock file of its own.
@@ -158,7 +158,7 @@ func fetchJars(t *testing.T, r release, folder string) []byte {
 	for name, version := range versions(r) {
 		args = append(args, "-D"+name+"="+version)
 	}
-	chatdtest.Run(t, folder, nil, "mvn", args...)
+	process.Run(t, folder, nil, "mvn", args...)
 	found, err := os.ReadDir(jars)
 	if err != nil {
 		t.Fatal(err)
@@ -170,14 +170,14 @@ func fetchJars(t *testing.T, r release, folder string) []byte {
 	return names.Bytes()
 }
 
-func runJava(t *testing.T, r release, at chatdtest.Endpoint, folder string) *exec.Cmd {
+func runJava(t *testing.T, r release, at process.Endpoint, folder string) *exec.Cmd {
 	classes, truststore := t.TempDir(), filepath.Join(t.TempDir(), "truststore.p12")
 	jars := filepath.Join(folder, "jars", "*")
-	chatdtest.Run(t, "", nil, "javac", "-Xlint:all", "-Werror", "-proc:none", "-d", classes, "-cp", jars,
+	process.Run(t, "", nil, "javac", "-Xlint:all", "-Werror", "-proc:none", "-d", classes, "-cp", jars,
 		"java/Conversation.java", filepath.Join("java", r.API, "Metadata.java"))
-	chatdtest.Run(t, "", nil, "keytool", "-importcert", "-noprompt", "-alias", "chatd", "-file", at.CA,
+	process.Run(t, "", nil, "keytool", "-importcert", "-noprompt", "-alias", "chatd", "-file", at.CA,
 		"-keystore", truststore, "-storetype", "PKCS12", "-storepass", "changeit")
-	return chatdtest.Command(t, "", at.Env(), "java", "-Djavax.net.ssl.trustStore="+truststore,
+	return process.Command(t, "", at.Env(), "java", "-Djavax.net.ssl.trustStore="+truststore,
 		"-Djavax.net.ssl.trustStorePassword=changeit", "-cp", classes+string(filepath.ListSeparator)+jars, "Conversation")
 }
 

@@ -1,6 +1,6 @@
 //go:build unix
 
-package chatdtest
+package process
 
 import (
 	"errors"
@@ -45,7 +45,7 @@ func TestAllListsWhatIsMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"mod tidy -diff", "vet ./...", "golangci-lint@", "go test -timeout 20m ./...", "go test -C test/deploy", "go test -race -short ./..."} {
+	for _, want := range []string{"mod tidy -diff", "vet ./...", "golangci-lint run", "go test -timeout 20m ./...", "go test -C test/deploy", "go test -race -short ./..."} {
 		if !strings.Contains(string(called), want) {
 			t.Errorf("%s was not run: %s", want, called)
 		}

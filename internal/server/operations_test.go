@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -13,31 +13,31 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
-func newOps(store error) *ops {
-	return &ops{registry: newRegistry(), store: func(context.Context) error { return store }}
+func newOperations(store error) *operations {
+	return &operations{registry: NewRegistry(Build{}), store: func(context.Context) error { return store }}
 }
 
-func (o *ops) answer(method, path string) *httptest.ResponseRecorder {
+func (o *operations) answer(method, path string) *httptest.ResponseRecorder {
 	api := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	w := httptest.NewRecorder()
-	o.handler(api).ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	(&Server{operations: o, realtime: &realtime{}}).handler(api).ServeHTTP(w, httptest.NewRequest(method, path, nil))
 	return w
 }
 
 func TestReadyz(t *testing.T) {
 	t.Parallel()
-	if w := newOps(nil).answer("GET", "/readyz"); w.Code != http.StatusOK {
+	if w := newOperations(nil).answer("GET", "/readyz"); w.Code != http.StatusOK {
 		t.Errorf("ready: %d %s", w.Code, w.Body)
 	}
-	w := newOps(errors.New("password geheim refused")).answer("GET", "/readyz")
+	w := newOperations(errors.New("password geheim refused")).answer("GET", "/readyz")
 	if w.Code != http.StatusServiceUnavailable || w.Body.String() != "the store does not answer\n" {
 		t.Errorf("store down: %d %s", w.Code, w.Body)
 	}
-	w = newOps(&chat.Error{Kind: chat.Unavailable, Cause: fmt.Errorf("%w: /var/lib/chatd.db", store.ErrFull)}).answer("GET", "/readyz")
+	w = newOperations(&chat.Error{Kind: chat.Unavailable, Cause: fmt.Errorf("%w: /var/lib/chatd.db", store.ErrFull)}).answer("GET", "/readyz")
 	if w.Code != http.StatusServiceUnavailable || w.Body.String() != "the disk of the store is full\n" {
 		t.Errorf("disk full: %d %s", w.Code, w.Body)
 	}
-	o := newOps(nil)
+	o := newOperations(nil)
 	o.stopping.Store(true)
 	if w := o.answer("GET", "/readyz"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "stopping") {
 		t.Errorf("stopping: %d %s", w.Code, w.Body)
@@ -49,7 +49,7 @@ func TestReadyz(t *testing.T) {
 
 func TestCAPEM(t *testing.T) {
 	t.Parallel()
-	o := newOps(nil)
+	o := newOperations(nil)
 	if w := o.answer("GET", "/ca.pem"); w.Code != http.StatusNotFound {
 		t.Errorf("with a given certificate: %d %s", w.Code, w.Body)
 	}
@@ -61,8 +61,8 @@ func TestCAPEM(t *testing.T) {
 
 func TestOthersGoToTheAPI(t *testing.T) {
 	t.Parallel()
-	for _, call := range [][2]string{{"GET", "/chat/threads"}, {"OPTIONS", "//identities"}, {"GET", "/"}, {"PROPFIND", "/chat/threads"}} {
-		if w := newOps(nil).answer(call[0], call[1]); w.Code != http.StatusTeapot {
+	for _, call := range [][2]string{{"GET", "/chat/threads"}, {"OPTIONS", "//identities"}, {"POST", "/"}, {"PROPFIND", "/chat/threads"}} {
+		if w := newOperations(nil).answer(call[0], call[1]); w.Code != http.StatusTeapot {
 			t.Errorf("%s %s: %d", call[0], call[1], w.Code)
 		}
 	}
@@ -71,20 +71,12 @@ func TestOthersGoToTheAPI(t *testing.T) {
 func TestOpsAreToBeReadOnly(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"POST", "OPTIONS", "PROPFIND"} {
-		w := newOps(nil).answer(method, "/healthz")
+		w := newOperations(nil).answer(method, "/healthz")
 		if got := w.Header().Get("Allow"); w.Code != http.StatusMethodNotAllowed || got != "GET, HEAD" {
 			t.Errorf("%s /healthz: %d, Allow: %s", method, w.Code, got)
 		}
 	}
-	if w := newOps(nil).answer("HEAD", "/healthz"); w.Code != http.StatusOK {
+	if w := newOperations(nil).answer("HEAD", "/healthz"); w.Code != http.StatusOK {
 		t.Errorf("HEAD /healthz: %d", w.Code)
 	}
-}
-
-// newPlainServer serves over plain http and returns its address.
-func newPlainServer(t *testing.T, h http.Handler) string {
-	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return strings.TrimPrefix(s.URL, "http://")
 }

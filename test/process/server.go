@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package chatdtest runs chatd, and what talks to it in other languages, as processes for tests.
-package chatdtest
+// Package process runs chatd, and what talks to it in other languages, as processes for tests.
+package process
 
 import (
 	"bufio"

@@ -1,4 +1,4 @@
-package main
+package devca
 
 import (
 	"bytes"
@@ -9,22 +9,22 @@ import (
 	"strings"
 )
 
-// constraints are what a CA may sign for (RFC 5280, 4.2.1.10): domains with all below them, and networks. Its key lies in the
-// folder of a developer, and who finds it there is not to be able to pass for a bank.
-type constraints struct {
+// Constraints are what a CA may sign for (RFC 5280, 4.2.1.10): domains with all their subdomains, and networks. The key of a
+// development CA is in a developer's folder, and whoever finds it there must not be able to pass for a bank.
+type Constraints struct {
 	domains  []string
 	networks []*net.IPNet
 }
 
-// privateNetworks are the addresses that lead to nobody else's server: loopback, private (RFC 1918, RFC 4193), link-local, and
+// privateNetworks are the addresses that never belong to a public server: loopback, private (RFC 1918, RFC 4193), link-local, and
 // those that carriers and overlay networks share (RFC 6598).
 var privateNetworks = []string{
 	"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7", "fe80::/10",
 }
 
-// constraintsFor is what certificates need for this machine's own names, private addresses and the given names.
-func constraintsFor(names []string) constraints {
-	var c constraints
+// ConstraintsFor returns what certificates for this machine's own names, for private addresses and for the given names need.
+func ConstraintsFor(names []string) Constraints {
+	var c Constraints
 	for _, network := range privateNetworks {
 		c.networks = append(c.networks, ipNet(netip.MustParsePrefix(network)))
 	}
@@ -39,8 +39,9 @@ func constraintsFor(names []string) constraints {
 	return c
 }
 
-// and adds what a CA may sign for already, so that two servers of one folder with different names do not replace each other's.
-func (c constraints) and(cert *x509.Certificate) constraints {
+// And adds what the CA of a certificate may sign for already, so that two servers that share a folder and have different names do
+// not keep replacing each other's CA.
+func (c Constraints) And(cert *x509.Certificate) Constraints {
 	for _, domain := range cert.PermittedDNSDomains {
 		c.allowDomain(domain)
 	}
@@ -50,25 +51,28 @@ func (c constraints) and(cert *x509.Certificate) constraints {
 	return c
 }
 
-func (c *constraints) allowDomain(domain string) {
+// allowDomain adds a domain unless it is covered already.
+func (c *Constraints) allowDomain(domain string) {
 	if !below(domain, c.domains) {
 		c.domains = append(c.domains, strings.ToLower(domain))
 	}
 }
 
-func (c *constraints) allow(network *net.IPNet) {
+// allow adds a network unless it is covered already.
+func (c *Constraints) allow(network *net.IPNet) {
 	if !inside(network, c.networks) {
 		c.networks = append(c.networks, network)
 	}
 }
 
-// within reports whether a CA may sign for all of that, and not for everything.
-func (c constraints) within(cert *x509.Certificate) bool {
+// Within reports whether the CA of a certificate may sign for all of that, and is constrained at all.
+func (c Constraints) Within(cert *x509.Certificate) bool {
 	domain := func(d string) bool { return below(d, cert.PermittedDNSDomains) }
 	network := func(n *net.IPNet) bool { return inside(n, cert.PermittedIPRanges) }
 	return cert.PermittedDNSDomainsCritical && all(c.domains, domain) && all(c.networks, network)
 }
 
+// all reports whether ok holds for every item.
 func all[T any](items []T, ok func(T) bool) bool {
 	return !slices.ContainsFunc(items, func(item T) bool { return !ok(item) })
 }
@@ -79,12 +83,14 @@ func below(domain string, of []string) bool {
 	return slices.ContainsFunc(of, func(d string) bool { return domain == d || strings.HasSuffix(domain, "."+d) })
 }
 
+// inside reports whether a network is one of the given or part of it.
 func inside(network *net.IPNet, of []*net.IPNet) bool {
 	return slices.ContainsFunc(of, func(n *net.IPNet) bool {
 		return len(n.Mask) == len(network.Mask) && n.Contains(network.IP) && bytes.Compare(n.Mask, network.Mask) <= 0
 	})
 }
 
+// ipNet converts a prefix to the type that certificates have.
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }

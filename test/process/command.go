@@ -1,6 +1,6 @@
 //go:build unix
 
-package chatdtest
+package process
 
 import (
 	"context"

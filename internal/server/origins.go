@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"errors"
@@ -12,8 +12,9 @@ import (
 	"strings"
 )
 
-// origins are the web pages that may call. The APIs and the real-time protocols ask the same.
-type origins struct {
+// Origins are the web pages that may call the APIs and the real-time protocols. The zero value is only those of the server's own
+// address.
+type Origins struct {
 	all    bool     // any page
 	local  bool     // pages of this machine
 	listed []origin // a host may begin with a wildcard
@@ -22,8 +23,10 @@ type origins struct {
 // origin is scheme, host and port as browsers write them: in lower case, without the scheme's own port (RFC 6454).
 type origin struct{ scheme, host, port string }
 
-func parseOrigins(items []string) (origins, error) {
-	var o origins
+// ParseOrigins reads a list of origins: scheme, host and perhaps a port, where the host may begin with a wildcard; "loopback" for
+// pages of this machine, "*" for all.
+func ParseOrigins(items []string) (Origins, error) {
+	var o Origins
 	for _, item := range items {
 		switch item {
 		case "*":
@@ -33,7 +36,7 @@ func parseOrigins(items []string) (origins, error) {
 		default:
 			listed, err := parseOrigin(strings.TrimSuffix(item, "/"))
 			if err != nil {
-				return origins{}, errors.New("*, loopback, or origins such as https://app.example.com and https://*.example.com (one label in place of the *; " +
+				return Origins{}, errors.New("*, loopback, or origins such as https://app.example.com and https://*.example.com (one label in place of the *; " +
 					"names with other letters as xn--…), comma-separated")
 			}
 			o.listed = append(o.listed, listed)
@@ -47,6 +50,7 @@ var (
 	originHost = regexp.MustCompile(`^(\*\.)?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$`)
 )
 
+// parseOrigin brings an origin, of the setting or of a request, into the form that browsers send.
 func parseOrigin(text string) (origin, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || !strings.EqualFold(u.Scheme+"://"+u.Host, text) { // nothing before and behind
@@ -71,7 +75,7 @@ func parseOrigin(text string) (origin, error) {
 	return o, nil
 }
 
-// numeric reports whether browsers would take a host for an IPv4 address, in another form than they write it.
+// numeric reports whether browsers would parse a host as an IPv4 address, in a form other than the one they write.
 func numeric(host string) bool {
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	_, err := strconv.ParseUint(last, 0, 64)
@@ -90,17 +94,17 @@ func (o origin) has(page origin) bool {
 	return o.host == page.host
 }
 
-// isLocalHost reports whether a name or address, in lower case, is that of the machine itself for everybody: no page of another
-// machine has it as its host.
+// isLocalHost reports whether a name or address, in lower case, always means the machine itself: no page of another machine has it
+// as its host.
 func isLocalHost(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
-// allow tells whether the page that a request comes from may call: its origin, "*" where any may, "" where no page is behind
-// the request, or why not. A page of the server's own address may always. App shells have schemes of their own, as
-// capacitor://localhost; "null" can be any page.
-func (o origins) allow(r *http.Request, base func(*http.Request) string) (string, error) {
+// allow returns what Access-Control-Allow-Origin answers to the page that a request comes from: its origin, "*" where any page may
+// call, or "" where the request comes from no page. The error says why a page may not call. Pages of the server's own address always
+// may. App shells have their own schemes, as capacitor://localhost; "null" can be any page.
+func (o Origins) allow(r *http.Request, base func(*http.Request) string) (string, error) {
 	text := r.Header.Get("Origin")
 	if o.all {
 		return "*", nil
