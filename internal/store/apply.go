@@ -2,20 +2,21 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"reflect"
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// Create stores a new thread. See chat.Store.
+// Create stores a new thread with the ids and times that the change has. When a thread of that id exists, it returns the answer
+// that was kept with it. See chat.Store.
 func (db *DB) Create(ctx context.Context, c *chat.Change, answer chat.Creation) (chat.Creation, error) {
 	var out chat.Creation
-	err := db.publish(ctx, "create", func(tx conn) error {
+	err := db.publish(ctx, "create", func(tx sqldb.Tx) error {
+		// The row of the thread comes first: its id is unique, so of several creations at once one continues.
 		key, err := insertThread(ctx, tx, &c.Thread)
-		if err == errNoRow { //nolint:errorlint // conn returns it bare
+		if err == sqldb.ErrNoRow { //nolint:errorlint // QueryRow returns it bare
 			out, err = creationOf(ctx, tx, c.Thread.ID)
 			return err
 		}
@@ -27,7 +28,7 @@ func (db *DB) Create(ctx context.Context, c *chat.Change, answer chat.Creation) 
 		if err != nil {
 			return err
 		}
-		if err := tx.later(ctx, "INSERT INTO creations (tk, answer) VALUES ($1, $2)", key, raw); err != nil {
+		if err := tx.Queue(ctx, "INSERT INTO creations (tk, answer) VALUES ($1, $2)", int64(key), raw); err != nil {
 			return err
 		}
 		return insertRows(ctx, tx, key, c)
@@ -35,51 +36,42 @@ func (db *DB) Create(ctx context.Context, c *chat.Change, answer chat.Creation) 
 	return out, err
 }
 
-func creationOf(ctx context.Context, tx conn, id chat.ThreadID) (chat.Creation, error) {
+// creationOf returns the answer that was kept with the creation of a thread.
+func creationOf(ctx context.Context, tx sqldb.Tx, id chat.ThreadID) (chat.Creation, error) {
 	var raw string
-	if err := tx.one(ctx, []any{&raw}, "SELECT answer FROM creations WHERE tk = (SELECT tk FROM threads WHERE id = $1)", string(id)); err != nil {
+	if err := tx.QueryRow(ctx, []any{&raw}, "SELECT answer FROM creations WHERE tk = (SELECT tk FROM threads WHERE id = $1)", string(id)); err != nil {
 		return chat.Creation{}, err
 	}
 	return parseCreation(id, raw)
 }
 
-// insertThread returns the new thread's key, or errNoRow when a thread of that id is there; who creates it at the same
-// time is waited for.
-func insertThread(ctx context.Context, tx conn, t *chat.Thread) (key chat.ThreadKey, err error) {
-	err = tx.one(ctx, []any{&key}, `INSERT INTO threads
-		(id, topic, created_by, created_on, metadata, retention_kind, retention_days, expires_on, seq, last_id, last_on, roster, present, text_only)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO NOTHING RETURNING tk`,
-		string(t.ID), t.Topic, string(t.CreatedBy), int64(t.CreatedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,
-		int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present, t.TextOnly)
-	return key, err
-}
-
 // Post gives a message its place and stores it. See chat.Store.
 func (db *DB) Post(ctx context.Context, p *chat.Post) (chat.Message, error) {
-	m, err := db.place(ctx, p)
-	if errors.Is(err, chat.ErrStale) {
+	m, err := db.post(ctx, p)
+	if errors.Is(err, chat.ErrStale) { // the caller decides again, on what is true now
 		db.recent.forget(member{p.Thread.ID, p.Message.Sender})
 	}
 	return m, err
 }
 
-// place checks what the decision relied on in the statement that moves the thread: roster version and policy must be the
-// same still.
-func (db *DB) place(ctx context.Context, p *chat.Post) (chat.Message, error) {
-	if e, ok := db.engine.(poster); ok {
+// postSQL gives the next place in a thread to a message, unless the thread is not what the post was decided on any more. To check
+// that here lets the decision rely on what is cached, and take no lock.
+var postSQL = "UPDATE threads SET seq = seq + 1, last_id = " + sqldb.NextID("last_id", "$1") + ", last_on = " + sqldb.NextID("last_id", "$1") +
+	" WHERE tk = $2 AND roster = $3 AND text_only = $4 AND deleted_on = 0 RETURNING seq, last_id"
+
+// post leaves it to the engine, if that is a Poster, or runs a transaction.
+func (db *DB) post(ctx context.Context, p *chat.Post) (chat.Message, error) {
+	if e, ok := db.engine.(sqldb.Poster); ok {
 		start := time.Now()
-		m, err := e.post(ctx, p)
+		m, err := postBy(ctx, e, p)
 		return m, db.published("post", start, err)
 	}
 	var out chat.Message
-	err := db.publish(ctx, "post", func(tx conn) error {
+	err := db.publish(ctx, "post", func(tx sqldb.Tx) error {
 		var seq, id int64
-		err := tx.one(ctx, []any{&seq, &id}, `UPDATE threads SET seq = seq + 1,
-			last_id = CASE WHEN last_id >= $1 THEN last_id + 1 ELSE $1 END,
-			last_on = CASE WHEN last_id >= $1 THEN last_id + 1 ELSE $1 END
-			WHERE tk = $2 AND roster = $3 AND text_only = $4 AND deleted_on = 0 RETURNING seq, last_id`,
-			int64(p.At), p.Thread.Key, p.Thread.Roster, p.Thread.TextOnly)
-		if err == errNoRow { //nolint:errorlint // conn returns it bare
+		err := tx.QueryRow(ctx, []any{&seq, &id}, postSQL,
+			int64(p.At), int64(p.Thread.Key), int64(p.Thread.Roster), p.Thread.TextOnly)
+		if err == sqldb.ErrNoRow { //nolint:errorlint // QueryRow returns it bare
 			return chat.ErrStale
 		}
 		if err != nil {
@@ -95,13 +87,46 @@ func (db *DB) place(ctx context.Context, p *chat.Post) (chat.Message, error) {
 	return out, err
 }
 
-// Update applies what decide makes of the thread. See chat.Store.
+// postBy posts through an engine that has a faster way than a transaction for each message.
+func postBy(ctx context.Context, e sqldb.Poster, p *chat.Post) (chat.Message, error) {
+	row, err := postRow(p)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	seq, id, err := e.Post(ctx, row)
+	if err != nil {
+		return chat.Message{}, err
+	}
+	m, _ := p.Place(seq, id)
+	return m, nil
+}
+
+// postRow renders a post and its event as the columns keep them. The engine adds the place.
+func postRow(p *chat.Post) (row sqldb.Post, err error) {
+	m, events := p.Place(0, 0)
+	if len(events) != 1 {
+		return row, errors.New("a post has one event")
+	}
+	t := &p.Thread
+	row = sqldb.Post{
+		Thread: t.Key, ThreadID: t.ID, Roster: t.Roster, TextOnly: t.TextOnly, At: p.At, Type: string(m.Type), Sender: string(m.Sender), Name: m.SenderName,
+		Metadata: formatMap(m.Metadata), Attachments: formatList(attachmentRecords(m.Content.Attachments)), High: m.High,
+		EventKind: string(events[0].Kind),
+	}
+	if row.Content, err = formatContent(&m); err == nil {
+		row.EventBody, err = formatEvent(&events[0])
+	}
+	return row, err
+}
+
+// Update runs decide on the thread, under its lock, and applies the change. See chat.Store.
 func (db *DB) Update(ctx context.Context, id chat.ThreadID, decide func(chat.View) (*chat.Change, error)) error {
-	return db.publish(ctx, "update", func(tx conn) error {
+	return db.publish(ctx, "update", func(tx sqldb.Tx) error {
 		v, err := openView(ctx, tx, id)
 		if err != nil {
 			return err
 		}
+		// The thread is locked from here to the commit: decide must be fast and may run again if the transaction does.
 		c, err := decide(v)
 		if err != nil || c == nil {
 			return err
@@ -110,207 +135,7 @@ func (db *DB) Update(ctx context.Context, id chat.ThreadID, decide func(chat.Vie
 	})
 }
 
-func updateThread(ctx context.Context, tx conn, c *chat.Change) error {
-	t := &c.Thread
-	if !reflect.DeepEqual(c.Before, c.Thread) { // edits, receipts and altered participants alone leave the thread as it is
-		err := tx.later(ctx, `UPDATE threads SET topic = $2, deleted_on = $3, metadata = $4, retention_kind = $5, retention_days = $6,
-			expires_on = $7, seq = $8, last_id = $9, last_on = $10, roster = $11, present = $12, text_only = $13 WHERE tk = $1`,
-			t.Key, t.Topic, int64(t.DeletedOn), formatMap(t.Metadata), t.Retention.Kind, t.Retention.Days,
-			int64(t.ExpiresOn()), t.Seq, int64(t.LastID), int64(t.LastOn), t.Roster, t.Present, t.TextOnly)
-		if err != nil {
-			return err
-		}
-	}
-	if len(c.Replace) > 0 { // pages that are remembered of this state are not true any more
-		err := tx.later(ctx, "UPDATE threads SET edited = CASE WHEN edited >= $2 THEN edited + 1 ELSE $2 END WHERE tk = $1", t.Key, c.Replace[0].Version)
-		if err != nil {
-			return err
-		}
-	}
-	return insertRows(ctx, tx, t.Key, c)
-}
-
-// insertRows writes everything of a change but the thread's own row.
-func insertRows(ctx context.Context, tx conn, key chat.ThreadKey, c *chat.Change) error {
-	for i := range c.Join {
-		p := &c.Join[i]
-		err := tx.later(ctx, `INSERT INTO participants (tk, user_id, joined, place, name, share_from, metadata, roles) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			key, string(p.Identity), p.Joined, i, p.DisplayName, int64(p.ShareFrom), formatMap(p.Metadata), formatList(p.Roles))
-		if err != nil {
-			return err
-		}
-	}
-	for _, p := range c.Leave {
-		t := &c.Before
-		err := tx.later(ctx, `UPDATE participants SET gone = $4, until = $5, left_topic = $6, left_metadata = $7, left_text_only = $8,
-			left_retention_kind = $9, left_retention_days = $10 WHERE tk = $1 AND user_id = $2 AND joined = $3`,
-			key, string(p.Identity), p.Joined, p.Left, int64(p.Until), t.Topic, formatMap(t.Metadata), t.TextOnly, t.Retention.Kind, t.Retention.Days)
-		if err != nil {
-			return err
-		}
-	}
-	for _, p := range c.Alter {
-		err := tx.later(ctx, "UPDATE participants SET name = $4, roles = $5 WHERE tk = $1 AND user_id = $2 AND joined = $3",
-			key, string(p.Identity), p.Joined, p.DisplayName, formatList(p.Roles))
-		if err != nil {
-			return err
-		}
-	}
-	for i := range c.Append {
-		if err := insertMessage(ctx, tx, key, &c.Append[i]); err != nil {
-			return err
-		}
-	}
-	for i := range c.Replace {
-		if err := supersede(ctx, tx, key, c.Before.Roster, c.Replace[i].ID); err != nil {
-			return err
-		}
-		if err := replaceMessage(ctx, tx, key, &c.Replace[i]); err != nil {
-			return err
-		}
-	}
-	if r := c.Receipt; r != nil {
-		err := tx.later(ctx, `INSERT INTO receipts (tk, user_id, message_id, read_on) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (tk, user_id) DO UPDATE SET message_id = excluded.message_id, read_on = excluded.read_on`,
-			key, string(r.Reader), int64(r.MessageID), int64(r.ReadOn))
-		if err != nil {
-			return err
-		}
-	}
-	return insertEvents(ctx, tx, key, c.Events)
-}
-
-func insertMessage(ctx context.Context, tx conn, key chat.ThreadKey, m *chat.Message) error {
-	content, err := formatContent(m)
-	if err != nil {
-		return err
-	}
-	return tx.later(ctx, `INSERT INTO messages (tk, id, seq, version, type, sender, name, content, metadata, high, attachments)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		key, int64(m.ID), m.Seq, m.Version, string(m.Type), string(m.Sender), m.SenderName, content, formatMap(m.Metadata),
-		m.High, formatList(attachmentRecords(m.Content.Attachments)))
-}
-
-func replaceMessage(ctx context.Context, tx conn, key chat.ThreadKey, m *chat.Message) error {
-	content, err := formatContent(m)
-	if err != nil {
-		return err
-	}
-	return tx.later(ctx, `UPDATE messages SET version = $3, content = $4, metadata = $5, edited_on = $6, deleted_on = $7, attachments = $8, high = $9
-		WHERE tk = $1 AND id = $2`,
-		key, int64(m.ID), m.Version, content, formatMap(m.Metadata), int64(m.EditedOn), int64(m.DeletedOn),
-		formatList(attachmentRecords(m.Content.Attachments)), m.High)
-}
-
-// Note journals an event that changes nothing. See chat.Store.
+// Note adds an event to the journal that changes nothing else, such as typing. See chat.Store.
 func (db *DB) Note(ctx context.Context, e chat.Event) error {
-	return db.publish(ctx, "note", func(tx conn) error { return insertEvents(ctx, tx, e.Key, []chat.Event{e}) })
-}
-
-// purgeSlice is how many rows one transaction of a purge removes, roughly: others are not to wait for it.
-const purgeSlice = 5000
-
-// Purge removes what nobody can read any more. See chat.Store.
-func (db *DB) Purge(ctx context.Context, before chat.Time) error {
-	const batch = 20 // threads in one transaction
-	for {
-		gone, err := db.deletedBefore(ctx, before, batch)
-		if err != nil {
-			return err
-		}
-		for _, t := range gone {
-			if t.Seq > purgeSlice {
-				if err := db.removeMessages(ctx, t.Key); err != nil {
-					return err
-				}
-			}
-		}
-		err = db.write(ctx, "purge", func(tx conn) error { return removeThreads(ctx, tx, gone) })
-		if err != nil {
-			return err
-		}
-		if len(gone) < batch {
-			break
-		}
-	}
-	err := db.write(ctx, "purge", func(tx conn) error {
-		return tx.later(ctx, "DELETE FROM endpoints WHERE seen_on < $1", int64(before))
-	})
-	if err != nil {
-		return err
-	}
-	return db.removeEvents(ctx, before)
-}
-
-func (db *DB) deletedBefore(ctx context.Context, before chat.Time, limit int) ([]chat.Thread, error) {
-	var out []chat.Thread
-	err := db.read("purge", func(c conn) error {
-		return c.each(ctx, func(r row) error {
-			var t chat.Thread
-			err := r.Scan(&t.Key, &t.Seq)
-			out = append(out, t)
-			return err
-		}, "SELECT tk, seq FROM threads WHERE deleted_on > 0 AND deleted_on < $1 ORDER BY deleted_on LIMIT $2 + 0", int64(before), limit)
-	})
-	return out, err
-}
-
-// removeMessages removes the messages of a large thread but for a last slice.
-func (db *DB) removeMessages(ctx context.Context, key chat.ThreadKey) error {
-	return db.inSlices(ctx, `DELETE FROM messages WHERE tk = $1
-		AND id < (SELECT id FROM messages WHERE tk = $1 ORDER BY id LIMIT 1 OFFSET $2)`, key, purgeSlice)
-}
-
-// removeEvents removes the events from before; the newest stays, as the mark of where the journal ends.
-func (db *DB) removeEvents(ctx context.Context, before chat.Time) error {
-	var bound int64
-	err := db.read("purge", func(c conn) error {
-		return c.one(ctx, []any{&bound}, `SELECT coalesce((SELECT pos FROM journal WHERE at >= $1 ORDER BY pos LIMIT 1),
-			(SELECT max(pos) FROM journal), 0)`, int64(before))
-	})
-	if err != nil {
-		return err
-	}
-	return db.inSlices(ctx, "DELETE FROM journal WHERE pos < $1 AND pos < (SELECT min(pos) FROM journal) + $2", bound, purgeSlice)
-}
-
-// PurgeTyping removes that somebody was typing. See chat.Store.
-func (db *DB) PurgeTyping(ctx context.Context, before chat.Time) error {
-	// The kind stands in the text for the index on just these rows to be used.
-	return db.inSlices(ctx, "DELETE FROM journal WHERE pos IN (SELECT pos FROM journal WHERE kind = '"+string(chat.TypingReceived)+`' AND at < $1
-		AND pos > (SELECT min(pos) FROM journal) AND pos < (SELECT max(pos) FROM journal) ORDER BY at LIMIT $2 + 0)`, int64(before), purgeSlice)
-}
-
-// inSlices runs a statement until it changes nothing any more.
-func (db *DB) inSlices(ctx context.Context, sql string, args ...any) error {
-	for {
-		var n int64
-		err := db.write(ctx, "purge", func(tx conn) (err error) {
-			n, err = tx.exec(ctx, sql, args...)
-			return err
-		})
-		if err != nil || n == 0 {
-			return err
-		}
-	}
-}
-
-func removeThreads(ctx context.Context, tx conn, gone []chat.Thread) error {
-	for _, t := range gone {
-		for _, table := range []string{"messages", "superseded", "receipts", "images", "participants", "creations", "threads"} {
-			if err := tx.later(ctx, "DELETE FROM "+table+" WHERE tk = $1", t.Key); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// formatContent renders what a message says: user messages as their text, system messages as JSON.
-func formatContent(m *chat.Message) (string, error) {
-	if m.Type.User() {
-		return m.Content.Text, nil
-	}
-	raw, err := json.Marshal(recordOfContent(m.Content))
-	return string(raw), err
+	return db.publish(ctx, "note", func(tx sqldb.Tx) error { return insertEvents(ctx, tx, e.Key, []chat.Event{e}) })
 }

@@ -40,11 +40,11 @@ func benchEngines(b *testing.B, run func(b *testing.B, db *store.DB)) {
 func benchThread(b *testing.B, db *store.DB, n int) chat.Thread {
 	b.Helper()
 	c := &chat.Change{Thread: chat.Thread{ID: chat.ThreadID(fmt.Sprintf("19:bench%d@thread.v2", n)), Roster: 1, Present: 1}}
-	c.Join = []chat.Participant{{Identity: somebody, Joined: 1}}
+	c.Join = []chat.Participant{{Identity: alice, Joined: 1}}
 	if _, err := db.Create(b.Context(), c, chat.Creation{Thread: c.Thread}); err != nil {
 		b.Fatal(err)
 	}
-	a, err := db.Access(b.Context(), c.Thread.ID, somebody)
+	a, err := db.Access(b.Context(), c.Thread.ID, alice)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func benchThread(b *testing.B, db *store.DB, n int) chat.Thread {
 
 func benchPost(t chat.Thread) *chat.Post {
 	return &chat.Post{Thread: t, At: 1_700_000_000_000, Message: chat.Message{
-		Type: chat.Text, Content: chat.Content{Text: "Shall we have lunch at the usual place, or somewhere else?"}, Sender: somebody, SenderName: "Somebody",
+		Type: chat.Text, Content: chat.Content{Text: "Shall we have lunch at the usual place, or somewhere else?"}, Sender: alice, SenderName: "Somebody",
 	}}
 }
 

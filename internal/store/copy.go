@@ -6,93 +6,73 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"os"
-	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// copied are the tables that a copy takes over, all but two: schema_migrations is the target's own, and leases run out by
-// themselves.
+// copied are the tables that a copy takes over: all except schema_migrations, which the target has, and leases, which run out.
 var copied = []string{
 	"secrets", "signing_keys", "users", "threads", "creations", "participants", "messages", "superseded", "images", "receipts", "journal", "endpoints",
 }
 
-// counted are the columns whose numbers are never given twice. The target goes on behind the last that the source gave, which
-// may be gone: listeners keep positions of the journal, and what is remembered of a thread goes by its number.
+// counted are the columns whose numbers must never be given twice. The target continues after the last number that the source gave,
+// even if its row was removed since: clients keep positions of the journal, and caches go by the key of a thread.
 var counted = map[string]string{"threads": "tk", "journal": "pos"}
 
-// Copied tells of a table that the target has.
+// Copied reports a table that was copied.
 type Copied struct {
 	Table    string
 	Rows     int64
-	Mended   int64  // texts of the source that were none: see chat.ToText
+	Mended   int64  // values that were not valid text in the source: see chat.ToText
 	Checksum []byte // the same in every engine
 }
 
-// copier is an engine that can be copied from and to.
-type copier interface {
-	engine
-	// snapshot runs do on what the database holds at one moment, however long do takes.
-	snapshot(ctx context.Context, do func(conn) error) error
-	// load runs do in one transaction, beside which nobody writes to the copied tables. Nothing of it stays when do fails.
-	load(ctx context.Context, do func(loader) error) error
-}
-
-// loader is a transaction that tables are filled in.
-type loader interface {
-	conn
-	fill(ctx context.Context, table string, columns []field, rows iter.Seq2[[]any, error]) error
-}
-
-// Copy copies all that a store holds to another one, which has to be empty, and reports each table that it has filled and read
-// back. An error leaves the target empty. The source is read as it is at one moment; what is written to it meanwhile is
-// not copied. Text that is none is mended on the way, and counted.
+// Copy copies all that a store holds to another one, which must be empty. It reports each table after it has filled it, read it back
+// and compared. When it fails, the target stays empty. The source is read as it is at one moment, without what is written to it
+// meanwhile. Invalid text, which SQLite keeps and Postgres does not, is replaced on the way and counted.
 func Copy(ctx context.Context, from, to string, report func(Copied)) (err error) {
 	source, err := openSource(ctx, from)
 	if err != nil {
-		return fmt.Errorf("source: %w", oneLine(err))
+		return fmt.Errorf("source: %w", sqldb.OneLine(err))
 	}
-	defer func() { err = errors.Join(err, source.close()) }()
+	defer func() { err = errors.Join(err, source.Close()) }()
 	target, err := openTarget(ctx, to)
 	if err != nil {
-		return fmt.Errorf("target: %w", oneLine(err))
+		return fmt.Errorf("target: %w", sqldb.OneLine(err))
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
-	err = source.snapshot(ctx, func(out conn) error {
-		return target.engine.(copier).load(ctx, func(in loader) error {
+	err = source.Snapshot(ctx, func(out sqldb.Conn) error {
+		return target.engine.Load(ctx, copied, func(in sqldb.Loader) error {
 			return copyAll(ctx, out, in, report)
 		})
 	})
 	if err != nil {
-		return oneLine(err)
+		return sqldb.OneLine(err)
 	}
 	return nil
 }
 
 var errMemory = errors.New("memory: ends with the process that has it, want sqlite:PATH or postgres://…")
 
-// openSource opens a store and changes nothing in it, so that what is named by mistake stays what it is.
-func openSource(ctx context.Context, url string) (copier, error) {
-	if url == "memory:" {
-		return nil, errMemory
-	}
-	if path, ok := strings.CutPrefix(url, "sqlite:"); ok && path != "" {
-		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil { // it would be made
-			return nil, fmt.Errorf("store file %s: %w", path, reason(err))
-		}
-	}
-	e, err := openEngine(ctx, url, Options{Log: slog.New(slog.DiscardHandler), Listen: NoListen}, func() {})
+// openSource opens a store without changing it: it may be something else that was named by mistake.
+func openSource(ctx context.Context, url string) (sqldb.Engine, error) {
+	// AsIs, so that no file is made. A copy has no use for notifications.
+	e, err := openEngine(ctx, url, sqldb.Options{Log: slog.New(slog.DiscardHandler), Wake: func() {}, Listen: NoListen, AsIs: true})
 	if err != nil {
 		return nil, err
 	}
-	if err := upToDate(ctx, e); err != nil {
-		return nil, errors.Join(err, e.close())
+	if err := checkSource(ctx, e); err != nil {
+		return nil, errors.Join(err, e.Close())
 	}
-	return e.(copier), nil
+	return e, nil
 }
 
-func upToDate(ctx context.Context, e engine) error {
+// checkSource refuses a source that is no store, or has another schema than the target will have.
+func checkSource(ctx context.Context, e sqldb.Engine) error {
+	if !e.Durable() {
+		return errMemory
+	}
 	known, err := embedded(e)
 	if err != nil {
 		return err
@@ -109,17 +89,20 @@ func upToDate(ctx context.Context, e engine) error {
 	return compare(there, known)
 }
 
+// openTarget opens a store and migrates it. That leaves an empty store where there was nothing.
 func openTarget(ctx context.Context, url string) (*DB, error) {
-	if url == "memory:" {
-		return nil, errMemory
+	db, err := Open(ctx, url, Options{Listen: NoListen})
+	if err == nil && !db.engine.Durable() {
+		return nil, errors.Join(errMemory, db.Close())
 	}
-	return Open(ctx, url, Options{Listen: NoListen})
+	return db, err
 }
 
-func copyAll(ctx context.Context, from conn, to loader, report func(Copied)) error {
+// copyAll copies the tables inside the transactions of source and target.
+func copyAll(ctx context.Context, from sqldb.Conn, to sqldb.Loader, report func(Copied)) error {
 	for _, table := range copied {
 		var n int
-		if err := to.one(ctx, []any{&n}, "SELECT count(*) FROM (SELECT 1 FROM "+table+" LIMIT 1) AS t"); err != nil {
+		if err := to.QueryRow(ctx, []any{&n}, "SELECT count(*) FROM (SELECT 1 FROM "+table+" LIMIT 1) AS t"); err != nil {
 			return fmt.Errorf("target: table %s: %w", table, err)
 		}
 		if n > 0 {
@@ -136,7 +119,9 @@ func copyAll(ctx context.Context, from conn, to loader, report func(Copied)) err
 	return nil
 }
 
-func copyTable(ctx context.Context, from conn, to loader, table string) (Copied, error) {
+// copyTable copies one table and compares what it has read with what the target has then: a trigger, or a type of column that
+// cuts values, must not go unnoticed.
+func copyTable(ctx context.Context, from sqldb.Conn, to sqldb.Loader, table string) (Copied, error) {
 	out, err := fieldsOf(ctx, from, table)
 	if err != nil {
 		return Copied{}, err
@@ -150,7 +135,7 @@ func copyTable(ctx context.Context, from conn, to loader, table string) (Copied,
 	}
 	var sent, kept tally
 	var mended int64
-	if err := to.fill(ctx, table, in, rowsFor(in, count(&sent, mend(out, &mended, readRows(ctx, from, table, out))))); err != nil {
+	if err := to.Fill(ctx, table, namesOf(in), rowsFor(in, count(&sent, mend(out, &mended, readRows(ctx, from, table, out))))); err != nil {
 		return Copied{}, err
 	}
 	for _, err := range count(&kept, readRows(ctx, to, table, in)) {
@@ -162,17 +147,17 @@ func copyTable(ctx context.Context, from conn, to loader, table string) (Copied,
 		return Copied{}, fmt.Errorf("the target has %s, the source %s: nothing was copied", &kept, &sent)
 	}
 	if column := counted[table]; column != "" {
-		if err := goOn(ctx, from, to, table, column); err != nil {
+		if err := resetSequence(ctx, from, to, table, column); err != nil {
 			return Copied{}, err
 		}
 	}
 	return Copied{table, kept.rows, mended, kept.sum[:]}, nil
 }
 
-// readRows reads a table as plain values.
-func readRows(ctx context.Context, c conn, table string, columns []field) iter.Seq2[[]any, error] {
+// readRows reads a table as plain values, in any order.
+func readRows(ctx context.Context, c sqldb.Conn, table string, columns []field) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
-		err := c.each(ctx, func(r row) error {
+		err := c.Query(ctx, func(r sqldb.Row) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -191,9 +176,10 @@ func readRows(ctx context.Context, c conn, table string, columns []field) iter.S
 	}
 }
 
+// errEnough ends a query whose caller wants no more rows.
 var errEnough = errors.New("no more rows are wanted")
 
-// count passes rows on and counts them.
+// count adds rows to a tally on their way.
 func count(sum *tally, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		for values, err := range rows {
@@ -207,7 +193,7 @@ func count(sum *tally, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
 	}
 }
 
-// mend makes text of what a column of text has that is none, as SQLite keeps it and Postgres does not, and counts that.
+// mend replaces invalid text in columns of text, and counts the values.
 func mend(columns []field, mended *int64, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		for values, err := range rows {
@@ -228,7 +214,7 @@ func mend(columns []field, mended *int64, rows iter.Seq2[[]any, error]) iter.Seq
 	}
 }
 
-// rowsFor makes plain values what the columns take.
+// rowsFor converts plain values to what the columns take.
 func rowsFor(columns []field, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		for values, err := range rows {
@@ -244,21 +230,21 @@ func rowsFor(columns []field, rows iter.Seq2[[]any, error]) iter.Seq2[[]any, err
 	}
 }
 
-// goOn lets the target give numbers behind those that the source gave.
-func goOn(ctx context.Context, from conn, to loader, table, column string) error {
+// resetSequence makes the target give numbers greater than those that the source gave.
+func resetSequence(ctx context.Context, from sqldb.Conn, to sqldb.Loader, table, column string) error {
 	var given, largest int64
-	if err := from.one(ctx, []any{&given}, from.words().lastNumber, table, column); err != nil {
+	if err := from.QueryRow(ctx, []any{&given}, from.Dialect().LastNumber, table, column); err != nil {
 		return err
 	}
-	if err := to.one(ctx, []any{&largest}, "SELECT coalesce(max("+column+"), 0) FROM "+table); err != nil {
+	if err := to.QueryRow(ctx, []any{&largest}, "SELECT coalesce(max("+column+"), 0) FROM "+table); err != nil {
 		return err
 	}
-	last := max(given, largest) // which differ where rows were removed, or put back by other means
+	last := max(given, largest) // rows may have been removed since, or inserted by other programs
 	if last == 0 {
 		return nil
 	}
-	for _, sql := range to.words().goOn {
-		if _, err := to.exec(ctx, sql, table, column, last); err != nil {
+	for _, sql := range to.Dialect().ResetSequence {
+		if _, err := to.Exec(ctx, sql, table, column, last); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/store/pgtest"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 const copiedResource = "46849534-eb08-4ab7-bde7-c36928cd1547"
@@ -66,7 +67,7 @@ type life struct {
 
 var png = []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\xff")
 
-// live lets happen what leaves a trace in each table and column.
+// live does something for each table and column.
 func (i *installation) live() *life {
 	ctx := i.t.Context()
 	l := &life{images: map[chat.ThreadID]string{}}
@@ -98,14 +99,14 @@ func (i *installation) live() *life {
 	i.must(i.ids.Delete(ctx, dan))
 	i.must(i.chat.DeleteThread(ctx, ann, l.threads[1]))
 
-	// The newest thread and what the journal told of it are gone for good, their numbers are not to come back.
+	// The newest thread and its events are removed. Their numbers must not be given again.
 	made, err := i.chat.CreateThread(ctx, ann, chat.NewThread{Topic: "gone", Token: "gone"})
 	i.must(err)
 	gone, err := i.db.Access(ctx, made.Thread.ID, ann)
 	i.must(err)
-	i.must(i.db.engine.write(ctx, func(c conn) error {
+	i.must(i.db.engine.Write(ctx, func(c sqldb.Tx) error {
 		for _, sql := range []string{"DELETE FROM threads WHERE tk = $1", "DELETE FROM creations WHERE tk = $1", "DELETE FROM messages WHERE tk = $1", "DELETE FROM participants WHERE tk = $1", "DELETE FROM journal WHERE tk = $1"} {
-			if err := c.later(ctx, sql, gone.Thread.Key); err != nil {
+			if err := c.Queue(ctx, sql, gone.Thread.Key); err != nil {
 				return err
 			}
 		}
@@ -146,10 +147,10 @@ func (i *installation) talk(l *life, id chat.ThreadID, ann, ben, cid chat.Identi
 	i.must(i.chat.UpdateThread(ctx, ann, id, chat.ThreadUpdate{Topic: &later, Metadata: map[string]string{"k": "later"}}))
 }
 
-// place puts a row into a table whatever its columns are.
+// place inserts a row into a table with any columns.
 func (i *installation) place(table string, who chat.Identity) {
 	ctx := i.t.Context()
-	columns, err := fieldsOf(ctx, i.db.engine.read(), table)
+	columns, err := fieldsOf(ctx, i.db.engine.Read(), table)
 	i.must(err)
 	var values []any
 	for n, c := range columns {
@@ -161,10 +162,10 @@ func (i *installation) place(table string, who chat.Identity) {
 		i.must(err)
 		values = append(values, v)
 	}
-	i.must(i.db.engine.write(ctx, insert("INSERT INTO "+table+" ("+names(columns)+") VALUES ($1"+positions(2, len(columns))+")", values...)))
+	i.must(i.db.engine.Write(ctx, insert("INSERT INTO "+table+" ("+names(columns)+") VALUES ($1"+sqldb.Placeholders(2, len(columns))+")", values...)))
 }
 
-// look sees all that can be seen of a life.
+// look returns all that can be seen of a life.
 func (i *installation) look(l *life) map[string]any {
 	ctx := i.t.Context()
 	seen := map[string]any{}
@@ -208,10 +209,10 @@ func (i *installation) look(l *life) map[string]any {
 	keys, err := i.db.SigningKeys(ctx)
 	see(keys, err, "signing keys")
 	for _, table := range copied {
-		columns, err := fieldsOf(ctx, i.db.engine.read(), table)
+		columns, err := fieldsOf(ctx, i.db.engine.Read(), table)
 		i.must(err)
 		var all tally
-		for _, err := range count(&all, readRows(ctx, i.db.engine.read(), table, columns)) {
+		for _, err := range count(&all, readRows(ctx, i.db.engine.Read(), table, columns)) {
 			i.must(err)
 		}
 		see(all.String(), nil, "rows of ", table)
@@ -219,16 +220,16 @@ func (i *installation) look(l *life) map[string]any {
 	return seen
 }
 
-// goesOn checks that an installation takes up where the one before stopped: clients of the SDKs come back to where they were,
-// numbers are not given again, and what was created once is not created twice.
-func (i *installation) goesOn(l *life) {
+// continues checks that an installation continues where the one before stopped: clients of the SDKs return to their positions, numbers
+// are not given again, and what was created is not created twice.
+func (i *installation) continues(l *life) {
 	i.t.Helper()
 	ctx := i.t.Context()
-	before := i.db.engine.read()
+	before := i.db.engine.Read()
 	var thread chat.ThreadKey
 	var position chat.Position
-	i.must(before.one(ctx, []any{&thread}, before.words().lastNumber, "threads", "tk"))
-	i.must(before.one(ctx, []any{&position}, before.words().lastNumber, "journal", "pos"))
+	i.must(before.QueryRow(ctx, []any{&thread}, before.Dialect().LastNumber, "threads", "tk"))
+	i.must(before.QueryRow(ctx, []any{&position}, before.Dialect().LastNumber, "journal", "pos"))
 	if thread != 4 {
 		i.t.Errorf("the last thread was number %d, want 4", thread)
 	}
@@ -253,7 +254,7 @@ func (i *installation) goesOn(l *life) {
 	}
 }
 
-// From a file to Postgres and on to another file, each store shows the same to everybody, and goes on.
+// From a file to Postgres and on to another file, each store shows the same to every user, and continues.
 func TestCopy(t *testing.T) {
 	t.Parallel()
 	now := &atomic.Int64{}
@@ -282,7 +283,7 @@ func TestCopy(t *testing.T) {
 		from = to
 	}
 	for _, i := range []*installation{first, from} {
-		i.goesOn(life)
+		i.continues(life)
 	}
 }
 
@@ -297,7 +298,7 @@ func TestCopyToPostgresGoesOn(t *testing.T) {
 	if err := Copy(t.Context(), first.url, url, func(Copied) {}); err != nil {
 		t.Fatal(err)
 	}
-	install(t, url, now).goesOn(life)
+	install(t, url, now).continues(life)
 }
 
 // Every table that a schema has is copied, or one of the two that are not to be.
@@ -308,7 +309,7 @@ func TestCopyTakesAllTables(t *testing.T) {
 		pgtest.Database(t, nil):                            "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'",
 	} {
 		i := install(t, url, &atomic.Int64{})
-		err := i.db.engine.read().each(t.Context(), func(r row) error {
+		err := i.db.engine.Read().Query(t.Context(), func(r sqldb.Row) error {
 			var name string
 			err := r.Scan(&name)
 			if !slices.Contains(append([]string{"schema_migrations", "leases"}, copied...), name) {
@@ -335,7 +336,7 @@ func TestCopyRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, sql := range do {
-			err = errors.Join(err, db.engine.write(t.Context(), insert(sql)))
+			err = errors.Join(err, db.engine.Write(t.Context(), insert(sql)))
 		}
 		if err = errors.Join(err, db.Close()); err != nil {
 			t.Fatal(err)
@@ -381,7 +382,7 @@ func TestCopyRefuses(t *testing.T) {
 	}
 }
 
-// A copy that is told to stop leaves nothing either.
+// A copy that is cancelled leaves nothing either.
 func TestCopyStops(t *testing.T) {
 	t.Parallel()
 	now := &atomic.Int64{}
@@ -419,7 +420,7 @@ func rowsOf(t *testing.T, url string) (sum int) {
 	}()
 	for _, table := range copied {
 		var n int
-		if err := db.engine.read().one(t.Context(), []any{&n}, "SELECT count(*) FROM "+table); err != nil {
+		if err := db.engine.Read().QueryRow(t.Context(), []any{&n}, "SELECT count(*) FROM "+table); err != nil {
 			t.Fatal(err)
 		}
 		sum += n

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // field is a column of a table, as its engine types it.
@@ -15,32 +17,35 @@ type field struct {
 	name, kind string
 }
 
-// fieldsOf asks the database for the columns, so that a copy leaves out none that a migration brought. They are in the order
-// of their names, which all engines share.
-func fieldsOf(ctx context.Context, c conn, table string) ([]field, error) {
+// fieldsOf asks the database for the columns, so that none that a migration added is left out. They are in the order of their names,
+// which is the same in all engines.
+func fieldsOf(ctx context.Context, c sqldb.Conn, table string) ([]field, error) {
 	var out []field
-	err := c.each(ctx, func(r row) error {
+	err := c.Query(ctx, func(r sqldb.Row) error {
 		var col field
 		err := r.Scan(&col.name, &col.kind)
 		col.kind = strings.ToLower(col.kind)
 		out = append(out, col)
 		return err
-	}, c.words().columns, table)
+	}, c.Dialect().Columns, table)
 	slices.SortFunc(out, func(a, b field) int { return cmp.Compare(a.name, b.name) })
 	return out, err
 }
 
-// names are those of the columns, as a statement lists them.
-func names(columns []field) string {
-	var list []string
-	for _, c := range columns {
-		list = append(list, c.name)
+// names returns the names of columns as a statement lists them.
+func names(columns []field) string { return strings.Join(namesOf(columns), ", ") }
+
+// namesOf returns the names of columns.
+func namesOf(columns []field) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.name
 	}
-	return strings.Join(list, ", ")
+	return out
 }
 
-// scanPlain reads a row as values that are the same in all engines: numbers and truth as int64, text and bytes as string.
-func scanPlain(r row, columns []field) ([]any, error) {
+// scanPlain reads a row as values that are the same in all engines: numbers and booleans as int64, text and bytes as string.
+func scanPlain(r sqldb.Row, columns []field) ([]any, error) {
 	values := make([]any, len(columns))
 	dest := make([]any, len(columns))
 	for i := range values {
@@ -68,7 +73,7 @@ func scanPlain(r row, columns []field) ([]any, error) {
 	return values, nil
 }
 
-// take makes a plain value what the column takes.
+// take converts a plain value to what the column takes.
 func (c field) take(plain any) (any, error) {
 	n, isNumber := plain.(int64)
 	text, isText := plain.(string)
@@ -86,15 +91,16 @@ func (c field) take(plain any) (any, error) {
 	}
 }
 
-// tally counts rows, whatever their order. The sum is that of the hashes of the rows, of which no two are equal.
+// tally counts rows in any order. The sum is the exclusive or of their hashes, which works since no two rows of a table are equal.
 type tally struct {
 	rows int64
 	sum  [sha256.Size]byte
 }
 
+// add counts a row of plain values.
 func (t *tally) add(plain []any) {
 	h := sha256.New()
-	var number [9]byte // with what tells numbers from the lengths of texts
+	var number [9]byte // after a letter that distinguishes numbers from lengths of texts
 	for _, v := range plain {
 		switch v := v.(type) {
 		case int64:

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// What fails says which operation did, so that the log of a request tells more than that it was the store.
+// An error names the operation, so that the log of a request says more than that the store failed.
 func TestErrorsNameTheOperation(t *testing.T) {
 	t.Parallel()
-	db := openNode(t, "sqlite:"+filepath.Join(t.TempDir(), "chatd.db"))
-	if err := db.write(t.Context(), "break", func(tx conn) error { return tx.later(t.Context(), "DROP TABLE images") }); err != nil {
+	db := openDB(t, "sqlite:"+filepath.Join(t.TempDir(), "chatd.db"))
+	if err := db.write(t.Context(), "break", func(tx sqldb.Tx) error { return tx.Queue(t.Context(), "DROP TABLE images") }); err != nil {
 		t.Fatal(err)
 	}
 	for operation, do := range map[string]func() error{

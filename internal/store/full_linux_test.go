@@ -21,8 +21,8 @@ func TestDiskFull(t *testing.T) {
 		}
 	})
 	filler := filepath.Join(disk, "filler")
-	full(t, filepath.Join(disk, "chatd.db"), func(_ *DB, room bool) {
-		if room {
+	full(t, filepath.Join(disk, "chatd.db"), func(_ *DB, free bool) {
+		if free {
 			if err := os.Remove(filler); err != nil {
 				t.Fatal(err)
 			}

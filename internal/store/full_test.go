@@ -13,29 +13,30 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// TestFileFull lets SQLite have no room, as on a full disk: writes are refused as unavailable by an error and a line of the log
-// that name the file, the store is not ready, reads go on, and all is well again when there is room.
+// TestFileFull limits the file, as a full disk does: writes fail as unavailable, with an error and a line of the log that name the
+// file, the store is not ready, and reads work. When there is room again, all works.
 func TestFileFull(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "chatd.db")
-	full(t, path, func(db *DB, room bool) {
+	full(t, path, func(db *DB, free bool) {
 		pages := 1
-		if room {
+		if free {
 			pages = 1 << 20
 		}
-		e := db.engine.(*sqlite)
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		// A number below that of the pages there are stands for just those.
-		if err := e.writer.one(t.Context(), []any{new(int)}, fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+		// A number below that of the existing pages means just those.
+		err := db.engine.Write(t.Context(), func(tx sqldb.Tx) error { // on the connection that the limit is for
+			return tx.QueryRow(t.Context(), []any{new(int)}, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	})
 }
 
-func full(t *testing.T, path string, give func(db *DB, room bool)) {
+func full(t *testing.T, path string, give func(db *DB, free bool)) {
 	t.Helper()
 	ctx := t.Context()
 	var log logbook
@@ -48,7 +49,7 @@ func full(t *testing.T, path string, give func(db *DB, room bool)) {
 			t.Error(err)
 		}
 	}()
-	thread := halls(t, db, 1)[0]
+	thread := newThread(t, db)
 	image := func(id string) error {
 		return db.AddImage(ctx, thread.Key, &chat.Image{ID: id, Bytes: bytes.Repeat([]byte{1}, 100_000)}, 0)
 	}
@@ -61,7 +62,7 @@ func full(t *testing.T, path string, give func(db *DB, room bool)) {
 			"add_image": func(context.Context) error { return image("full") },
 			"post": func(ctx context.Context) error {
 				for range 1000 { // until the page that has room is full too
-					if _, err := db.Post(ctx, text(thread, 1, strings.Repeat("a", 20_000))); err != nil {
+					if _, err := db.Post(ctx, textPost(thread, strings.Repeat("a", 20_000))); err != nil {
 						return err
 					}
 				}

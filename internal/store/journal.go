@@ -3,11 +3,13 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"math"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// eventRecord is the part of an event that does not stand in columns of its own.
+// eventRecord is the part of an event that has no columns of its own, as JSON in the column body.
 type eventRecord struct {
 	Message      *messageRecord      `json:"message,omitempty"`
 	Receipt      *receiptRecord      `json:"receipt,omitempty"`
@@ -15,7 +17,7 @@ type eventRecord struct {
 	Participants []participantRecord `json:"participants,omitempty"`
 }
 
-// messageRecord leaves out id and sequence number, which are columns, and the version, which is the event's.
+// messageRecord leaves out id and sequence number, which have columns, and the version, which is that of the event.
 type messageRecord struct {
 	Type      chat.MessageType  `json:"type"`
 	Sender    chat.Identity     `json:"sender,omitempty"`
@@ -32,10 +34,10 @@ type receiptRecord struct {
 	ReadOn chat.Time     `json:"on"`
 }
 
-// insertEvents writes the last of a transaction: readers wait for its end from here on.
-func insertEvents(ctx context.Context, tx conn, key chat.ThreadKey, events []chat.Event) error {
-	if announce := tx.words().announce; announce != "" && len(events) > 0 {
-		if err := tx.later(ctx, announce); err != nil {
+// insertEvents is called last in a transaction: from here on, readers of the journal wait for its commit.
+func insertEvents(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, events []chat.Event) error {
+	if announce := tx.Dialect().AnnouncePosition; announce != "" && len(events) > 0 {
+		if err := tx.Queue(ctx, announce); err != nil {
 			return err
 		}
 	}
@@ -47,7 +49,8 @@ func insertEvents(ctx context.Context, tx conn, key chat.ThreadKey, events []cha
 	return nil
 }
 
-func insertEvent(ctx context.Context, tx conn, key chat.ThreadKey, e *chat.Event) error {
+// insertEvent writes one event. Its position is given by the database.
+func insertEvent(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, e *chat.Event) error {
 	var message chat.MessageID
 	var seq int64
 	if m := e.Message; m != nil {
@@ -60,12 +63,12 @@ func insertEvent(ctx context.Context, tx conn, key chat.ThreadKey, e *chat.Event
 	if err != nil {
 		return err
 	}
-	return tx.later(ctx, `INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
+	return tx.Queue(ctx, `INSERT INTO journal (tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		key, string(e.ThreadID), e.Roster, string(e.Kind), int64(e.At), e.Version, string(e.Actor), e.ActorName, int64(message), seq, body)
+		int64(key), string(e.ThreadID), int64(e.Roster), string(e.Kind), int64(e.At), e.Version, string(e.Actor), e.ActorName, int64(message), seq, body)
 }
 
-// formatEvent renders the body of an event.
+// formatEvent renders the column body of an event.
 func formatEvent(e *chat.Event) (string, error) {
 	record := eventRecord{Participants: recordsOf(e.Participants)}
 	if m := e.Message; m != nil {
@@ -82,12 +85,13 @@ func formatEvent(e *chat.Event) (string, error) {
 	return string(body), err
 }
 
-// After returns up to limit events behind a position of the journal, in order.
+// After returns up to limit events behind a position of the journal, in its order. What it has returned once it returns again:
+// no event appears later before one that was read. An event that was purged is left out.
 func (db *DB) After(ctx context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	var out []chat.Event
-	err := db.read("after", func(c conn) (err error) {
-		// Where no position is left out, nothing can come in between, and nobody has to be asked what is settled.
-		if out, err = events(ctx, c, position, endOfTime, limit); err != nil || gapless(out, position) {
+	err := db.read("after", func(c sqldb.Conn) (err error) {
+		// Where no position is missing, nothing can appear in between later, and the engine need not be asked what is settled.
+		if out, err = events(ctx, c, position, math.MaxInt64, limit); err != nil || gapless(out, position) {
 			return err
 		}
 		settled, err := db.settled(ctx)
@@ -98,7 +102,7 @@ func (db *DB) After(ctx context.Context, position chat.Position, limit int) ([]c
 		return err
 	})
 	if n := len(out); err == nil && n > 0 {
-		db.raiseSeen(out[n-1].Position)
+		db.raiseNewest(out[n-1].Position)
 	}
 	return out, err
 }
@@ -113,39 +117,43 @@ func gapless(in []chat.Event, position chat.Position) bool {
 	return true
 }
 
-// events reads those behind a position, up to and with another.
-func events(ctx context.Context, c conn, from, to chat.Position, limit int) ([]chat.Event, error) {
+// events reads those behind position from, up to and including position to.
+func events(ctx context.Context, c sqldb.Conn, from, to chat.Position, limit int) ([]chat.Event, error) {
 	var out []chat.Event
-	err := c.each(ctx, func(r row) error {
+	err := c.Query(ctx, func(r sqldb.Row) error {
 		e, err := scanEvent(r)
 		out = append(out, e)
 		return err
 	}, `SELECT pos, tk, thread_id, roster, kind, at, version, actor, actor_name, message_id, seq, body
-		FROM journal WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3 + 0`, from, to, limit)
+		FROM journal WHERE pos > $1 AND pos <= $2 ORDER BY pos LIMIT $3 + 0`, int64(from), int64(to), limit)
 	return out, err
 }
 
-// settled is that of the engine, which may go back for a moment; what After has read stays so.
+// settled is what the engine says, but never before what After has returned: in Postgres a transaction may announce itself
+// late, with an old position.
 func (db *DB) settled(ctx context.Context) (chat.Position, error) {
-	seen := chat.Position(db.seen.Load())
-	settled, err := db.engine.settled(ctx)
-	return max(seen, settled), err
+	newest := chat.Position(db.newest.Load()) // before the engine is asked
+	settled, err := db.engine.Settled(ctx)
+	return max(newest, settled), err
 }
 
-func (db *DB) raiseSeen(position chat.Position) {
+// raiseNewest never lowers it: readers may be at different positions.
+func (db *DB) raiseNewest(position chat.Position) {
 	for {
-		seen := db.seen.Load()
-		if int64(position) <= seen || db.seen.CompareAndSwap(seen, int64(position)) {
+		newest := db.newest.Load()
+		if int64(position) <= newest || db.newest.CompareAndSwap(newest, int64(position)) {
 			return
 		}
 	}
 }
 
-func scanEvent(r row) (chat.Event, error) {
+// scanEvent reads the columns of events, whose body may lack fields that older versions did not write.
+func scanEvent(r sqldb.Row) (chat.Event, error) {
 	var e chat.Event
 	var message, seq int64
 	var body []byte
-	err := r.Scan(&e.Position, &e.Key, &e.ThreadID, &e.Roster, &e.Kind, &e.At, &e.Version, &e.Actor, &e.ActorName, &message, &seq, &body)
+	err := r.Scan((*int64)(&e.Position), (*int64)(&e.Key), (*string)(&e.ThreadID), (*int64)(&e.Roster), (*string)(&e.Kind), (*int64)(&e.At), &e.Version,
+		(*string)(&e.Actor), &e.ActorName, &message, &seq, &body)
 	if err != nil {
 		return e, err
 	}
@@ -170,48 +178,39 @@ func scanEvent(r row) (chat.Event, error) {
 	return e, nil
 }
 
-// Head returns the newest position of the journal, 0 when it is empty.
+// Head returns the newest position of the journal that readers may go to, 0 when it is empty.
 func (db *DB) Head(ctx context.Context) (chat.Position, error) {
 	var head chat.Position
-	err := db.read("head", func(c conn) error {
+	err := db.read("head", func(c sqldb.Conn) error {
 		settled, err := db.settled(ctx)
 		if err != nil {
 			return err
 		}
-		return c.one(ctx, []any{&head}, "SELECT coalesce(max(pos), 0) FROM journal WHERE pos <= $1", settled)
+		return c.QueryRow(ctx, []any{(*int64)(&head)}, "SELECT coalesce(max(pos), 0) FROM journal WHERE pos <= $1", int64(settled))
 	})
 	return head, err
 }
 
-// Oldest returns the oldest position that the journal still has, 0 when it is empty.
+// Oldest returns the oldest position that the journal still has, 0 when it is empty. Who stopped reading before it has missed
+// events.
 func (db *DB) Oldest(ctx context.Context) (chat.Position, error) {
 	var oldest chat.Position
-	err := db.read("oldest", func(c conn) error {
-		return c.one(ctx, []any{&oldest}, "SELECT coalesce(min(pos), 0) FROM journal")
+	err := db.read("oldest", func(c sqldb.Conn) error {
+		return c.QueryRow(ctx, []any{(*int64)(&oldest)}, "SELECT coalesce(min(pos), 0) FROM journal")
 	})
 	return oldest, err
 }
 
-// Audience returns who took part in a thread at a roster version. That never changes, so it may be kept for ever.
+// Audience returns the participants of a thread at a roster version. They never change for that version, so callers may cache
+// them without limit of time.
 func (db *DB) Audience(ctx context.Context, thread chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error) {
 	var out []chat.Participant
-	err := db.read("audience", func(c conn) error {
-		return c.each(ctx, func(r row) error {
+	err := db.read("audience", func(c sqldb.Conn) error {
+		return c.Query(ctx, func(r sqldb.Row) error {
 			p, err := scanParticipant(r)
 			out = append(out, p)
 			return err
-		}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND joined <= $2 AND (gone = 0 OR gone > $2)", thread, roster)
+		}, "SELECT "+participantColumns+" FROM participants WHERE tk = $1 AND joined <= $2 AND (gone = 0 OR gone > $2)", int64(thread), int64(roster))
 	})
 	return out, err
-}
-
-// Changed returns a channel that holds a token after commits that wrote events. It is for one reader.
-func (db *DB) Changed() <-chan struct{} { return db.changed }
-
-// wake tells the reader of the journal that there is more.
-func (db *DB) wake() {
-	select {
-	case db.changed <- struct{}{}:
-	default:
-	}
 }

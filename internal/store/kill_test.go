@@ -40,12 +40,12 @@ func victim(url string) error {
 	var threads []chat.Thread
 	for n := range victimThreads {
 		// One that is there stays; only the first process makes them.
-		c := &chat.Change{Thread: chat.Thread{ID: victimThread(n), CreatedBy: somebody, Roster: 1, Present: 1}}
-		c.Join = []chat.Participant{{Identity: somebody, Joined: 1}}
+		c := &chat.Change{Thread: chat.Thread{ID: victimThread(n), CreatedBy: alice, Roster: 1, Present: 1}}
+		c.Join = []chat.Participant{{Identity: alice, Joined: 1}}
 		if _, err := db.Create(ctx, c, chat.Creation{Thread: c.Thread}); err != nil {
 			return err
 		}
-		t, err := service.GetThread(ctx, somebody, victimThread(n))
+		t, err := service.GetThread(ctx, alice, victimThread(n))
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func victim(url string) error {
 		go func() {
 			for i := 0; ; i++ {
 				thread := threads[(w+i)%victimThreads]
-				m, err := service.SendMessage(ctx, somebody, thread.ID, chat.NewMessage{Content: fmt.Sprint(os.Getpid(), "/", w, "/", i)})
+				m, err := service.SendMessage(ctx, alice, thread.ID, chat.NewMessage{Content: fmt.Sprint(os.Getpid(), "/", w, "/", i)})
 				if err != nil {
 					failed <- err
 					return
@@ -178,7 +178,7 @@ func checkAfterKill(t *testing.T, url string, acknowledged map[string]bool) {
 	}()
 	stored := map[string]bool{}
 	for n := range victimThreads {
-		a, err := db.Access(t.Context(), victimThread(n), somebody)
+		a, err := db.Access(t.Context(), victimThread(n), alice)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,20 +5,22 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// Lists are read page by page while they change. A page tells what was in the list all the time since the first page once,
-// so a mark holds more than where the page ended: what makes a moved item known again. All of it is bounded, since it
-// travels in the links of answers.
+// Lists are read page by page while they change. What is in a list from the first page to the last must be returned exactly once,
+// although items move. So a mark holds not only where a page ended, but also by what items that moved are recognized. All of it is
+// bounded, since marks are part of the links in responses.
 
-// Participants returns those present. They do not move, but they leave and come back: the mark holds the place of the last
-// one and the roster version of the first page, after which nobody who joins is listed, for they may have been before.
+// Participants returns those who are present. They do not move, but may leave and come back. The mark holds the place of the last one
+// and the roster version of the first page: whoever joined later is not listed, since an earlier page may have them already.
 // See chat.Store.
 func (db *DB) Participants(ctx context.Context, thread chat.ThreadKey, q chat.PageQuery) ([]chat.Participant, chat.Mark, error) {
-	roster, joined, place := int64(endOfTime), int64(0), int64(0)
+	roster, joined, place := int64(math.MaxInt64), int64(0), int64(0)
 	if q.After != nil {
 		if len(q.After) != 3 {
 			return nil, nil, errMark
@@ -27,8 +29,9 @@ func (db *DB) Participants(ctx context.Context, thread chat.ThreadKey, q chat.Pa
 	}
 	var out []chat.Participant
 	var next chat.Mark
-	err := db.read("participants", func(c conn) error {
-		return c.each(ctx, func(r row) error {
+	// One row more than the page tells whether there is a next one. place is the order among those who joined at one version.
+	err := db.read("participants", func(c sqldb.Conn) error {
+		return c.Query(ctx, func(r sqldb.Row) error {
 			var at, now int64
 			p, err := scanParticipant(r, &at, &now)
 			if err != nil {
@@ -42,20 +45,20 @@ func (db *DB) Participants(ctx context.Context, thread chat.ThreadKey, q chat.Pa
 			return nil
 		}, "SELECT "+participantColumns+`, place, (SELECT roster FROM threads WHERE tk = $1) FROM participants
 			WHERE tk = $1 AND gone = 0 AND joined <= $2 AND (joined > $3 OR joined = $3 AND place > $4)
-			ORDER BY joined, place LIMIT $5 + 0 OFFSET $6`, thread, roster, joined, place, q.Limit+1, q.Skip)
+			ORDER BY joined, place LIMIT $5 + 0 OFFSET $6`, int64(thread), roster, joined, place, q.Limit+1, q.Skip)
 	})
 	return out, next, err
 }
 
-// maxListed bounds the readers that a mark of receipts holds: as many as a thread has participants.
+// maxListed is how many readers a mark of receipts holds: as many as a thread may have participants.
 const maxListed = chat.MaxParticipants
 
-// Receipts returns the latest receipt of each reader, newest first. A reader who reads on comes to the front, where the pages
-// before ended or not, and nothing says where they were: the mark holds who was listed, each as a hash, and a page has the
-// newest of the others. Where there are more than maxListed, of whom most have left, it holds the last of them, and a page
-// has what is not newer than all that was listed. See chat.Store.
+// Receipts returns the latest receipt of each reader, newest first. A reader who reads on moves to the front, and the row does not say
+// where the receipt was before. So the mark holds who was listed, each as a hash, and a page has the newest receipts of the
+// others. Where more than maxListed readers were listed, most of whom have left the thread, the mark holds the last of them, and a
+// page has only receipts that are not newer than all that were listed. See chat.Store.
 func (db *DB) Receipts(ctx context.Context, thread chat.ThreadKey, q chat.PageQuery) ([]chat.ReadReceipt, chat.Mark, error) {
-	oldest, newest := int64(endOfTime), int64(endOfTime) // oldest of those listed
+	oldest, newest := int64(math.MaxInt64), int64(math.MaxInt64) // of the receipts listed; of those that may be
 	var listed []int64
 	if q.After != nil {
 		if len(q.After) < 1 {
@@ -68,14 +71,16 @@ func (db *DB) Receipts(ctx context.Context, thread chat.ThreadKey, q chat.PageQu
 	}
 	var out []chat.ReadReceipt
 	var next chat.Mark
-	before := len(listed)
+	before := len(listed) // on earlier pages
 	skip := min(q.Skip, 1<<31)
-	err := db.read("receipts", func(c conn) error {
-		return c.each(ctx, func(r row) error {
+	// Those who were listed are skipped here and not in the statement, where a list of any length would be a text of its own. So
+	// it reads as many more rows.
+	err := db.read("receipts", func(c sqldb.Conn) error {
+		return c.Query(ctx, func(r sqldb.Row) error {
 			receipt, err := scanReceipt(r)
-			who := hashed(receipt.Reader)
+			reader := hashed(receipt.Reader)
 			switch {
-			case err != nil, slices.Contains(listed[:before], who):
+			case err != nil, slices.Contains(listed[:before], reader):
 				return err
 			case len(out) == q.Limit:
 				next = append(chat.Mark{oldest}, listed[max(0, len(listed)-maxListed):]...)
@@ -83,37 +88,37 @@ func (db *DB) Receipts(ctx context.Context, thread chat.ThreadKey, q chat.PageQu
 			case len(listed)-before >= skip:
 				out = append(out, receipt)
 			}
-			listed, oldest = append(listed, who), min(oldest, int64(receipt.ReadOn))
+			listed, oldest = append(listed, reader), min(oldest, int64(receipt.ReadOn))
 			return nil
 		}, "SELECT user_id, message_id, read_on FROM receipts WHERE tk = $1 AND read_on <= $2 ORDER BY read_on DESC, user_id DESC LIMIT $3 + 0",
-			thread, newest, before+skip+q.Limit+1)
+			int64(thread), newest, before+skip+q.Limit+1)
 	})
 	return out, next, err
 }
 
-func hashed(who chat.Identity) int64 {
-	sum := sha256.Sum256([]byte(who))
+// hashed makes identities short. A collision, which is not to be expected, would leave a reader out.
+func hashed(reader chat.Identity) int64 {
+	sum := sha256.Sum256([]byte(reader))
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
 const (
-	// settledAfter is how old a message is when no older one will be stored any more: longer than a write waits and takes, and
-	// than clocks of nodes differ.
+	// settledAfter is the age, in milliseconds, of a message when no older one will be stored any more: longer than a write can
+	// wait, and than clocks of nodes differ.
 	settledAfter = chat.Time(60_000)
 
-	// maxMoving bounds the threads with younger messages that a mark holds; with more of them, only those are held that
-	// come first.
+	// maxMoving is how many threads with younger messages a mark holds, the latest of them.
 	maxMoving = 200
 )
 
-// threadMark is where a page of threads ended. A list is in the order of its first page, although threads move to the front
-// with each message. The ids of messages are times, so that a thread whose messages are older than the first page less
-// settledAfter has its place as of then, which the messages still tell. The others, few, are held in their order.
+// threadMark is where a page of threads ended. All pages are in the order of the first one, although threads move to the front with
+// each message. Since ids of messages are times, the place of a thread at a past moment can be found from its messages. That works
+// up to settledAfter before the first page. Threads with younger messages, which are few, are in the mark, in their order.
 type threadMark struct {
-	until   int64   // what is older counts by its messages up to here
-	moving  []int64 // keys of those with younger messages
+	until   int64   // places are as of this time
+	moving  []int64 // keys of threads with younger messages
 	done    int     // how many of them were listed
-	on, key int64   // of the older ones, the last that was listed
+	on, key int64   // time and key of the last thread that was listed of the others
 }
 
 func (m *threadMark) encode() chat.Mark {
@@ -131,7 +136,7 @@ var errMark = &chat.Error{Kind: chat.Invalid, Reason: "mark of another list or v
 
 // ThreadsOf returns the threads of a user. See chat.Store.
 func (db *DB) ThreadsOf(ctx context.Context, user chat.Identity, q chat.ThreadQuery) (out []chat.ThreadItem, next chat.Mark, err error) {
-	err = db.read("threads", func(c conn) error {
+	err = db.read("threads", func(c sqldb.Conn) error {
 		if q.After == nil {
 			out, next, err = firstThreads(ctx, c, user, q)
 			return err
@@ -145,11 +150,11 @@ func (db *DB) ThreadsOf(ctx context.Context, user chat.Identity, q chat.ThreadQu
 	return out, next, err
 }
 
-// firstThreads reads the first page. What is behind it is looked at by a second statement, where it may matter: what has
-// moved between both was not on the page, and is held as if it had moved before.
-func firstThreads(ctx context.Context, c conn, user chat.Identity, q chat.ThreadQuery) ([]chat.ThreadItem, chat.Mark, error) {
+// firstThreads reads the first page. If threads behind it have young messages, a second statement reads which. A thread that
+// moves between the two statements was not on the page, and counts as if it had moved before.
+func firstThreads(ctx context.Context, c sqldb.Conn, user chat.Identity, q chat.ThreadQuery) ([]chat.ThreadItem, chat.Mark, error) {
 	var out []chat.ThreadItem
-	err := threadsAsOf(ctx, c, user, q.Since, &threadMark{until: endOfTime, on: endOfTime, key: endOfTime}, q.Limit+1, func(t chat.ThreadItem, _ int64) {
+	err := threadsAsOf(ctx, c, user, q.Since, &threadMark{until: math.MaxInt64, on: math.MaxInt64, key: math.MaxInt64}, q.Limit+1, func(t chat.ThreadItem, _ int64) {
 		out = append(out, t)
 	})
 	if err != nil || len(out) <= q.Limit {
@@ -165,12 +170,12 @@ func firstThreads(ctx context.Context, c conn, user chat.Identity, q chat.Thread
 		}
 	}
 	if m.done = len(m.moving); m.done == len(out) {
-		m.on, m.key = endOfTime, endOfTime
+		m.on, m.key = math.MaxInt64, math.MaxInt64
 	}
 	if int64(behind.LastOn) <= m.until {
 		return out, m.encode(), nil
 	}
-	err = c.each(ctx, func(r row) error {
+	err = c.Query(ctx, func(r sqldb.Row) error {
 		var key, on int64
 		err := r.Scan(&key, &on)
 		switch {
@@ -186,8 +191,8 @@ func firstThreads(ctx context.Context, c conn, user chat.Identity, q chat.Thread
 	return out, m.encode(), err
 }
 
-// nextThreads reads a page that is not the first: of those that were moving then, and of the others as they were then.
-func nextThreads(ctx context.Context, c conn, user chat.Identity, q chat.ThreadQuery, m *threadMark) ([]chat.ThreadItem, chat.Mark, error) {
+// nextThreads reads a later page: first the rest of the threads that the mark holds, then the others by their place as of then.
+func nextThreads(ctx context.Context, c sqldb.Conn, user chat.Identity, q chat.ThreadQuery, m *threadMark) ([]chat.ThreadItem, chat.Mark, error) {
 	page := m.moving[m.done:min(m.done+q.Limit, len(m.moving))]
 	out, err := threadsByKey(ctx, c, user, page)
 	if err != nil {
@@ -211,15 +216,16 @@ func nextThreads(ctx context.Context, c conn, user chat.Identity, q chat.ThreadQ
 	return out, next, err
 }
 
-// seenThreads are those of the user $1 as the user sees them: as they are, or as they were when the user left.
+// seenThreads selects the threads of user $1 as the user sees them: as they are, or as they were when the user left.
 const seenThreads = `SELECT t.tk, t.id, t.deleted_on, CASE WHEN p.gone > 0 THEN p.left_topic ELSE t.topic END AS topic,
 	CASE WHEN p.gone > 0 THEN p.until ELSE t.last_on END AS last_on
 	FROM participants p JOIN threads t ON t.tk = p.tk WHERE p.user_id = $1
 	AND p.joined = (SELECT max(joined) FROM participants WHERE tk = t.tk AND user_id = $1)`
 
-// threadsAsOf gives threads by the last message that they had at a moment, with the time of it.
-func threadsAsOf(ctx context.Context, c conn, user chat.Identity, since chat.Time, m *threadMark, limit int, give func(t chat.ThreadItem, active int64)) error {
-	return c.each(ctx, func(r row) error {
+// threadsAsOf calls give for threads in the order of the last message that they had at the mark's time, with the time of that
+// message.
+func threadsAsOf(ctx context.Context, c sqldb.Conn, user chat.Identity, since chat.Time, m *threadMark, limit int, give func(t chat.ThreadItem, active int64)) error {
+	return c.Query(ctx, func(r sqldb.Row) error {
 		var t chat.ThreadItem
 		var active int64
 		err := r.Scan(&t.Key, &t.ID, &t.Topic, &t.DeletedOn, &t.LastOn, &active)
@@ -235,19 +241,19 @@ func threadsAsOf(ctx context.Context, c conn, user chat.Identity, since chat.Tim
 		string(user), m.until, int64(since), m.on, m.key, limit)
 }
 
-// threadsByKey returns threads in the order of the keys, less those that are gone.
-func threadsByKey(ctx context.Context, c conn, user chat.Identity, keys []int64) ([]chat.ThreadItem, error) {
+// threadsByKey returns threads in the order of the keys. It leaves out those that do not exist any more.
+func threadsByKey(ctx context.Context, c sqldb.Conn, user chat.Identity, keys []int64) ([]chat.ThreadItem, error) {
 	var out []chat.ThreadItem
-	for few := range slices.Chunk(keys, atOnce) {
-		args := make([]any, 1+atOnce) // no key is 0
+	for few := range slices.Chunk(keys, listSize) {
+		args := make([]any, 1+listSize) // no key is 0
 		args[0] = string(user)
-		for i := range atOnce {
+		for i := range listSize {
 			args[1+i] = int64(0)
 			if i < len(few) {
 				args[1+i] = few[i]
 			}
 		}
-		err := c.each(ctx, func(r row) error {
+		err := c.Query(ctx, func(r sqldb.Row) error {
 			var t chat.ThreadItem
 			err := r.Scan(&t.Key, &t.ID, &t.Topic, &t.DeletedOn, &t.LastOn)
 			out = append(out, t)
@@ -263,4 +269,4 @@ func threadsByKey(ctx context.Context, c conn, user chat.Identity, keys []int64)
 	return out, nil
 }
 
-var byKeySQL = "SELECT tk, id, topic, deleted_on, last_on FROM (" + seenThreads + ") AS seen WHERE tk IN ($2" + positions(3, 1+atOnce) + ")"
+var byKeySQL = "SELECT tk, id, topic, deleted_on, last_on FROM (" + seenThreads + ") AS seen WHERE tk IN ($2" + sqldb.Placeholders(3, 1+listSize) + ")"

@@ -15,20 +15,20 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
-// TestListsOfWhatMoves reads lists page by page while anything happens between the pages, on two servers whose clocks differ.
-// A list read at once, when the first page was, tells what has to be on the pages: all that is there throughout, nothing
+// TestListsOfMovingItems reads lists page by page while anything happens between the pages, on two servers whose clocks differ.
+// A list read at once, together with the first page, says what has to be on the pages: all that is there throughout, nothing
 // twice, and where nothing is reordered by its nature, in that order.
-func TestListsOfWhatMoves(t *testing.T) {
+func TestListsOfMovingItems(t *testing.T) {
 	t.Parallel()
-	listsOfWhatMove(t, "memory:", 1<<20)
+	listsOfMovingItems(t, "memory:", 1<<20)
 }
 
-func TestListsOfWhatMovesPostgres(t *testing.T) {
+func TestListsOfMovingItemsPostgres(t *testing.T) {
 	t.Parallel()
-	listsOfWhatMove(t, postgresURL(t), pick(40, 10))
+	listsOfMovingItems(t, postgresURL(t), pick(40, 10))
 }
 
-func listsOfWhatMove(t *testing.T, url string, most int) {
+func listsOfMovingItems(t *testing.T, url string, most int) {
 	db, err := store.Open(t.Context(), url, store.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func (m *mover) must(err error) {
 	}
 }
 
-// may is for what the rules refuse now and then: somebody is not in the thread, or it is deleted.
+// may is for what rules refuse now and then: the user is not in the thread, or the thread is deleted.
 func (m *mover) may(err error) {
 	if kind := chat.KindOf(err); err != nil && kind != chat.Forbidden && kind != chat.NotFound {
 		m.Fatal(err)
@@ -173,7 +173,7 @@ type listing struct {
 	page       func(after chat.Mark, limit int) ([]string, chat.Mark)
 	size       int
 	ordered    bool     // as at the first page
-	begun      bool     // the first page was read
+	started    bool     // the first page was read
 	throughout []string // what was there at each page so far, in the order of the first
 	got        []string
 	next       chat.Mark
@@ -184,19 +184,19 @@ func (m *mover) list(size int, page func(chat.Mark, int) ([]string, chat.Mark), 
 	return &listing{page: page, size: size, ordered: ordered, throughout: all}
 }
 
-func (l *listing) open() bool { return !l.begun || l.next != nil }
+func (l *listing) open() bool { return !l.started || l.next != nil }
 
 func (m *mover) read(l *listing) {
 	if !l.open() {
 		return
 	}
 	now, _ := l.page(nil, 1000)
-	if !l.begun {
+	if !l.started {
 		l.throughout = now
 	}
 	l.throughout = slices.DeleteFunc(l.throughout, func(id string) bool { return !slices.Contains(now, id) })
 	page, next := l.page(l.next, l.size)
-	l.begun, l.got, l.next = true, append(l.got, page...), next
+	l.started, l.got, l.next = true, append(l.got, page...), next
 }
 
 func (l *listing) check(rt *rapid.T) {

@@ -11,9 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chatd/chatd/internal/store/sqldb"
 	"github.com/chatd/chatd/migrations"
 )
 
+// migration is one numbered file, or the row of schema_migrations for it.
 type migration struct {
 	version  int
 	name     string
@@ -21,9 +23,9 @@ type migration struct {
 	checksum string
 }
 
-// migrate brings the schema up to date: forward only, each file in a transaction of its own with the note that it ran.
-// A database that a newer chatd has written, or a released file that was changed, is refused.
-func migrate(ctx context.Context, e engine, now time.Time) error {
+// migrate brings the schema to that of this version. It only goes forward: each file runs in a transaction of its own, with the row
+// that says so. A database of a newer chatd is refused, and so is one whose migrations were not those of this program.
+func migrate(ctx context.Context, e sqldb.Engine, now time.Time) error {
 	all, err := embedded(e)
 	if err != nil {
 		return err
@@ -31,8 +33,8 @@ func migrate(ctx context.Context, e engine, now time.Time) error {
 	return applyMigrations(ctx, e, all, now)
 }
 
-// current refuses a store whose schema is not that of this chatd.
-func current(ctx context.Context, e engine) error {
+// checkCurrent refuses a store whose schema is not that of this version.
+func checkCurrent(ctx context.Context, e sqldb.Engine) error {
 	all, err := embedded(e)
 	if err != nil {
 		return err
@@ -50,19 +52,20 @@ func current(ctx context.Context, e engine) error {
 	return err
 }
 
-// embedded returns the migrations of the engine that this chatd has.
-func embedded(e engine) ([]migration, error) {
-	return readMigrations(migrations.Files, e.read().words().name)
+// embedded returns the engine's migrations in this program.
+func embedded(e sqldb.Engine) ([]migration, error) {
+	return readMigrations(migrations.Files, e.Read().Dialect().Name)
 }
 
 // Schema returns the number of the newest migration that ran.
 func (db *DB) Schema(ctx context.Context) (version int, err error) {
-	err = db.read("schema", func(c conn) error {
-		return c.one(ctx, []any{&version}, "SELECT max(version) FROM schema_migrations")
+	err = db.read("schema", func(c sqldb.Conn) error {
+		return c.QueryRow(ctx, []any{&version}, "SELECT max(version) FROM schema_migrations")
 	})
 	return version, err
 }
 
+// readMigrations reads <engine>/<NNNN>_<name>.sql, whose numbers must be 1, 2, 3 and so on.
 func readMigrations(files fs.FS, engine string) ([]migration, error) {
 	names, err := fs.Glob(files, engine+"/*.sql") // sorted by name
 	if err != nil {
@@ -86,30 +89,32 @@ func readMigrations(files fs.FS, engine string) ([]migration, error) {
 	return all, nil
 }
 
-// migrationTime bounds one migration, and how long a node waits for another's.
-const migrationTime = 30 * time.Minute
+// migrationTimeLimit is for one migration, and for how long a node waits for that of another.
+const migrationTimeLimit = 30 * time.Minute
 
-func applyMigrations(ctx context.Context, e engine, all []migration, now time.Time) error {
-	// Most of the time there is nothing to do, which a user who may not change the schema is to find out too.
+// applyMigrations runs those that the database does not have. Other processes may do the same at once: see lockMigrations and apply.
+func applyMigrations(ctx context.Context, e sqldb.Engine, all []migration, now time.Time) error {
+	// Mostly there is nothing to do. That is found by a read, so that a database user without the right to change the schema will do.
 	there, err := applied(ctx, e)
 	if err == nil && len(there) > 0 {
 		if err := compare(there, all); err != nil || len(there) == len(all) {
 			return err
 		}
 	}
-	ctx = patiently(ctx, migrationTime)
-	err = e.write(ctx, func(c conn) error {
-		if err := wait(ctx, c); err != nil {
+	// The table of migrations is made under the same lock: CREATE TABLE IF NOT EXISTS fails in Postgres when two run at once.
+	ctx = sqldb.WithTimeLimit(ctx, migrationTimeLimit)
+	err = e.Write(ctx, func(c sqldb.Tx) error {
+		if err := lockMigrations(ctx, c); err != nil {
 			return err
 		}
-		return c.later(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (
+		return c.Queue(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (
 			version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_on BIGINT NOT NULL)`)
 	})
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	for _, m := range all {
-		if err := e.write(ctx, func(c conn) error { return apply(ctx, c, m, now) }); err != nil {
+		if err := e.Write(ctx, func(c sqldb.Tx) error { return apply(ctx, c, m, now) }); err != nil {
 			return fmt.Errorf("migrate %s: %w", m.name, err)
 		}
 	}
@@ -117,8 +122,8 @@ func applyMigrations(ctx context.Context, e engine, all []migration, now time.Ti
 }
 
 // applied returns the migrations that ran, in order.
-func applied(ctx context.Context, e engine) (there []migration, err error) {
-	err = e.read().each(ctx, func(r row) error {
+func applied(ctx context.Context, e sqldb.Engine) (there []migration, err error) {
+	err = e.Read().Query(ctx, func(r sqldb.Row) error {
 		var m migration
 		err := r.Scan(&m.version, &m.name, &m.checksum)
 		there = append(there, m)
@@ -127,7 +132,7 @@ func applied(ctx context.Context, e engine) (there []migration, err error) {
 	return there, err
 }
 
-// compare refuses what ran in a database when it is more than we know, or something else.
+// compare refuses migrations of a database that are not those of this program.
 func compare(there, known []migration) error {
 	if newest := there[len(there)-1].version; newest > len(known) {
 		return fmt.Errorf("the store has schema %d, this chatd knows up to %d: use a newer chatd", newest, len(known))
@@ -140,6 +145,7 @@ func compare(there, known []migration) error {
 	return nil
 }
 
+// same compares checksums, so that a released file that was edited by mistake is noticed.
 func (m *migration) same(version int, checksum string) error {
 	if version != m.version || checksum != m.checksum {
 		return fmt.Errorf("it was changed after it had been applied (checksum %.12s, now %.12s)", checksum, m.checksum)
@@ -147,37 +153,37 @@ func (m *migration) same(version int, checksum string) error {
 	return nil
 }
 
-// wait lets those who migrate the same database go first.
-func wait(ctx context.Context, c conn) error {
-	if alone := c.words().alone; alone != "" {
-		return c.later(ctx, alone)
+// lockMigrations waits for other nodes that migrate the database, until the transaction ends.
+func lockMigrations(ctx context.Context, tx sqldb.Tx) error {
+	if lock := tx.Dialect().MigrationLock; lock != "" {
+		return tx.Queue(ctx, lock)
 	}
 	return nil
 }
 
-// apply runs one migration unless it ran before; two processes that start together meet in the transaction.
-func apply(ctx context.Context, c conn, m migration, now time.Time) error {
-	if err := wait(ctx, c); err != nil {
+// apply runs one migration, unless another process has done that since the database was looked at.
+func apply(ctx context.Context, c sqldb.Tx, m migration, now time.Time) error {
+	if err := lockMigrations(ctx, c); err != nil {
 		return err
 	}
 	var checksum string
-	err := c.one(ctx, []any{&checksum}, "SELECT checksum FROM schema_migrations WHERE version = $1", m.version)
+	err := c.QueryRow(ctx, []any{&checksum}, "SELECT checksum FROM schema_migrations WHERE version = $1", m.version)
 	if err == nil {
 		return m.same(m.version, checksum)
 	}
-	if err != errNoRow { //nolint:errorlint // conn returns it bare
+	if err != sqldb.ErrNoRow { //nolint:errorlint // QueryRow returns it bare
 		return err
 	}
-	for _, statement := range split(m.sql) { // each may need what the one before made
-		if _, err := c.exec(ctx, statement); err != nil {
+	for _, statement := range split(m.sql) { // one at a time, since each may need what the one before made
+		if _, err := c.Exec(ctx, statement); err != nil {
 			return err
 		}
 	}
-	return c.later(ctx, "INSERT INTO schema_migrations (version, name, checksum, applied_on) VALUES ($1, $2, $3, $4)",
+	return c.Queue(ctx, "INSERT INTO schema_migrations (version, name, checksum, applied_on) VALUES ($1, $2, $3, $4)",
 		m.version, m.name, m.checksum, now.UnixMilli())
 }
 
-// split cuts a file into statements. Our files have no semicolon within one; comments are dropped.
+// split cuts a migration into statements, without comments. No statement of ours has a semicolon or two hyphens in it.
 func split(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {

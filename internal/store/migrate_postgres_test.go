@@ -12,16 +12,17 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/store/pgtest"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // openServer opens the engine on a database, without migrating it.
-func openServer(t *testing.T, url string) *postgres {
+func openServer(t *testing.T, url string) sqldb.Engine {
 	t.Helper()
-	e, err := openPostgres(t.Context(), url, Options{Log: slog.New(slog.DiscardHandler), Listen: NoListen}, func() {})
+	e, err := openEngine(t.Context(), url, sqldb.Options{Log: slog.New(slog.DiscardHandler), Wake: func() {}, Listen: NoListen})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = e.close() })
+	t.Cleanup(func() { _ = e.Close() })
 	return e
 }
 
@@ -65,7 +66,7 @@ func TestPostgresMigrateRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(db.engine.write(t.Context(), insert(c.do)), db.Close()); err != nil {
+			if err := errors.Join(db.engine.Write(t.Context(), insert(c.do)), db.Close()); err != nil {
 				t.Fatal(err)
 			}
 			db, err = Open(t.Context(), url, Options{})
@@ -88,17 +89,17 @@ func TestPostgresMigrationIsWaitedFor(t *testing.T) {
 	if err := migrate(t.Context(), e, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	ctx := patiently(t.Context(), migrationTime)
+	ctx := sqldb.WithTimeLimit(t.Context(), migrationTimeLimit)
 	var long string
-	err := e.write(ctx, func(c conn) error {
-		return c.one(ctx, []any{&long}, "SELECT current_setting('statement_timeout') || ' ' || current_setting('lock_timeout')")
+	err := e.Write(ctx, func(c sqldb.Tx) error {
+		return c.QueryRow(ctx, []any{&long}, "SELECT current_setting('statement_timeout') || ' ' || current_setting('lock_timeout')")
 	})
 	if err != nil || long != "30min 1790s" {
 		t.Errorf("limits are %s (%v), want half an hour", long, err)
 	}
 }
 
-// A user who may only read and write rows can run chatd on a schema that somebody else migrated.
+// A user who may only read and write rows can run chatd on a schema that another user migrated.
 func TestPostgresNeedsNoRightToMigrate(t *testing.T) {
 	t.Parallel()
 	address := pgtest.Database(t, nil)
@@ -112,11 +113,11 @@ func TestPostgresNeedsNoRightToMigrate(t *testing.T) {
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO chatd_limited",
 		"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO chatd_limited",
 	} {
-		if _, err := e.read().exec(t.Context(), s); err != nil {
+		if _, err := e.Read().Exec(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() { _, _ = e.read().exec(context.Background(), "DROP OWNED BY chatd_limited") })
+	t.Cleanup(func() { _, _ = e.Read().Exec(context.Background(), "DROP OWNED BY chatd_limited") })
 	u, err := url.Parse(address)
 	if err != nil || u.User == nil {
 		t.Skip("the server is not named by a URL with a user")
@@ -140,11 +141,11 @@ func TestPostgresNeedsNoRightToMigrate(t *testing.T) {
 // Both engines keep the same, but for leases, which one process alone does not need.
 func TestEnginesHaveTheSameColumns(t *testing.T) {
 	t.Parallel()
-	columns := func(e engine, sql string) (out []string) {
+	columns := func(e sqldb.Engine, sql string) (out []string) {
 		if err := migrate(t.Context(), e, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		err := e.read().each(t.Context(), func(r row) error {
+		err := e.Read().Query(t.Context(), func(r sqldb.Row) error {
 			var table, column string
 			err := r.Scan(&table, &column)
 			out = append(out, table+"."+column)

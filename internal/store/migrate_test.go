@@ -13,17 +13,22 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/chatd/chatd/internal/store/sqldb"
 	"github.com/chatd/chatd/migrations"
 )
 
 // openFile opens the engine on a file, with no schema yet if it is new.
-func openFile(t *testing.T, path string) *sqlite {
+func openFile(t *testing.T, path string) sqldb.Engine {
 	t.Helper()
-	e, err := openSQLite(t.Context(), path, Options{Log: slog.New(slog.DiscardHandler)})
+	url := "memory:"
+	if path != "" {
+		url = "sqlite:" + path
+	}
+	e, err := openEngine(t.Context(), url, sqldb.Options{Log: slog.New(slog.DiscardHandler), Wake: func() {}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = e.close() })
+	t.Cleanup(func() { _ = e.Close() })
 	return e
 }
 
@@ -35,7 +40,7 @@ func files(names ...string) fstest.MapFS {
 	return out
 }
 
-func migrateTo(t *testing.T, e engine, fs fstest.MapFS) error {
+func migrateTo(t *testing.T, e sqldb.Engine, fs fstest.MapFS) error {
 	t.Helper()
 	all, err := readMigrations(fs, "sqlite")
 	if err != nil {
@@ -55,7 +60,7 @@ func TestOpenAsIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		if change != "" {
-			err = db.engine.write(t.Context(), func(c conn) error { return c.later(t.Context(), change) })
+			err = db.engine.Write(t.Context(), func(c sqldb.Tx) error { return c.Queue(t.Context(), change) })
 		}
 		if err := errors.Join(err, db.Close()); err != nil {
 			t.Fatal(err)
@@ -88,10 +93,10 @@ func TestOpenAsIs(t *testing.T) {
 }
 
 // tables returns the names of all tables of the schema.
-func tables(t *testing.T, c conn) []string {
+func tables(t *testing.T, c sqldb.Conn) []string {
 	t.Helper()
 	var out []string
-	err := c.each(t.Context(), func(r row) error {
+	err := c.Query(t.Context(), func(r sqldb.Row) error {
 		var name string
 		err := r.Scan(&name)
 		out = append(out, name)
@@ -156,13 +161,13 @@ func TestMigrateFreshToNewest(t *testing.T) {
 		var count int
 		var newest int
 		var on int64
-		err = e.read().one(t.Context(), []any{&count, &newest, &on}, "SELECT count(*), max(version), max(applied_on) FROM schema_migrations")
+		err = e.Read().QueryRow(t.Context(), []any{&count, &newest, &on}, "SELECT count(*), max(version), max(applied_on) FROM schema_migrations")
 		if err != nil || count != len(all) || newest != len(all) || on != 1_700_000_000_000 {
 			t.Errorf("%d migrations noted, up to %d, on %d (%v); want %d", count, newest, on, err, len(all))
 		}
 	}
 	want := []string{"creations", "endpoints", "images", "journal", "messages", "participants", "receipts", "secrets", "signing_keys", "superseded", "threads", "users"}
-	if got := tables(t, e.read()); !slices.Equal(got, want) {
+	if got := tables(t, e.Read()); !slices.Equal(got, want) {
 		t.Errorf("tables are %v, want %v", got, want)
 	}
 }
@@ -173,25 +178,25 @@ func TestMigrateOn(t *testing.T) {
 	if err := migrateTo(t, e, files("0001_init.sql")); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.write(t.Context(), insert("INSERT INTO t1 (a) VALUES ('kept')")); err != nil {
+	if err := e.Write(t.Context(), insert("INSERT INTO t1 (a) VALUES ('kept')")); err != nil {
 		t.Fatal(err)
 	}
 	if err := migrateTo(t, e, files("0001_init.sql", "0002_more.sql")); err != nil {
 		t.Fatal(err)
 	}
-	if got := tables(t, e.read()); !slices.Equal(got, []string{"t1", "t2"}) {
+	if got := tables(t, e.Read()); !slices.Equal(got, []string{"t1", "t2"}) {
 		t.Errorf("tables are %v", got)
 	}
 	var kept string
-	if err := e.read().one(t.Context(), []any{&kept}, "SELECT a FROM t1"); err != nil || kept != "kept" {
+	if err := e.Read().QueryRow(t.Context(), []any{&kept}, "SELECT a FROM t1"); err != nil || kept != "kept" {
 		t.Errorf("the row from before is %q, %v", kept, err)
 	}
 }
 
 // insert makes a write of one statement.
-func insert(sql string, args ...any) func(conn) error {
-	return func(c conn) error {
-		_, err := c.exec(context.Background(), sql, args...)
+func insert(sql string, args ...any) func(sqldb.Tx) error {
+	return func(c sqldb.Tx) error {
+		_, err := c.Exec(context.Background(), sql, args...)
 		return err
 	}
 }
@@ -206,7 +211,7 @@ func TestMigrationFailsWhole(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "0002_more") || !strings.Contains(err.Error(), "t1") {
 		t.Errorf("error is %v, want it to name the migration and what is wrong", err)
 	}
-	if got := tables(t, e.read()); !slices.Equal(got, []string{"t1"}) {
+	if got := tables(t, e.Read()); !slices.Equal(got, []string{"t1"}) {
 		t.Errorf("tables are %v, want those of the first migration", got)
 	}
 	if err := migrateTo(t, e, files("0001_init.sql", "0002_more.sql")); err != nil {
@@ -232,7 +237,7 @@ func TestMigrateRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(db.engine.write(t.Context(), insert(c.do)), db.Close()); err != nil {
+			if err := errors.Join(db.engine.Write(t.Context(), insert(c.do)), db.Close()); err != nil {
 				t.Fatal(err)
 			}
 			before, err := os.ReadFile(path)

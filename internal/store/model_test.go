@@ -16,8 +16,8 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
-// TestModel lets users do whatever comes to their minds, on the service over a store and in a world on paper, and
-// compares all that can be seen: answers and refusals, messages, participants, receipts, threads and events.
+// TestModel runs random operations on the service over a store and on the reference, and compares all that a client can see:
+// answers and errors, messages, participants, receipts, threads and events.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	model(t, 1<<20, func() (*store.DB, error) { return store.Open(context.Background(), "memory:", store.Options{}) })
@@ -42,15 +42,15 @@ func TestModelPostgres(t *testing.T) {
 
 func model(t *testing.T, most int, open func() (*store.DB, error)) {
 	t.Helper()
-	heard, steps, worlds := map[chat.EventKind]int{}, 0, 0
+	count, steps, runs := map[chat.EventKind]int{}, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
-		if worlds++; worlds > most {
-			return // it is slower than others
+		if runs++; runs > most {
+			return // this engine is slower than others
 		}
 		failed := true
 		defer func() {
 			if failed {
-				most = 1 << 20 // to look for the shortest way there
+				most = 1 << 20 // rapid now looks for a shorter run that fails
 			}
 		}()
 		db, err := open()
@@ -62,13 +62,13 @@ func model(t *testing.T, most int, open func() (*store.DB, error)) {
 				rt.Error(err)
 			}
 		}()
-		m := &machine{ctx: context.Background(), db: db, world: world{now: 1_700_000_000_000, tokens: map[token]chat.Creation{}}}
+		m := &machine{ctx: context.Background(), db: db, reference: reference{now: 1_700_000_000_000, tokens: map[token]chat.Creation{}}}
 		m.Service = chat.NewService(db, func() chat.Time { return m.now }, rand.Reader)
 		for i := range 5 {
 			who := chat.Identity(fmt.Sprintf("8:acs:46849534-eb08-4ab7-bde7-c36928cd1547_00000020-0000-0000-0000-%012x", i))
-			m.everybody = append(m.everybody, who)
+			m.identities = append(m.identities, who)
 			if i == 4 {
-				break // the last one exists for nobody but those who would add them
+				break // the last one does not exist, and may be named all the same
 			}
 			m.users = append(m.users, who)
 			if err := db.AddUser(m.ctx, auth.User{Identity: who, CreatedOn: m.now}); err != nil {
@@ -79,25 +79,25 @@ func model(t *testing.T, most int, open func() (*store.DB, error)) {
 			"":                      m.check, // the others by name: the first are drawn most
 			"a: create":             m.createThread,
 			"b: send":               m.sendText,
-			"c: add":                m.addSomebody,
+			"c: add":                m.addParticipants,
 			"d: edit":               m.editMessage,
-			"e: remove":             m.removeSomebody,
+			"e: remove":             m.removeParticipant,
 			"f: list messages":      m.listMessages,
-			"g: read":               m.readMessage,
-			"h: erase":              m.eraseMessage,
+			"g: read":               m.sendReceipt,
+			"h: erase":              m.removeMessage,
 			"i: change":             m.changeThread,
 			"j: list threads":       m.listThreads,
 			"k: list participants":  m.listParticipants,
 			"l: list read receipts": m.listReceipts,
 			"m: get message":        m.getMessage,
-			"n: alter":              m.alterSomebody,
-			"o: type":               m.typeText,
+			"n: alter":              m.updateParticipant,
+			"o: type":               m.sendTyping,
 			"p: get thread":         m.getThread,
 			"q: delete thread":      m.removeThread,
 			"r: sweep":              m.sweepAll,
 		})
-		for _, e := range m.heard {
-			heard[e.Kind]++
+		for _, e := range m.seen {
+			count[e.Kind]++
 		}
 		steps += m.steps
 		failed = false
@@ -109,8 +109,8 @@ func model(t *testing.T, most int, open func() (*store.DB, error)) {
 		chat.MessageReceived, chat.MessageEdited, chat.MessageDeleted, chat.TypingReceived, chat.ReadReceiptReceived,
 		chat.ThreadCreated, chat.ThreadPropertiesUpdated, chat.ThreadDeleted, chat.ParticipantsAdded, chat.ParticipantsRemoved,
 	} {
-		if heard[kind] == 0 {
-			t.Errorf("%s was never heard: the machine does not do all it should: %v", kind, heard)
+		if count[kind] == 0 {
+			t.Errorf("%s never occurred: the machine does not do all that it should: %v", kind, count)
 		}
 	}
 }
@@ -119,11 +119,11 @@ type machine struct {
 	*chat.Service
 	ctx context.Context
 	db  *store.DB
-	world
-	everybody []chat.Identity // users, and somebody who is none
-	position  chat.Position   // of the last event seen
-	heard     []chat.Event
-	steps     int
+	reference
+	identities []chat.Identity // users, and one that does not exist
+	position   chat.Position   // of the last event seen
+	seen       []chat.Event    // of all operations
+	steps      int
 }
 
 // tick lets time pass before an operation: mostly none or little; the clock may step back too.
@@ -135,34 +135,33 @@ func (m *machine) user(rt *rapid.T) chat.Identity {
 	return rapid.SampledFrom(m.users).Draw(rt, "user")
 }
 
-// somebody may be unknown, and now and then malformed.
-func (m *machine) somebody(rt *rapid.T) chat.Identity {
-	n := rapid.IntRange(0, 20).Draw(rt, "somebody")
+// identity draws one that may not exist, and now and then is malformed.
+func (m *machine) identity(rt *rapid.T) chat.Identity {
+	n := rapid.IntRange(0, 20).Draw(rt, "identity")
 	if n == 20 {
 		return malformed
 	}
-	return m.everybody[n%len(m.everybody)]
+	return m.identities[n%len(m.identities)]
 }
 
 // Draws prefer what is small and stands first, so that is what is to happen most of the time.
 
-// place draws a thread and who acts in it: mostly a thread that is there and somebody who is in it, for all else is
-// refused.
-func (m *machine) place(rt *rapid.T) (chat.Identity, chat.ThreadID) {
-	return m.placeOf(rt, (*room).present)
+// actor draws a thread and a user who acts in it: mostly a thread that exists and a participant, since all else is refused.
+func (m *machine) actor(rt *rapid.T) (chat.Identity, chat.ThreadID) {
+	return m.actorOf(rt, (*refThread).present)
 }
 
-// visit draws a thread and who looks at it: mostly somebody who takes or took part.
-func (m *machine) visit(rt *rapid.T) (chat.Identity, chat.ThreadID) {
-	return m.placeOf(rt, func(r *room) []chat.Participant { return r.stays })
+// reader draws a thread and a user who reads it: mostly one who takes or took part.
+func (m *machine) reader(rt *rapid.T) (chat.Identity, chat.ThreadID) {
+	return m.actorOf(rt, func(r *refThread) []chat.Participant { return r.stays })
 }
 
-func (m *machine) placeOf(rt *rapid.T, likely func(*room) []chat.Participant) (chat.Identity, chat.ThreadID) {
+func (m *machine) actorOf(rt *rapid.T, likely func(*refThread) []chat.Participant) (chat.Identity, chat.ThreadID) {
 	n := rapid.IntRange(0, 9).Draw(rt, "thread")
-	if n == 9 || len(m.rooms) == 0 {
+	if n == 9 || len(m.all) == 0 {
 		return m.user(rt), "19:nowhere@thread.v2"
 	}
-	r := m.rooms[len(m.rooms)-1-n%min(len(m.rooms), 3)] // one of the youngest, to get on with them
+	r := m.all[len(m.all)-1-n%min(len(m.all), 3)] // one of the youngest, to get on with them
 	if who := likely(r); len(who) > 0 && rapid.IntRange(0, 4).Draw(rt, "stranger") < 4 {
 		return rapid.SampledFrom(who).Draw(rt, "actor").Identity, r.ID
 	}
@@ -172,7 +171,7 @@ func (m *machine) placeOf(rt *rapid.T, likely func(*room) []chat.Participant) (c
 // message draws the id of a message of the thread, one of the actor's own above all, or one beside them.
 func (m *machine) message(rt *rapid.T, actor chat.Identity, id chat.ThreadID) chat.MessageID {
 	var own, all []chat.MessageID
-	for _, r := range m.rooms {
+	for _, r := range m.all {
 		if r.ID != id {
 			continue
 		}
@@ -212,7 +211,7 @@ func (m *machine) participants(rt *rapid.T) []chat.NewParticipant {
 	out := make([]chat.NewParticipant, rapid.IntRange(0, 3).Draw(rt, "participants"))
 	for i := range out {
 		out[i] = chat.NewParticipant{
-			Identity: m.somebody(rt), DisplayName: m.name(rt), ShareFrom: m.since(rt), Metadata: m.metadata(rt),
+			Identity: m.identity(rt), DisplayName: m.name(rt), ShareFrom: m.since(rt), Metadata: m.metadata(rt),
 			Roles: rapid.SampledFrom(roles[1:]).Draw(rt, "roles"),
 		}
 	}
@@ -280,8 +279,8 @@ func (m *machine) check(rt *rapid.T) {
 	}
 	same(rt, "events", m.events, got)
 	m.steps++
-	m.heard, m.events = append(m.heard, got...), nil
-	for _, r := range m.rooms {
+	m.seen, m.events = append(m.seen, got...), nil
+	for _, r := range m.all {
 		a, err := m.db.Access(m.ctx, r.ID, "")
 		if err != nil {
 			rt.Fatal(err)
@@ -297,7 +296,7 @@ func (m *machine) check(rt *rapid.T) {
 func (m *machine) createThread(rt *rapid.T) {
 	m.tick(rt)
 	creator := m.user(rt)
-	if len(m.rooms) > 2 && rapid.IntRange(0, 3).Draw(rt, "really") < 3 {
+	if len(m.all) > 2 && rapid.IntRange(0, 3).Draw(rt, "really") < 3 {
 		return // there is enough to talk in
 	}
 	in := chat.NewThread{
@@ -308,16 +307,16 @@ func (m *machine) createThread(rt *rapid.T) {
 	got, err := m.CreateThread(m.ctx, creator, in)
 	want, no := m.create(creator, in, got.Thread.ID)
 	agree(rt, err, no)
-	told := got.Thread // no more is promised of a repetition than what clients are told
+	visible := got.Thread // a repetition has to return only what clients see
 	same(rt, "creation", want, chat.Creation{Invalid: got.Invalid, Thread: chat.Thread{
-		ID: told.ID, Topic: told.Topic, CreatedBy: told.CreatedBy, CreatedOn: told.CreatedOn, Metadata: told.Metadata, Retention: told.Retention,
-		TextOnly: told.TextOnly,
+		ID: visible.ID, Topic: visible.Topic, CreatedBy: visible.CreatedBy, CreatedOn: visible.CreatedOn, Metadata: visible.Metadata, Retention: visible.Retention,
+		TextOnly: visible.TextOnly,
 	}})
 }
 
 func (m *machine) changeThread(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.place(rt)
+	actor, id := m.actor(rt)
 	in := chat.ThreadUpdate{
 		Topic: optional(rt, "topic", topics), Metadata: m.metadata(rt), Retention: optional(rt, "retention", retentions),
 		TextOnly: optional(rt, "text only", truths),
@@ -330,7 +329,7 @@ func (m *machine) removeThread(rt *rapid.T) {
 		return // threads are to live a while
 	}
 	m.tick(rt)
-	actor, id := m.place(rt)
+	actor, id := m.actor(rt)
 	agree(rt, m.DeleteThread(m.ctx, actor, id), m.deleteThread(actor, id))
 }
 
@@ -355,9 +354,9 @@ func (m *machine) sweepAll(rt *rapid.T) {
 	}
 }
 
-func (m *machine) addSomebody(rt *rapid.T) {
+func (m *machine) addParticipants(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.place(rt)
+	actor, id := m.actor(rt)
 	in := m.participants(rt)
 	got, err := m.AddParticipants(m.ctx, actor, id, in)
 	want, no := m.add(actor, id, in)
@@ -365,24 +364,24 @@ func (m *machine) addSomebody(rt *rapid.T) {
 	same(rt, "cannot be added", want, got)
 }
 
-func (m *machine) removeSomebody(rt *rapid.T) {
+func (m *machine) removeParticipant(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.place(rt)
-	who := m.somebody(rt)
+	actor, id := m.actor(rt)
+	who := m.identity(rt)
 	agree(rt, m.RemoveParticipant(m.ctx, actor, id, who), m.remove(actor, id, who))
 }
 
-func (m *machine) alterSomebody(rt *rapid.T) {
-	actor, id := m.place(rt)
+func (m *machine) updateParticipant(rt *rapid.T) {
+	actor, id := m.actor(rt)
 	in := chat.ParticipantUpdate{
-		Identity: m.somebody(rt), DisplayName: optional(rt, "name", []string{"", "Cy"}), Roles: rapid.SampledFrom(roles[1:]).Draw(rt, "roles"),
+		Identity: m.identity(rt), DisplayName: optional(rt, "name", []string{"", "Cy"}), Roles: rapid.SampledFrom(roles[1:]).Draw(rt, "roles"),
 	}
 	agree(rt, m.UpdateParticipant(m.ctx, actor, id, in), m.alter(actor, id, in))
 }
 
 func (m *machine) sendText(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.place(rt)
+	actor, id := m.actor(rt)
 	in := chat.NewMessage{
 		Type:    rapid.SampledFrom([]chat.MessageType{"", chat.Text, chat.HTML}).Draw(rt, "type"),
 		Content: rapid.SampledFrom(texts).Draw(rt, "text"), SenderName: m.name(rt), Metadata: m.metadata(rt),
@@ -396,40 +395,40 @@ func (m *machine) sendText(rt *rapid.T) {
 
 func (m *machine) editMessage(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.place(rt)
+	actor, id := m.actor(rt)
 	message := m.message(rt, actor, id)
 	in := chat.MessageUpdate{Content: optional(rt, "text", texts), Metadata: m.metadata(rt), Attachments: m.attachments(rt)}
 	agree(rt, m.UpdateMessage(m.ctx, actor, id, message, in), m.edit(actor, id, message, in))
 }
 
-func (m *machine) eraseMessage(rt *rapid.T) {
+func (m *machine) removeMessage(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.place(rt)
+	actor, id := m.actor(rt)
 	message := m.message(rt, actor, id)
-	agree(rt, m.DeleteMessage(m.ctx, actor, id, message), m.erase(actor, id, message))
+	agree(rt, m.DeleteMessage(m.ctx, actor, id, message), m.deleteMessage(actor, id, message))
 }
 
-func (m *machine) readMessage(rt *rapid.T) {
+func (m *machine) sendReceipt(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.place(rt)
+	actor, id := m.actor(rt)
 	message := m.message(rt, actor, id)
 	agree(rt, m.SendReadReceipt(m.ctx, actor, id, message), m.read(actor, id, message))
 }
 
-func (m *machine) typeText(rt *rapid.T) {
+func (m *machine) sendTyping(rt *rapid.T) {
 	m.tick(rt)
-	actor, id := m.place(rt)
+	actor, id := m.actor(rt)
 	name := m.name(rt)
 	agree(rt, m.SendTyping(m.ctx, actor, id, name), m.typing(actor, id, name))
 }
 
 func (m *machine) getThread(rt *rapid.T) {
-	actor, id := m.visit(rt)
+	actor, id := m.reader(rt)
 	got, err := m.GetThread(m.ctx, actor, id)
-	r, no := m.room(id, actor, false)
+	r, no := m.find(id, actor, false)
 	agree(rt, err, no)
 	if no == accepted {
-		want, seen := r.Thread, r.as(actor) // what clients are not told, numbers and counts, may be that of now
+		want, seen := r.Thread, r.as(actor) // what clients do not see, numbers and counts, may be that of now
 		want.Topic, want.Metadata, want.Retention, want.TextOnly = seen.Topic, seen.Metadata, seen.Retention, seen.TextOnly
 		want.LastID, want.LastOn = seen.LastID, seen.LastOn
 		same(rt, "thread", want, got)
@@ -437,10 +436,10 @@ func (m *machine) getThread(rt *rapid.T) {
 }
 
 func (m *machine) getMessage(rt *rapid.T) {
-	actor, id := m.visit(rt)
+	actor, id := m.reader(rt)
 	message := m.message(rt, actor, id)
 	got, err := m.GetMessage(m.ctx, actor, id, message)
-	r, no := m.room(id, actor, false)
+	r, no := m.find(id, actor, false)
 	if no == accepted && (r.message(message) == nil || !r.visible(actor, message)) {
 		no = chat.NotFound
 	}
@@ -487,7 +486,7 @@ func pages[T any](rt *rapid.T, size int, next func(read []T) ([]T, error)) ([]T,
 }
 
 func (m *machine) listMessages(rt *rapid.T) {
-	actor, id := m.visit(rt)
+	actor, id := m.reader(rt)
 	since := m.since(rt)
 	size := rapid.IntRange(1, 8).Draw(rt, "page size")
 	got, err := pages(rt, size, func(read []chat.Message) ([]chat.Message, error) {
@@ -516,12 +515,12 @@ func (m *machine) listThreads(rt *rapid.T) {
 }
 
 func (m *machine) listParticipants(rt *rapid.T) {
-	actor, id := m.visit(rt)
+	actor, id := m.reader(rt)
 	size := rapid.IntRange(1, 4).Draw(rt, "page size")
 	got, err := marked(rt, size, func(after chat.Mark) ([]chat.Participant, chat.Mark, error) {
 		return m.ListParticipants(m.ctx, actor, id, chat.PageQuery{After: after, Limit: size})
 	})
-	r, no := m.room(id, actor, true)
+	r, no := m.find(id, actor, true)
 	agree(rt, err, no)
 	if no == accepted {
 		same(rt, "participants", r.present(), got)
@@ -529,12 +528,12 @@ func (m *machine) listParticipants(rt *rapid.T) {
 }
 
 func (m *machine) listReceipts(rt *rapid.T) {
-	actor, id := m.visit(rt)
+	actor, id := m.reader(rt)
 	size := rapid.IntRange(1, 4).Draw(rt, "page size")
 	got, err := marked(rt, size, func(after chat.Mark) ([]chat.ReadReceipt, chat.Mark, error) {
 		return m.ListReadReceipts(m.ctx, actor, id, chat.PageQuery{After: after, Limit: size})
 	})
-	r, no := m.room(id, actor, true)
+	r, no := m.find(id, actor, true)
 	agree(rt, err, no)
 	if no == accepted {
 		same(rt, "receipts", r.receipts, got)

@@ -16,7 +16,7 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
-const somebody = chat.Identity("8:acs:46849534-eb08-4ab7-bde7-c36928cd1547_00000020-0000-0000-0000-000000000001")
+const alice = chat.Identity("8:acs:46849534-eb08-4ab7-bde7-c36928cd1547_00000020-0000-0000-0000-000000000001")
 
 // open opens a store that the test closes.
 func open(t *testing.T, url string) *store.DB {
@@ -33,7 +33,7 @@ func open(t *testing.T, url string) *store.DB {
 	return db
 }
 
-// What cannot be opened is told in one line that names it and tells no secret.
+// What cannot be opened is named in an error of one line without secrets.
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -60,7 +60,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"a path far below a regular file", "sqlite:" + filepath.Join(text, "a", "chatd.db"), filepath.Join(text, "a")},
 		{"a folder", "sqlite:" + dir, dir},
 		{"a file that is no database", "sqlite:" + text, text + ": file is not a database"},
-		{"a place where nobody can write", "sqlite:" + unwritable(t), "store file /proc/chatd.db: "},
+		{"a folder that cannot be written to", "sqlite:" + unwritable(t), "store file /proc/chatd.db: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +73,7 @@ func TestOpenRefuses(t *testing.T) {
 				t.Errorf("error is %q, want one line that says %q", line, c.want)
 			}
 			if strings.Contains(line, "secret") {
-				t.Errorf("error tells the secret: %q", line)
+				t.Errorf("the error has the secret: %q", line)
 			}
 		})
 	}
@@ -98,7 +98,7 @@ func unwritable(t *testing.T) string {
 	return filepath.Join(dir, "chatd.db")
 }
 
-// The file is the one that was named, whatever SQLite makes of its URLs, and it is found again.
+// The file has the name that was given, whatever is special in URLs of SQLite, and it is found again.
 func TestOpenOddPaths(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -130,9 +130,9 @@ func TestOpenOddPaths(t *testing.T) {
 					t.Fatal(err)
 				}
 				if i == 0 {
-					err = db.AddUser(t.Context(), auth.User{Identity: somebody, CreatedOn: 1})
+					err = db.AddUser(t.Context(), auth.User{Identity: alice, CreatedOn: 1})
 				} else {
-					_, err = db.User(t.Context(), somebody)
+					_, err = db.User(t.Context(), alice)
 				}
 				if err := errors.Join(err, db.Close()); err != nil {
 					t.Fatalf("opened %d times: %v", i+1, err)
@@ -158,21 +158,21 @@ func TestOpenTogether(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				who := chat.Identity(fmt.Sprint(somebody, n))
+				who := chat.Identity(fmt.Sprint(alice, n))
 				if err := errors.Join(db.AddUser(t.Context(), auth.User{Identity: who}), db.Close()); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		both.Wait()
-		known, err := open(t, url).Known(t.Context(), []chat.Identity{somebody + "0", somebody + "1", somebody + "2"})
+		known, err := open(t, url).Known(t.Context(), []chat.Identity{alice + "0", alice + "1", alice + "2"})
 		if err != nil || len(known) != 3 {
 			t.Errorf("known are %v, %v; want all three", known, err)
 		}
 	}
 }
 
-// A file has one server at a time, by whichever name; others may use it beside that one, and it is free when the server has gone.
+// A file has one server at a time, under any name. Commands may use it beside the server. When the server has ended it is free.
 func TestOpenOneServer(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "chatd.db")
@@ -195,7 +195,7 @@ func TestOpenOneServer(t *testing.T) {
 			}
 		}
 		beside := open(t, "sqlite:"+path)
-		who := auth.User{Identity: somebody, CreatedOn: 1}
+		who := auth.User{Identity: alice, CreatedOn: 1}
 		if err := errors.Join(beside.AddUser(t.Context(), who), first.AddUser(t.Context(), who), first.Close()); err != nil {
 			t.Fatal(err)
 		}
@@ -227,10 +227,10 @@ func TestOpenInContextThatEnded(t *testing.T) {
 func TestMemoriesAreApart(t *testing.T) {
 	t.Parallel()
 	a, b := open(t, "memory:"), open(t, "memory:")
-	if err := a.AddUser(t.Context(), auth.User{Identity: somebody}); err != nil {
+	if err := a.AddUser(t.Context(), auth.User{Identity: alice}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.User(t.Context(), somebody); chat.KindOf(err) != chat.NotFound {
+	if _, err := b.User(t.Context(), alice); chat.KindOf(err) != chat.NotFound {
 		t.Errorf("a user of one store in the other: %v, want not found", err)
 	}
 }
@@ -250,8 +250,8 @@ func TestObserve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = errors.Join(db.AddUser(t.Context(), auth.User{Identity: somebody}), db.RevokeUser(t.Context(), somebody, 1))
-	_, read := db.User(t.Context(), somebody)
+	err = errors.Join(db.AddUser(t.Context(), auth.User{Identity: alice}), db.RevokeUser(t.Context(), alice, 1))
+	_, read := db.User(t.Context(), alice)
 	if err := errors.Join(err, read, db.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// The signing keys are in the file, so nobody else may read it or its log.
+// The signing keys are in the file, so no other user may read it or its log.
 func TestFileIsPrivate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "chatd.db")
@@ -271,7 +271,7 @@ func TestFileIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close() //nolint:errcheck // only the files matter
-	if err := db.AddUser(t.Context(), auth.User{Identity: somebody, CreatedOn: 1}); err != nil {
+	if err := db.AddUser(t.Context(), auth.User{Identity: alice, CreatedOn: 1}); err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range []string{path, path + "-wal", path + "-shm", path + "-lock"} {

@@ -8,30 +8,30 @@ import (
 )
 
 const (
-	maxPage      = 200      // messages remembered of a thread
-	maxPageBytes = 32 << 20 // of all, roughly
+	maxPage      = 200      // messages of a thread
+	maxPageBytes = 32 << 20 // of all pages, roughly
 )
 
-// pages remembers the newest messages of threads that are read. What is remembered names the state of the thread it was read
-// in, its newest message and its newest edit, which whoever asks has just read with the thread: so nothing has to keep it up to
-// date, and it is never behind what was written on any node.
+// pages caches the newest messages of threads that are read. A page names the state of the thread that it was read in: its
+// newest message and its newest edit. A query names the state that its caller has just read from the database, and gets a page
+// of that state only. So pages need no invalidation, and are never behind what any node has written.
 type pages struct {
 	mu    sync.Mutex
 	kept  map[chat.ThreadKey]*page
 	bytes int
 }
 
-// page is the newest messages of a thread. It does not change.
+// page holds the newest messages of a thread. It is immutable, since queries return parts of it.
 type page struct {
-	newest   chat.MessageID // of the state that it was read in
-	edited   int64
-	from     chat.MessageID // all there are from here on
+	newest   chat.MessageID // newest message of the thread when it was read
+	edited   int64          // newest edit, likewise
+	from     chat.MessageID // the page has all messages from this one on
 	messages []chat.Message // newest first
 	bytes    int
 }
 
-// find returns the answer to a query, if it is remembered. If it is not, but older messages of the same state are, it returns
-// those, to which only what came later has to be added.
+// find returns the answer to a query from its page. If the page is that of an older state with the same edits, it returns the page,
+// to which only messages that came later have to be added.
 func (p *pages) find(thread chat.ThreadKey, q chat.MessageQuery) (found []chat.Message, ok bool, older *page) {
 	p.mu.Lock()
 	kept := p.kept[thread]
@@ -44,12 +44,12 @@ func (p *pages) find(thread chat.ThreadKey, q chat.MessageQuery) (found []chat.M
 		return found, ok, nil
 	case kept.newest < q.Newest:
 		return nil, false, kept
-	default: // another has read the thread later
+	default: // another request has read the thread later
 		return nil, false, nil
 	}
 }
 
-// answer returns the answer to a query when it lies within the page.
+// answer returns the answer to a query, and whether the page has all of it.
 func (p *page) answer(q chat.MessageQuery) ([]chat.Message, bool) {
 	last := lastOf(q)
 	begin, _ := slices.BinarySearchFunc(p.messages, last, func(m chat.Message, last chat.MessageID) int {
@@ -65,8 +65,8 @@ func (p *page) answer(q chat.MessageQuery) ([]chat.Message, bool) {
 	return p.messages[begin:end:end], end-begin == q.Limit || q.From >= p.from
 }
 
-// with returns the page with the messages that came later, up to the newest. It cannot when they do not follow on its own: a
-// database that went on from a copy may have lost some.
+// with returns a page with the messages that came later, up to newest. It refuses when they do not follow on its own: a database
+// that was restored from a backup may have lost some.
 func (p *page) with(later []chat.Message, newest chat.MessageID) (*page, bool) {
 	n := len(later)
 	if n < maxPage && n > 0 && len(p.messages) > 0 && later[n-1].Seq != p.messages[0].Seq+1 {
@@ -80,7 +80,7 @@ func (p *page) with(later []chat.Message, newest chat.MessageID) (*page, bool) {
 	return out, true
 }
 
-// put remembers what a query for the newest found, or what was added to an older page.
+// put caches a page, unless it is too large or there is a newer one. Other pages make room for it.
 func (p *pages) put(thread chat.ThreadKey, fresh *page) {
 	for i := range fresh.messages {
 		fresh.bytes += sizeOf(&fresh.messages[i])
@@ -99,7 +99,7 @@ func (p *pages) put(thread chat.ThreadKey, fresh *page) {
 		}
 		p.drop(thread)
 	}
-	for other := range p.kept { // any
+	for other := range p.kept { // any one
 		if p.bytes+fresh.bytes <= maxPageBytes {
 			break
 		}
@@ -114,9 +114,16 @@ func (p *pages) drop(thread chat.ThreadKey) {
 	delete(p.kept, thread)
 }
 
-// sizeOf is about what a message takes in memory.
+func (p *pages) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.kept)
+	p.bytes = 0
+}
+
+// sizeOf estimates how many bytes a message takes in memory.
 func sizeOf(m *chat.Message) int {
-	const bare = 500 // most of which are its fields
+	const bare = 500 // mostly of its fields
 	size := bare + len(m.Content.Text) + bare*(len(m.Content.Attachments)+len(m.Content.Participants))
 	for k, v := range m.Metadata {
 		size += len(k) + len(v) + 50

@@ -7,16 +7,17 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// maxRecent bounds what is remembered of who may speak where.
+// maxRecent is how many pairs of thread and user are cached.
 const maxRecent = 16_384
 
-// recent remembers what Access answered. Nothing keeps it up to date: a post that was decided on something old is found out by
-// the statement that places it, on whichever node the thread was changed, and has it forgotten.
+// recent caches what Access returned. It is not invalidated: when a post was decided on an old entry, the statement that stores the
+// post finds that, whichever node has changed the thread, and the entry is removed. So a send needs no read of the database.
 type recent struct {
 	mu   sync.RWMutex
 	kept map[member]chat.Access
 }
 
+// member is a user in a thread, who may be no participant.
 type member struct {
 	thread chat.ThreadID
 	user   chat.Identity
@@ -35,8 +36,9 @@ func (r *recent) put(m member, a chat.Access) {
 	if r.kept == nil {
 		r.kept = map[member]chat.Access{}
 	}
+	// To remove any entry costs nothing, while the order of use would have to be noted at each get.
 	if _, ok := r.kept[m]; !ok && len(r.kept) >= maxRecent {
-		for other := range r.kept { // any
+		for other := range r.kept { // any one
 			delete(r.kept, other)
 			break
 		}
@@ -50,14 +52,20 @@ func (r *recent) forget(m member) {
 	delete(r.kept, m)
 }
 
-// Recent returns what Access answered some time ago, or answers now. See chat.Store.
+func (r *recent) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.kept)
+}
+
+// Recent returns what Access has returned before, which may be out of date, or returns now. See chat.Store.
 func (db *DB) Recent(ctx context.Context, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
 	m := member{id, user}
 	if a, ok := db.recent.get(m); ok {
 		return a, ctx.Err()
 	}
 	a, err := db.Access(ctx, id, user)
-	if err == nil && a.Stay != nil && a.Stay.Left == 0 { // others post nothing
+	if err == nil && a.Stay != nil && a.Stay.Left == 0 { // others may not post
 		db.recent.put(m, a)
 	}
 	return a, err

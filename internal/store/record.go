@@ -6,9 +6,10 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// Records are the JSON that stands in columns. They are this package's own, so that a change of a domain type does not
-// silently change what is on disk.
+// Records are JSON in columns. They are types of this package, so that a change of a type of package chat does not silently change
+// what is on disk. A field that is added must be optional, and one that was released keeps its name and meaning.
 
+// participantRecord is a participant in an event or a system message, as of then.
 type participantRecord struct {
 	Identity  chat.Identity      `json:"id"`
 	Name      string             `json:"name,omitempty"`
@@ -20,6 +21,7 @@ type participantRecord struct {
 	Until     chat.MessageID     `json:"until,omitempty"`
 }
 
+// contentRecord is the content of a message: of users text and attachments, of system messages the rest.
 type contentRecord struct {
 	Text         string              `json:"text,omitempty"`
 	Attachments  []attachmentRecord  `json:"attachments,omitempty"`
@@ -28,6 +30,7 @@ type contentRecord struct {
 	Initiator    chat.Identity       `json:"initiator,omitempty"`
 }
 
+// attachmentRecord must have the fields of chat.Attachment, to which it is converted.
 type attachmentRecord struct {
 	ID         string `json:"id"`
 	Type       string `json:"type"`
@@ -36,6 +39,7 @@ type attachmentRecord struct {
 	PreviewURL string `json:"preview,omitempty"`
 }
 
+// propertiesRecord are the properties of a thread that events and creations have.
 type propertiesRecord struct {
 	Topic         string            `json:"topic"`
 	Metadata      map[string]string `json:"metadata,omitempty"`
@@ -44,6 +48,7 @@ type propertiesRecord struct {
 	TextOnly      bool              `json:"text_only,omitempty"`
 }
 
+// creationRecord is the response to a creation, which its repetition gets.
 type creationRecord struct {
 	propertiesRecord
 	Creator chat.Identity             `json:"creator"`
@@ -107,7 +112,7 @@ func parseCreation(id chat.ThreadID, raw string) (chat.Creation, error) {
 	}}, nil
 }
 
-// formatMap renders metadata; none is the empty string.
+// formatMap renders metadata. The empty string stands for none.
 func formatMap(m map[string]string) string {
 	if len(m) == 0 {
 		return ""
@@ -116,6 +121,7 @@ func formatMap(m map[string]string) string {
 	return string(raw)
 }
 
+// parseMap is the inverse of formatMap.
 func parseMap(raw string) (map[string]string, error) {
 	if raw == "" {
 		return nil, nil
@@ -125,7 +131,7 @@ func parseMap(raw string) (map[string]string, error) {
 	return m, err
 }
 
-// formatList renders a list; an empty one is the empty string.
+// formatList renders a list. The empty string stands for an empty one.
 func formatList[T any](list []T) string {
 	if len(list) == 0 {
 		return ""
@@ -134,6 +140,7 @@ func formatList[T any](list []T) string {
 	return string(raw)
 }
 
+// parseList is the inverse of formatList.
 func parseList[T any](raw string) ([]T, error) {
 	if raw == "" {
 		return nil, nil

@@ -6,57 +6,64 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store/postgres"
+	"github.com/chatd/chatd/internal/store/sqldb"
+	"github.com/chatd/chatd/internal/store/sqlite"
 )
 
 // Options of a DB. All may be left out.
 type Options struct {
 	Log *slog.Logger
-	// Observe is told how long each operation took, by its name.
+	// Observe is called after each operation with its name, such as "post", and how long it took.
 	Observe func(operation string, took time.Duration)
-	// Listen is the URL of Postgres for hearing of what other nodes write; empty: that of the store. Where that one leads to
-	// a pooler in transaction mode, it is to be one that does not, or NoListen.
+	// Listen is the URL of Postgres by which notifications of other nodes are received; empty: that of the store. Where that
+	// leads to a pooler in transaction mode, Listen has to lead past it, or be NoListen.
 	Listen string
-	// Async lets Postgres acknowledge a write that it has not yet on disk: if its machine stops, the last writes of some
-	// hundred milliseconds are lost. Other engines take no notice.
+	// Async lets Postgres acknowledge a write before it is on disk: if its machine stops, the writes of the last hundreds of
+	// milliseconds are lost. Other engines ignore it.
 	Async bool
-	// AsIs refuses a file that is not there and a schema that is not this version's, where else both would be made: for commands
-	// that work beside a server. A store in memory takes no notice.
+	// AsIs refuses a file that does not exist and a schema of another version, which otherwise would be made or migrated. It is
+	// for commands that run beside a server. A store in memory ignores it.
 	AsIs bool
-	// Server tells that this process serves clients, as only one may from a file at a time: another one is refused. Others
-	// may read and write the file beside it.
+	// Server is set by a process that serves clients. Only one may do so with a file at a time: Open refuses a second one.
+	// Commands may read and write the file beside it.
 	Server bool
-	// Endpoints is how many endpoints a user may have: of more, those that were not seen for longest are forgotten. 0: any number.
+	// Endpoints is how many endpoints a user may have; 0: any number. Beyond that the least recently seen are removed.
 	Endpoints int
 }
 
-// NoListen as Options.Listen says that other nodes are not heard of; who reads the journal then finds what they wrote when it
-// looks by itself.
-const NoListen = "none"
+// NoListen as Options.Listen turns notifications of other nodes off. Readers of the journal then have to poll for what those
+// write.
+const NoListen = sqldb.NoListen
 
-// DB is an open store. It implements chat.Store, auth.KeyStore and auth.UserStore.
+// DB is an open store. It implements chat.Store, auth.KeyStore and auth.UserStore. It is safe for concurrent use.
 type DB struct {
-	engine  engine
-	observe func(string, time.Duration)
-	changed chan struct{} // see Changed
-	recent  recent
-	pages   pages
-	seen    atomic.Int64 // newest position of the journal that was read
+	engine  sqldb.Engine
 	log     *slog.Logger
-	quota   int         // Options.Endpoints
-	failing atomic.Bool // a write failed, and none was tried since to see whether the next one would
+	observe func(string, time.Duration)
+	quota   int // Options.Endpoints
+
+	watchers watchers
+	changed  <-chan struct{} // see Changed
+	failing  atomic.Bool     // a write failed for a reason that concerns all, and Ready has not found since that it has gone
+
+	// Caches: see Clear.
+	recent recent
+	pages  pages
+	newest atomic.Int64 // position of the journal that After has returned
 }
 
 // ErrFull is in the errors of writes for which the disk has no room.
-var ErrFull = errors.New("the disk of the store is full")
+var ErrFull = sqldb.ErrFull
 
-// Open opens the store that the URL names and brings its schema up to date: "memory:" lives as long as the process,
-// "sqlite:PATH" in a file, "postgres://…" in a database that several nodes may share.
+// Open opens the store of a URL and migrates its schema to that of this version. "memory:" is a store that ends with the
+// process, "sqlite:PATH" one in a file, "postgres://…" one that several nodes may share. An error is one line and leaves out
+// passwords.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -64,145 +71,161 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.Observe == nil {
 		o.Observe = func(string, time.Duration) {}
 	}
-	db := &DB{observe: o.Observe, log: o.Log, quota: o.Endpoints, changed: make(chan struct{}, 1)}
-	e, err := openEngine(ctx, url, o, db.wake)
+	db := &DB{observe: o.Observe, log: o.Log, quota: o.Endpoints}
+	db.changed, _ = db.Watch()
+	e, err := openEngine(ctx, url, sqldb.Options{Log: o.Log, Wake: db.watchers.wake, Listen: o.Listen, Async: o.Async, AsIs: o.AsIs, Server: o.Server})
 	if err != nil {
 		return nil, err
 	}
 	db.engine = e
-	if o.AsIs && url != "memory:" {
-		err = current(ctx, e)
+	if o.AsIs && e.Durable() {
+		err = checkCurrent(ctx, e)
 	} else {
 		err = migrate(ctx, e, time.Now())
 	}
 	if err != nil {
-		return nil, errors.Join(err, e.close())
+		return nil, errors.Join(err, e.Close())
 	}
 	return db, nil
 }
 
-func openEngine(ctx context.Context, raw string, o Options, wake func()) (engine, error) {
-	scheme, rest, _ := strings.Cut(raw, ":")
-	path := strings.TrimPrefix(rest, "//")
-	switch {
-	case raw == "memory:":
-		return openSQLite(ctx, "", o)
-	case scheme == "sqlite" && path != "" && path != ":memory:": // which means a database for each connection
-		if o.AsIs {
-			if _, err := os.Stat(path); err != nil {
-				return nil, fmt.Errorf("store file %s: %w", path, reason(err))
-			}
-		}
-		return openSQLite(ctx, path, o)
-	case scheme == "postgres" || scheme == "postgresql":
-		return openPostgres(ctx, raw, o, wake)
-	default: // a URL may hold a secret, at a place that is not known when it cannot be understood
-		return nil, fmt.Errorf("store %q: want memory:, sqlite:PATH or postgres://…", scheme)
-	}
+// engines are the functions that open a database, by the scheme of its URL. Another engine is another line.
+var engines = map[string]func(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error){
+	"memory":     sqlite.Open,
+	"sqlite":     sqlite.Open,
+	"postgres":   postgres.Open,
+	"postgresql": postgres.Open,
 }
 
-// Ready reports whether the store answers, and whether it can be written to if a write has failed.
+func openEngine(ctx context.Context, url string, o sqldb.Options) (sqldb.Engine, error) {
+	scheme, _, _ := strings.Cut(url, ":")
+	open := engines[scheme]
+	if open != nil {
+		e, err := open(ctx, url, o)
+		if !errors.Is(err, sqldb.ErrURL) {
+			return e, err
+		}
+	}
+	// A URL may hold a secret, and where is not known when it cannot be understood.
+	return nil, fmt.Errorf("store %q: want memory:, sqlite:PATH or postgres://…", scheme)
+}
+
+// Ready reports whether the store answers. After a write has failed for a reason that concerns all writes, such as a full disk,
+// Ready also writes, so that it fails until writes succeed again.
 func (db *DB) Ready(ctx context.Context) error {
-	err := db.engine.ready(ctx)
+	err := db.engine.Ready(ctx)
 	if err == nil && db.failing.Load() {
-		if err = db.engine.write(ctx, tryOut(ctx)); err == nil && db.failing.Swap(false) {
+		if err = db.engine.Write(ctx, testWrite(ctx)); err == nil && db.failing.Swap(false) {
 			db.log.Info("the store can be written to again")
 		}
 	}
 	return translate("ready", err)
 }
 
-// tryOut writes as much as a large message takes, and removes it.
-func tryOut(ctx context.Context) func(conn) error {
-	return func(tx conn) error {
-		name, value := "try "+rand.Text(), make([]byte, 64<<10)
-		rand.Read(value) // zeros would be compressed
-		if err := tx.later(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2)", name, value); err != nil {
+// testWrite writes as much as a large message takes, and removes it.
+func testWrite(ctx context.Context) func(sqldb.Tx) error {
+	return func(tx sqldb.Tx) error {
+		name, value := "test "+rand.Text(), make([]byte, 64<<10)
+		rand.Read(value) // Postgres would compress zeros
+		if err := tx.Queue(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2)", name, value); err != nil {
 			return err
 		}
-		return tx.later(ctx, "DELETE FROM secrets WHERE name = $1", name)
+		return tx.Queue(ctx, "DELETE FROM secrets WHERE name = $1", name)
 	}
 }
 
-// note keeps whether a write has failed for a reason that the next one will meet too.
-func (db *DB) note(operation string, err error) {
-	if gone := (*away)(nil); errors.As(err, &gone) && !db.failing.Swap(true) {
-		db.log.Error("the store cannot be written to", "operation", operation, "error", oneLine(err))
+// noteFailure remembers that a write failed for a reason that concerns all writes. It logs the first such failure.
+func (db *DB) noteFailure(operation string, err error) {
+	if unavailable := (*sqldb.UnavailableError)(nil); errors.As(err, &unavailable) && !db.failing.Swap(true) {
+		db.log.Error("the store cannot be written to", "operation", operation, "error", sqldb.OneLine(err))
 	}
 }
 
-// Close ends the store after the writes that are under way. It may be called twice.
-func (db *DB) Close() error { return db.engine.close() }
+// Clear empties all caches of the store, which ARCHITECTURE.md lists. It is for who changes the database by other means than
+// this DB, such as a reset or an import. Requests that are under way may put back what they have read before.
+func (db *DB) Clear() {
+	db.recent.clear()
+	db.pages.clear()
+	db.newest.Store(0)
+}
 
-// Secret returns 32 random bytes of that name, made at the first call and the same ever after.
+// Close waits for the writes that are under way and closes the store. It may be called twice. Operations fail after it, with an
+// error of kind Unavailable.
+func (db *DB) Close() error { return db.engine.Close() }
+
+// Secret returns 32 random bytes by their name. They are made at the first call, by whichever node that is, and stay the same.
 func (db *DB) Secret(ctx context.Context, name string) ([]byte, error) {
 	fresh := make([]byte, 32)
 	rand.Read(fresh)
 	var kept []byte
-	err := db.write(ctx, "secret", func(c conn) error {
-		if err := c.later(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, fresh); err != nil {
+	err := db.write(ctx, "secret", func(c sqldb.Tx) error {
+		if err := c.Queue(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, fresh); err != nil {
 			return err
 		}
-		return c.one(ctx, []any{&kept}, "SELECT value FROM secrets WHERE name = $1", name)
+		return c.QueryRow(ctx, []any{&kept}, "SELECT value FROM secrets WHERE name = $1", name)
 	})
 	return kept, err
 }
 
-// Lease reports whether this node is to do what only one of all nodes is to do now. When it is, no other is told so for the
-// duration.
+// Lease reports whether this node is to do what only one of all nodes may do now, such as the sweep. If so, the other nodes are
+// refused until the duration has passed. There is no way to give a lease back.
 func (db *DB) Lease(ctx context.Context, name string, d time.Duration) (bool, error) {
-	granted, err := db.engine.lease(ctx, name, d)
+	granted, err := db.engine.Lease(ctx, name, d)
 	return granted, translate("lease", err)
 }
 
-// write runs a transaction, times it, and translates what the driver says.
-func (db *DB) write(ctx context.Context, operation string, do func(conn) error) error {
+// write runs a transaction, observes how long it took, and translates its error.
+func (db *DB) write(ctx context.Context, operation string, do func(sqldb.Tx) error) error {
 	start := time.Now()
-	err := db.engine.write(ctx, do)
+	err := db.engine.Write(ctx, do)
 	db.observe(operation, time.Since(start))
-	db.note(operation, err)
+	db.noteFailure(operation, err)
 	return translate(operation, err)
 }
 
-// publish is a write that journals events.
-func (db *DB) publish(ctx context.Context, operation string, do func(conn) error) error {
+// publish is a write that adds events to the journal.
+func (db *DB) publish(ctx context.Context, operation string, do func(sqldb.Tx) error) error {
 	start := time.Now()
-	return db.published(operation, start, db.engine.write(ctx, do))
+	return db.published(operation, start, db.engine.Write(ctx, do))
 }
 
-// published ends a write that journals events: when it was done, the readers of the journal are woken.
+// published ends a write that adds events: if it succeeded, it wakes the readers of the journal, here and on other nodes.
 func (db *DB) published(operation string, start time.Time, err error) error {
 	db.observe(operation, time.Since(start))
-	db.note(operation, err)
+	db.noteFailure(operation, err)
 	if err == nil {
-		db.wake()
-		db.engine.announce()
+		db.notify()
 	}
 	return translate(operation, err)
 }
 
-// read runs reads outside a transaction, likewise.
-func (db *DB) read(operation string, do func(conn) error) error {
+// notify wakes the readers of the journal, here and on other nodes.
+func (db *DB) notify() {
+	db.watchers.wake()
+	db.engine.Notify()
+}
+
+// read runs statements outside a transaction, otherwise as write does.
+func (db *DB) read(operation string, do func(sqldb.Conn) error) error {
 	start := time.Now()
-	err := do(db.engine.read())
+	err := do(db.engine.Read())
 	db.observe(operation, time.Since(start))
 	return translate(operation, err)
 }
 
-// translate is the border between drivers and chat: errors of a driver become *chat.Error that name the operation, others
-// pass.
+// translate makes errors of a driver *chat.Error that name the operation. Other packages see no driver's errors.
 func translate(operation string, err error) error {
 	var known *chat.Error
-	var gone *away
+	var unavailable *sqldb.UnavailableError
 	switch {
-	case errors.As(err, &gone):
+	case errors.As(err, &unavailable):
 		return &chat.Error{Kind: chat.Unavailable, Reason: operation + ": the store is not available", Cause: err}
 	case err == nil, errors.As(err, &known), errors.Is(err, chat.ErrStale),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.Is(err, errNoRow):
+	case errors.Is(err, sqldb.ErrNoRow):
 		return &chat.Error{Kind: chat.NotFound, Reason: operation + ": no such row"}
-	case errors.Is(err, errClosed):
+	case errors.Is(err, sqldb.ErrClosed):
 		return &chat.Error{Kind: chat.Unavailable, Reason: operation + ": the store is closed", Cause: err}
 	default:
 		return &chat.Error{Kind: chat.Internal, Reason: operation + ": the store failed", Cause: err}

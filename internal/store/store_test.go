@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 
 	"github.com/chatd/chatd/internal/store"
@@ -10,21 +9,14 @@ import (
 	"github.com/chatd/chatd/internal/store/storetest"
 )
 
-func TestMemory(t *testing.T) {
+// The common code with one engine. The suite runs with each engine in the package of that.
+func TestStore(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, storetest.Engine{URL: func(*testing.T) string { return "memory:" }})
-}
-
-func TestFile(t *testing.T) {
-	t.Parallel()
-	storetest.Run(t, storetest.Engine{Durable: true, URL: func(t *testing.T) string {
-		return "sqlite:" + filepath.Join(t.TempDir(), "chatd.db")
+	storetest.Run(t, storetest.Engine{New: func(*testing.T) storetest.Open {
+		return func(ctx context.Context, o storetest.Options) (storetest.Store, error) {
+			return store.Open(ctx, "memory:", store.Options{Endpoints: o.Endpoints})
+		}
 	}})
-}
-
-func TestPostgres(t *testing.T) {
-	t.Parallel()
-	storetest.Run(t, storetest.Engine{Durable: true, Shared: true, URL: postgresURL})
 }
 
 // postgresURL is that of a database with an empty store.

@@ -9,7 +9,7 @@ import (
 )
 
 // Versions are kept for those alone who left and can read them, one for all edits between two removals.
-func TestSupersededIsWhatSomebodyReads(t *testing.T) {
+func TestSupersededOnlyForReaders(t *testing.T) {
 	t.Parallel()
 	db, err := Open(t.Context(), "memory:", Options{})
 	if err != nil {
@@ -47,7 +47,7 @@ func TestSupersededIsWhatSomebodyReads(t *testing.T) {
 			must(s.UpdateMessage(t.Context(), alice, id, m, chat.MessageUpdate{Content: &text}))
 		}
 		var got int
-		must(db.engine.read().one(t.Context(), []any{&got}, "SELECT count(*) FROM superseded WHERE id = $1", int64(m)))
+		must(db.engine.Read().QueryRow(t.Context(), []any{&got}, "SELECT count(*) FROM superseded WHERE id = $1", int64(m)))
 		if got != want {
 			t.Errorf("%s: %d versions are kept, want %d", when, got, want)
 		}

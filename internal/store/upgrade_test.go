@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"flag"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/store/pgtest"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 var freeze = flag.Bool("freeze", false, "write testdata/schema1.json anew, as long as there is no second migration")
@@ -73,7 +73,7 @@ func TestUpgrade(t *testing.T) {
 		}
 		i.remembers(l)
 		seen = append(seen, i.look(l))
-		i.goesOn(l)
+		i.continues(l)
 	}
 	if diff := cmp.Diff(seen[0], seen[1]); diff != "" {
 		t.Errorf("the engines differ (-file +Postgres):\n%.4000s", diff)
@@ -117,14 +117,6 @@ func (i *installation) remembers(l *life) {
 	}
 }
 
-// fillOld is a load that locks no tables: the first schema has not all that a copy takes over.
-func fillOld(ctx context.Context, e engine, do func(loader) error) error {
-	if p, ok := e.(*postgres); ok {
-		return p.atLength(ctx, begin, func(tx *postgresTx) error { return do(tx) })
-	}
-	return e.(copier).load(ctx, do)
-}
-
 // thaw makes a store of the first schema.
 func (f *frozen) thaw(t *testing.T, url string) {
 	t.Helper()
@@ -135,12 +127,12 @@ func (f *frozen) thaw(t *testing.T, url string) {
 			t.Fatal(err)
 		}
 	}
-	e, err := openEngine(ctx, url, Options{Log: slog.New(slog.DiscardHandler), Listen: NoListen}, func() {})
+	e, err := openEngine(ctx, url, sqldb.Options{Log: slog.New(slog.DiscardHandler), Wake: func() {}, Listen: NoListen})
 	must(err)
 	all, err := embedded(e)
 	must(err)
 	must(applyMigrations(ctx, e, all[:1], time.UnixMilli(f.Now)))
-	must(fillOld(ctx, e, func(to loader) error {
+	must(e.Load(ctx, f.tables(), func(to sqldb.Loader) error {
 		for _, table := range f.Tables {
 			columns, err := fieldsOf(ctx, to, table.Name)
 			if err != nil {
@@ -150,12 +142,12 @@ func (f *frozen) thaw(t *testing.T, url string) {
 				return fmt.Errorf("table %s of the first schema has columns %s, and %s has %s: before a release it is made anew by -freeze",
 					table.Name, got, frozenFile, table.Columns)
 			}
-			if err := to.fill(ctx, table.Name, columns, rowsFor(columns, table.plain(columns))); err != nil {
+			if err := to.Fill(ctx, table.Name, namesOf(columns), rowsFor(columns, table.plain(columns))); err != nil {
 				return err
 			}
 			if column := counted[table.Name]; column != "" {
-				for _, sql := range to.words().goOn {
-					if _, err := to.exec(ctx, sql, table.Name, column, f.Given[table.Name]); err != nil {
+				for _, sql := range to.Dialect().ResetSequence {
+					if _, err := to.Exec(ctx, sql, table.Name, column, f.Given[table.Name]); err != nil {
 						return err
 					}
 				}
@@ -163,7 +155,15 @@ func (f *frozen) thaw(t *testing.T, url string) {
 		}
 		return nil
 	}))
-	must(e.close())
+	must(e.Close())
+}
+
+func (f *frozen) tables() []string {
+	var out []string
+	for _, table := range f.Tables {
+		out = append(out, table.Name)
+	}
+	return out
 }
 
 // plain are the rows as a copy has them.
@@ -211,7 +211,7 @@ func freezeSchema(t *testing.T) {
 		Now: now.Load(), Users: l.users, Threads: l.threads, Images: l.images, Tokens: l.tokens, Repeated: l.repeated,
 		Given: map[string]int64{},
 	}
-	from := i.db.engine.read()
+	from := i.db.engine.Read()
 	for _, name := range copied {
 		columns, err := fieldsOf(t.Context(), from, name)
 		i.must(err)
@@ -230,7 +230,7 @@ func freezeSchema(t *testing.T) {
 		f.Tables = append(f.Tables, table)
 		if column := counted[name]; column != "" {
 			var last int64
-			i.must(from.one(t.Context(), []any{&last}, from.words().lastNumber, name, column))
+			i.must(from.QueryRow(t.Context(), []any{&last}, from.Dialect().LastNumber, name, column))
 			f.Given[name] = last
 		}
 	}

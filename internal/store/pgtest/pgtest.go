@@ -74,7 +74,7 @@ func Database(t testing.TB, prepare func(url string) error, keep ...string) stri
 	return databaseURL(shared.url, name)
 }
 
-// take returns a database that nobody uses.
+// take returns a database that is not in use.
 func take(prepare func(url string) error) (string, error) {
 	template := "template0"
 	if prepare != nil {
@@ -95,7 +95,7 @@ func take(prepare func(url string) error) (string, error) {
 	return name, createDatabase(name, template)
 }
 
-// empty removes all rows, which takes a tenth of the time of a new database. It fails when somebody is still connected.
+// empty removes all rows, which takes a tenth of the time of a new database. It fails when a client is still connected.
 func empty(name string, keep []string) error {
 	return execute(databaseURL(shared.url, name), `DO $$
 		DECLARE r record;

@@ -102,7 +102,7 @@ func find() (string, error) {
 	return newest, nil
 }
 
-// account is who runs the server, which refuses the superuser; nil is whoever runs the test.
+// account is the user that runs the server, which refuses the superuser. nil is the user of the test.
 func account() (*syscall.Credential, error) {
 	if os.Getuid() != 0 {
 		return nil, nil
@@ -166,13 +166,13 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	// In a group of its own, so that what interrupts the test does not reach it: it is to end by its leash.
+	// In a group of its own, so that an interrupt of the test does not reach it: it has to end as keep says.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account, Setpgid: true}
 	return cmd
 }
 
 // keep runs a server for as long as its standard input is open, which is until the process that holds the other end has
-// gone in whatever way; the server then ends at once, and its folder is removed. Postgres takes the first signal for that,
+// ended in any way. The server then ends at once, and its folder is removed. Postgres takes the first signal for that,
 // PgBouncer before 1.23 the second.
 const keep = `exec 3<&0
 "$@" >>log 2>&1 </dev/null & server=$!

@@ -71,7 +71,7 @@ var changes = []test{
 		}
 	}},
 	{"are decided one after the other", func(b *bundle) {
-		// Each adds one participant if what it sees under the lock holds together.
+		// Each adds one participant if what it sees under the lock is consistent.
 		const writers = 20
 		b.create(lunch, alice)
 		together(writers, func(i int) {
@@ -135,9 +135,9 @@ var changes = []test{
 			c := &chat.Change{Before: a.Thread, Thread: a.Thread, At: noon + 200, Events: before.Journal}
 			c.Thread.Topic, c.Thread.Roster, c.Thread.Present, c.Thread.Seq = "half", 2, 2, 4
 			c.Join = []chat.Participant{stay(carol, 2)}
-			gone := *a.Stay
-			gone.Left = 2
-			c.Leave = []chat.Participant{gone}
+			left := *a.Stay
+			left.Left = 2
+			c.Leave = []chat.Participant{left}
 			edited := kept
 			edited.Content.Text = "half"
 			c.Replace = []chat.Message{edited}
@@ -155,7 +155,7 @@ var changes = []test{
 		next := b.post(textPost(thread, alice, "hello", noon+300))
 		b.equal("the next sequence number", kept.Seq+1, next.Seq)
 	}},
-	{"that panic fail, and the store goes on", func(b *bundle) {
+	{"that panic fail, and the store works on", func(b *bundle) {
 		thread := b.create(lunch, alice)
 		before := b.snapshot(lunch)
 		together(8, func(i int) {
@@ -183,18 +183,18 @@ var changes = []test{
 		altered := chat.Participant{Identity: alice, DisplayName: "Al", Joined: 1}
 		want := b.thread(lunch)
 		want.Topic, want.Metadata, want.TextOnly, want.Edited = "dinner", map[string]string{"k": "v"}, true, int64(noon+200)
-		var told chat.Message
+		var added chat.Message
 		b.update(lunch, func(c *chat.Change) {
 			c.Replace, c.Alter, c.Receipt = []chat.Message{edited}, []chat.Participant{altered}, &receipt
 			c.Thread.Topic, c.Thread.Metadata, c.Thread.TextOnly = want.Topic, want.Metadata, want.TextOnly
 			c.Thread.Seq, c.Thread.LastID, c.Thread.LastOn = 4, chat.MessageID(noon+200), noon+200
-			told = systemMessage(c.Thread.LastID, 4, chat.TopicUpdated, chat.Content{Topic: "dinner", Initiator: alice})
-			c.Append = []chat.Message{told}
+			added = systemMessage(c.Thread.LastID, 4, chat.TopicUpdated, chat.Content{Topic: "dinner", Initiator: alice})
+			c.Append = []chat.Message{added}
 		})
-		want.Seq, want.LastID, want.LastOn = 4, told.ID, noon+200
+		want.Seq, want.LastID, want.LastOn = 4, added.ID, noon+200
 		got := b.snapshot(lunch)
 		b.equal("thread", want, got.Thread)
-		b.equal("messages", []chat.Message{edited, told}, got.Messages[2:])
+		b.equal("messages", []chat.Message{edited, added}, got.Messages[2:])
 		b.equal("receipts", []chat.ReadReceipt{receipt}, got.Receipts)
 		b.equal("participants", []chat.Participant{altered, stay(bob, 1)}, got.Participants)
 	}},

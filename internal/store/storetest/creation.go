@@ -15,24 +15,24 @@ var creation = []test{
 		answer := chat.Creation{Thread: first.Thread, Invalid: []chat.InvalidParticipant{{Identity: carol, Code: "403", Message: "Permissions 'check' failed"}}}
 		got, err := b.db.Create(b.Context(), first, answer)
 		b.must(err)
-		b.equal("first answer", told(answer), told(got))
+		b.equal("first answer", visible(answer), visible(got))
 		before := b.snapshot(lunch)
 
 		second := newThread(lunch, noon+5000, alice)
 		second.Thread.Topic = "another"
 		got, err = b.db.Create(b.Context(), second, chat.Creation{Thread: second.Thread})
 		b.must(err)
-		b.equal("second answer", told(answer), told(got))
+		b.equal("second answer", visible(answer), visible(got))
 		b.equal("what is stored", before, b.snapshot(lunch))
 		if b.access(lunch, bob).Stay == nil {
 			b.Error("the participants of the first are gone")
 		}
 
-		// The answer tells of the creation, not of what has become of the thread.
+		// The answer describes the creation, not what has become of the thread.
 		b.update(lunch, func(c *chat.Change) { c.Thread.Topic, c.Thread.DeletedOn = "changed", noon+6000 })
 		got, err = b.db.Create(b.Context(), second, chat.Creation{Thread: second.Thread})
 		b.must(err)
-		b.equal("third answer", told(answer), told(got))
+		b.equal("third answer", visible(answer), visible(got))
 	}},
 	{"keeps every character of its answer", func(b *bundle) {
 		for i, text := range odd {
@@ -42,7 +42,7 @@ var creation = []test{
 			for range 2 {
 				got, err := b.db.Create(b.Context(), c, answer)
 				b.must(err)
-				b.equal("answer", told(answer), told(got))
+				b.equal("answer", visible(answer), visible(got))
 			}
 		}
 	}},
@@ -95,8 +95,8 @@ var creation = []test{
 	}},
 }
 
-// told is what a client is told of a creation; a store need not keep more of it.
-func told(c chat.Creation) chat.Creation {
+// visible is what a client sees of a creation. A store need not keep more.
+func visible(c chat.Creation) chat.Creation {
 	t := c.Thread
 	c.Thread = chat.Thread{
 		ID: t.ID, Topic: t.Topic, CreatedBy: t.CreatedBy, CreatedOn: t.CreatedOn, Metadata: t.Metadata, Retention: t.Retention,

@@ -3,30 +3,29 @@ package storetest
 import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/delivery"
-	"github.com/chatd/chatd/internal/store"
 )
 
 // epid is an endpoint of alice.
 const epid = "a"
 
-// arrive lets a connection arrive, after one of the same server or none, and begin at a hundred times its
-// number if it has to.
-func (b *bundle) arrive(number, before int64) delivery.Endpoint {
+// connect adds a connection, after one of the same server or 0. If the endpoint is new or had ended, it begins at position
+// 100 times its number.
+func (b *bundle) connect(number, before int64) delivery.Endpoint {
 	b.Helper()
 	e, err := b.db.ConnectEndpoint(b.Context(), delivery.Connection{User: alice, Endpoint: epid, Number: number, Previous: before, Position: chat.Position(100 * number), At: noon})
 	b.must(err)
 	return e
 }
 
-// told saves how far a connection has told.
-func (b *bundle) told(owner int64, position chat.Position, released bool) {
+// acknowledge saves how far the client has acknowledged over a connection.
+func (b *bundle) acknowledge(owner int64, position chat.Position, released bool) {
 	b.Helper()
 	b.must(b.db.SaveEndpoints(b.Context(), []delivery.Acknowledged{{User: alice, Endpoint: epid, Owner: owner, Position: position, Released: released}}, noon))
 }
 
-func (b *bundle) register(dialect string) {
+func (b *bundle) register(format string) {
 	b.Helper()
-	b.must(b.db.RegisterEndpoint(b.Context(), alice, epid, dialect, noon))
+	b.must(b.db.RegisterEndpoint(b.Context(), alice, epid, format, noon))
 }
 
 func (b *bundle) endpoint(who chat.Identity, id string) delivery.Endpoint {
@@ -36,7 +35,7 @@ func (b *bundle) endpoint(who chat.Identity, id string) delivery.Endpoint {
 	return e
 }
 
-// announced returns the numbers of the connections that servers were told of.
+// announced returns the numbers of connections in the events for servers.
 func (b *bundle) announced() []int64 {
 	b.Helper()
 	events, err := b.db.After(b.Context(), 0, 100)
@@ -58,16 +57,16 @@ func known(newest, owner int64, position chat.Position) delivery.Endpoint {
 }
 
 var endpoints = []test{
-	{"are numbered, and tell how far they are", func(b *bundle) {
+	{"number their connections and keep a position", func(b *bundle) {
 		b.equal("unknown", delivery.Endpoint{User: alice, ID: epid}, b.endpoint(alice, epid))
-		b.equal("new", known(1, 1, 100), b.arrive(1, 0))
-		b.told(1, 105, false)
-		b.told(1, 103, false)
-		b.equal("told", known(1, 1, 105), b.endpoint(alice, epid))
-		b.told(1, 106, true)
+		b.equal("new", known(1, 1, 100), b.connect(1, 0))
+		b.acknowledge(1, 105, false)
+		b.acknowledge(1, 103, false)
+		b.equal("acknowledged", known(1, 1, 105), b.endpoint(alice, epid))
+		b.acknowledge(1, 106, true)
 		b.equal("left", known(1, 0, 106), b.endpoint(alice, epid))
-		b.told(1, 107, false) // comes too late
-		b.equal("back", known(2, 2, 106), b.arrive(2, 0))
+		b.acknowledge(1, 107, false) // comes too late
+		b.equal("back", known(2, 2, 106), b.connect(2, 0))
 		b.equal("announced", []int64(nil), b.announced())
 	}},
 	{"have nothing to do with each other", func(b *bundle) {
@@ -88,8 +87,8 @@ var endpoints = []test{
 		}
 	}},
 	{"take each number once, and in order", func(b *bundle) {
-		b.arrive(1, 0)
-		b.arrive(2, 1)
+		b.connect(1, 0)
+		b.connect(2, 1)
 		for _, number := range []int64{1, 2, 4} {
 			_, err := b.db.ConnectEndpoint(b.Context(), delivery.Connection{User: alice, Endpoint: epid, Number: number, At: noon})
 			b.kind("again", err, chat.NotFound)
@@ -102,52 +101,52 @@ var endpoints = []test{
 		together(n, func(i int) {
 			_, errs[i] = b.db.ConnectEndpoint(b.Context(), delivery.Connection{User: alice, Endpoint: epid, Number: 1, At: noon})
 		})
-		arrived := 0
+		connected := 0
 		for _, err := range errs {
 			if err == nil {
-				arrived++
+				connected++
 			} else {
 				b.kind("again", err, chat.NotFound)
 			}
 		}
-		b.equal("arrived", 1, arrived)
+		b.equal("connected", 1, connected)
 	}},
-	{"wait for a connection of another server, which is told", func(b *bundle) {
-		b.arrive(1, 0)
-		b.equal("waiting", known(2, 1, 100), b.arrive(2, 0))
-		b.told(1, 101, false)
-		b.told(2, 999, false) // does not tell yet
-		b.equal("waiting on", known(3, 1, 101), b.arrive(3, 0))
+	{"have a connection wait for one of another server, which is notified", func(b *bundle) {
+		b.connect(1, 0)
+		b.equal("waiting", known(2, 1, 100), b.connect(2, 0))
+		b.acknowledge(1, 101, false)
+		b.acknowledge(2, 999, false) // is not the owner yet
+		b.equal("waiting on", known(3, 1, 101), b.connect(3, 0))
 		_, err := b.db.TakeEndpoint(b.Context(), alice, epid, 2)
 		b.kind("taking, for one that is not the newest", err, chat.NotFound)
-		b.told(1, 102, true)
+		b.acknowledge(1, 102, true)
 		e, err := b.db.TakeEndpoint(b.Context(), alice, epid, 3)
 		b.must(err)
 		b.equal("taken", known(3, 3, 102), e)
-		b.told(1, 999, false)
-		b.told(1, 999, true)
+		b.acknowledge(1, 999, false)
+		b.acknowledge(1, 999, true)
 		b.equal("in the end", known(3, 3, 102), b.endpoint(alice, epid))
 		b.equal("announced", []int64{2, 3}, b.announced())
 	}},
 	{"are taken from a server that does not let go", func(b *bundle) {
-		b.arrive(1, 0)
-		b.arrive(2, 0)
+		b.connect(1, 0)
+		b.connect(2, 0)
 		e, err := b.db.TakeEndpoint(b.Context(), alice, epid, 2)
 		b.must(err)
 		b.equal("taken", known(2, 2, 100), e)
-		b.told(1, 999, true)
+		b.acknowledge(1, 999, true)
 		b.equal("in the end", known(2, 2, 100), b.endpoint(alice, epid))
 	}},
-	{"keep a dialect, and servers are told of another", func(b *bundle) {
+	{"keep a format, and servers are notified of another", func(b *bundle) {
 		b.register("native") // is not known yet
-		b.equal("new", known(1, 1, 100), b.arrive(1, 0))
+		b.equal("new", known(1, 1, 100), b.connect(1, 0))
 		b.register("web")
 		b.equal("announced", []int64(nil), b.announced())
 		b.register("native")
 		b.register("native")
 		want := known(2, 2, 100)
 		want.Format = "native"
-		b.equal("back", want, b.arrive(2, 1))
+		b.equal("back", want, b.connect(2, 1))
 		b.equal("announced", []int64{0}, b.announced())
 	}},
 	{"begin at the present when they had ended", func(b *bundle) {
@@ -156,24 +155,24 @@ var endpoints = []test{
 			b.must(b.db.EndEndpoint(b.Context(), alice, epid))
 		}
 		end() // is not known yet
-		b.arrive(1, 0)
-		b.told(1, 110, false)
+		b.connect(1, 0)
+		b.acknowledge(1, 110, false)
 		end()
-		b.told(1, 120, true)
+		b.acknowledge(1, 120, true)
 		b.register("web") // does not go on, as nobody is connected
 		want := known(2, 2, 200)
 		want.Ended = 1
-		b.equal("begun again", want, b.arrive(2, 0))
-		b.told(2, 210, true)
+		b.equal("begun again", want, b.connect(2, 0))
+		b.acknowledge(2, 210, true)
 		want = known(3, 3, 210)
 		want.Ended = 1
-		b.equal("back", want, b.arrive(3, 0))
+		b.equal("back", want, b.connect(3, 0))
 		end() // comes late: it is of the connection before
 		b.register("web")
-		b.equal("in the end", known(4, 4, 210), b.arrive(4, 3))
+		b.equal("in the end", known(4, 4, 210), b.connect(4, 3))
 	}},
 	{"are let go of by a server that begins", func(b *bundle) {
-		b.arrive(1, 0)
+		b.connect(1, 0)
 		b.must(b.db.ReleaseEndpoints(b.Context()))
 		want := known(1, 0, 100)
 		if b.engine.Shared {
@@ -200,8 +199,8 @@ var endpoints = []test{
 	}},
 	{"beyond the quota of a user are forgotten, those without a connection first", func(b *bundle) {
 		b.must(b.db.Close())
-		b.openWith(store.Options{Endpoints: 3})
-		arrive := func(who chat.Identity, id string, number int64, at chat.Time, left bool) {
+		b.openWith(Options{Endpoints: 3})
+		connect := func(who chat.Identity, id string, number int64, at chat.Time, left bool) {
 			b.Helper()
 			_, err := b.db.ConnectEndpoint(b.Context(), delivery.Connection{User: who, Endpoint: id, Number: number, At: at})
 			b.must(err)
@@ -219,21 +218,21 @@ var endpoints = []test{
 			}
 			b.equal("kept", want, got)
 		}
-		arrive(bob, "a", 1, noon, true) // who has a quota of his own
-		arrive(alice, "a", 1, noon, false)
-		arrive(alice, "b", 1, noon+1, true)
-		arrive(alice, "c", 1, noon+2, true)
+		connect(bob, "a", 1, noon, true) // has a quota of its own
+		connect(alice, "a", 1, noon, false)
+		connect(alice, "b", 1, noon+1, true)
+		connect(alice, "c", 1, noon+2, true)
 		kept("abc")
-		arrive(alice, "b", 2, noon+3, true) // is there already
+		connect(alice, "b", 2, noon+3, true) // is there already
 		kept("abc")
-		arrive(alice, "d", 1, noon+4, false)
+		connect(alice, "d", 1, noon+4, false)
 		kept("abd") // c was not seen for longest; a is connected
-		arrive(alice, "e", 1, noon+5, false)
+		connect(alice, "e", 1, noon+5, false)
 		kept("ade")
-		arrive(alice, "f", 1, noon+6, false)
+		connect(alice, "f", 1, noon+6, false)
 		kept("def") // all have connections
 		b.equal("that of another user", int64(1), b.endpoint(bob, "a").Newest)
-		arrive(alice, "c", 2, noon+7, true) // comes back as a new one
+		connect(alice, "c", 2, noon+7, true) // comes back as a new one
 		b.equal("position", chat.Position(5), b.endpoint(alice, "c").Position)
 	}},
 }

@@ -122,7 +122,7 @@ var journal = []test{
 		b.must(err)
 		b.equal("events behind the end", 0, len(none))
 	}},
-	{"tells where it begins and ends", func(b *bundle) {
+	{"has a first and a last position", func(b *bundle) {
 		ends := func() (oldest, head chat.Position) {
 			b.Helper()
 			oldest, err := b.db.Oldest(b.Context())
@@ -146,7 +146,7 @@ var journal = []test{
 			}
 		}
 	}},
-	{"names who hears, by roster version", func(b *bundle) {
+	{"names the audience of an event, by roster version", func(b *bundle) {
 		thread := b.create(lunch, alice, bob) // 1
 		b.join(lunch, carol)                  // 2
 		b.remove(lunch, bob)                  // 3
@@ -167,8 +167,16 @@ var journal = []test{
 		b.must(err)
 		b.equal("of another thread", []chat.Participant{stay(carol, 1)}, got)
 	}},
-	{"tells that there is more", func(b *bundle) {
+	{"wakes every reader that watches, until it stops", func(b *bundle) {
 		thread := b.create(lunch, alice)
+		var readers []<-chan struct{}
+		var stops []func()
+		for range 3 {
+			changed, stop := b.db.Watch()
+			readers, stops = append(readers, changed), append(stops, stop)
+		}
+		stops[1]()
+		stops[1]() // changes nothing
 		for _, c := range []struct {
 			what  string
 			write func()
@@ -180,22 +188,32 @@ var journal = []test{
 				b.must(b.db.Note(b.Context(), chat.Event{Kind: chat.TypingReceived, ThreadID: lunch, Key: thread.Key}))
 			}},
 		} {
-			select { // of what was written before
-			case <-b.db.Changed():
-			default:
+			for _, changed := range readers {
+				select { // of what was written before
+				case <-changed:
+				default:
+				}
 			}
 			c.write()
-			select {
-			case <-b.db.Changed():
-			default:
-				b.Errorf("nobody is told of %s", c.what)
+			for i, changed := range readers {
+				woken := false
+				select {
+				case <-changed:
+					woken = true
+				default:
+				}
+				if woken != (i != 1) {
+					b.Errorf("after %s reader %d is woken: %t", c.what, i, woken)
+				}
 			}
 		}
+		stops[0]()
+		stops[2]()
 	}},
 	{"has the order of commits, and a tail of it misses nothing", orderOfJournal},
 }
 
-// orderOfJournal lets writers post into a few threads, by posts and by updates, while somebody follows the journal.
+// orderOfJournal lets writers post into a few threads, by posts and by updates, while a reader follows the journal.
 func orderOfJournal(b *bundle) {
 	const writers, rooms, each = 16, 3, 8
 	var thread []chat.Thread

@@ -4,7 +4,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// leaving is what somebody reads whose stay ended: the thread as they left it.
+// leaving is about what users read whose stay has ended: the thread as they left it.
 var leaving = []test{
 	{"keeps the thread as it was", func(b *bundle) {
 		c := newThread(lunch, noon, alice, bob, carol)

@@ -10,149 +10,148 @@ import (
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/delivery"
-	"github.com/chatd/chatd/internal/store"
 )
 
 // operation is one call of each kind, on the thread lunch.
 type operation struct {
 	name string
-	do   func(ctx context.Context, db *store.DB, t chat.Thread) error
+	do   func(ctx context.Context, db Store, t chat.Thread) error
 }
 
 var operations = []operation{
-	{"create", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"create", func(ctx context.Context, db Store, _ chat.Thread) error {
 		c := newThread(threadID(99), noon, alice)
 		_, err := db.Create(ctx, c, chat.Creation{Thread: c.Thread})
 		return err
 	}},
-	{"post", func(ctx context.Context, db *store.DB, t chat.Thread) error {
+	{"post", func(ctx context.Context, db Store, t chat.Thread) error {
 		_, err := db.Post(ctx, textPost(t, alice, "hello", noon+100))
 		return err
 	}},
-	{"update", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"update", func(ctx context.Context, db Store, _ chat.Thread) error {
 		return db.Update(ctx, lunch, sayUnderLock("hello"))
 	}},
-	{"note", func(ctx context.Context, db *store.DB, t chat.Thread) error {
+	{"note", func(ctx context.Context, db Store, t chat.Thread) error {
 		return db.Note(ctx, chat.Event{Kind: chat.TypingReceived, ThreadID: t.ID, Key: t.Key})
 	}},
-	{"purge", func(ctx context.Context, db *store.DB, _ chat.Thread) error { return db.Purge(ctx, noon) }},
-	{"purge typing", func(ctx context.Context, db *store.DB, _ chat.Thread) error { return db.PurgeTyping(ctx, noon) }},
-	{"add user", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"purge", func(ctx context.Context, db Store, _ chat.Thread) error { return db.Purge(ctx, noon) }},
+	{"purge typing", func(ctx context.Context, db Store, _ chat.Thread) error { return db.PurgeTyping(ctx, noon) }},
+	{"add user", func(ctx context.Context, db Store, _ chat.Thread) error {
 		return db.AddUser(ctx, auth.User{Identity: carol, CreatedOn: noon, CustomID: "carol"})
 	}},
-	{"revoke user", func(ctx context.Context, db *store.DB, _ chat.Thread) error { return db.RevokeUser(ctx, alice, noon) }},
-	{"delete user", func(ctx context.Context, db *store.DB, _ chat.Thread) error { return db.DeleteUser(ctx, bob, noon) }},
-	{"add signing key", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"revoke user", func(ctx context.Context, db Store, _ chat.Thread) error { return db.RevokeUser(ctx, alice, noon) }},
+	{"delete user", func(ctx context.Context, db Store, _ chat.Thread) error { return db.DeleteUser(ctx, bob, noon) }},
+	{"add signing key", func(ctx context.Context, db Store, _ chat.Thread) error {
 		return db.AddSigningKey(ctx, auth.SigningKey{ID: "a", PKCS8: []byte("a"), CreatedOn: noon})
 	}},
-	{"remove signing key", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"remove signing key", func(ctx context.Context, db Store, _ chat.Thread) error {
 		return db.RemoveSigningKey(ctx, "a")
 	}},
-	{"secret", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"secret", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.Secret(ctx, "a")
 		return err
 	}},
-	{"revoke user before", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"revoke user before", func(ctx context.Context, db Store, _ chat.Thread) error {
 		return db.RevokeUserBefore(ctx, alice, noon)
 	}},
-	{"note token", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"note token", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.NoteToken(ctx, alice, noon)
 		return err
 	}},
-	{"add image", func(ctx context.Context, db *store.DB, t chat.Thread) error {
+	{"add image", func(ctx context.Context, db Store, t chat.Thread) error {
 		return db.AddImage(ctx, t.Key, &chat.Image{ID: "a", Bytes: []byte("a")}, 0)
 	}},
-	{"image", func(ctx context.Context, db *store.DB, t chat.Thread) error {
+	{"image", func(ctx context.Context, db Store, t chat.Thread) error {
 		_, err := db.Image(ctx, t.Key, "a")
 		return err
 	}},
-	{"delete image", func(ctx context.Context, db *store.DB, t chat.Thread) error { return db.DeleteImage(ctx, t.Key, "a") }},
-	{"access", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"delete image", func(ctx context.Context, db Store, t chat.Thread) error { return db.DeleteImage(ctx, t.Key, "a") }},
+	{"access", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.Access(ctx, lunch, alice)
 		return err
 	}},
-	{"recent", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"recent", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.Recent(ctx, lunch, alice)
 		return err
 	}},
-	{"message", func(ctx context.Context, db *store.DB, t chat.Thread) error {
+	{"message", func(ctx context.Context, db Store, t chat.Thread) error {
 		_, err := db.Message(ctx, t.Key, chat.MessageID(noon))
 		return err
 	}},
-	{"messages", func(ctx context.Context, db *store.DB, t chat.Thread) error {
+	{"messages", func(ctx context.Context, db Store, t chat.Thread) error {
 		_, err := db.Messages(ctx, t.Key, chat.MessageQuery{Limit: 10})
 		return err
 	}},
-	{"participants", func(ctx context.Context, db *store.DB, t chat.Thread) error {
+	{"participants", func(ctx context.Context, db Store, t chat.Thread) error {
 		_, _, err := db.Participants(ctx, t.Key, chat.PageQuery{Limit: 10})
 		return err
 	}},
-	{"receipts", func(ctx context.Context, db *store.DB, t chat.Thread) error {
+	{"receipts", func(ctx context.Context, db Store, t chat.Thread) error {
 		_, _, err := db.Receipts(ctx, t.Key, chat.PageQuery{Limit: 10})
 		return err
 	}},
-	{"threads of a user", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"threads of a user", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, _, err := db.ThreadsOf(ctx, alice, chat.ThreadQuery{Limit: 10})
 		return err
 	}},
-	{"known", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"known", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.Known(ctx, []chat.Identity{alice})
 		return err
 	}},
-	{"expired", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"expired", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.Expired(ctx, noon, 10)
 		return err
 	}},
-	{"after", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"after", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.After(ctx, 0, 10)
 		return err
 	}},
-	{"head", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"head", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.Head(ctx)
 		return err
 	}},
-	{"oldest", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"oldest", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.Oldest(ctx)
 		return err
 	}},
-	{"audience", func(ctx context.Context, db *store.DB, t chat.Thread) error {
+	{"audience", func(ctx context.Context, db Store, t chat.Thread) error {
 		_, err := db.Audience(ctx, t.Key, 1)
 		return err
 	}},
-	{"endpoint", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"endpoint", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.Endpoint(ctx, alice, "a")
 		return err
 	}},
-	{"arrive", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"arrive", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.ConnectEndpoint(ctx, delivery.Connection{User: alice, Endpoint: "a", Number: 1})
 		return err
 	}},
-	{"take endpoint", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"take endpoint", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.TakeEndpoint(ctx, alice, "a", 1)
 		return err
 	}},
-	{"save endpoints", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"save endpoints", func(ctx context.Context, db Store, _ chat.Thread) error {
 		return db.SaveEndpoints(ctx, []delivery.Acknowledged{{User: alice, Endpoint: "a", Position: 1}}, noon)
 	}},
-	{"register endpoint", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"register endpoint", func(ctx context.Context, db Store, _ chat.Thread) error {
 		return db.RegisterEndpoint(ctx, alice, "a", "web", noon)
 	}},
-	{"end endpoint", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"end endpoint", func(ctx context.Context, db Store, _ chat.Thread) error {
 		return db.EndEndpoint(ctx, alice, "a")
 	}},
-	{"user", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"user", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.User(ctx, alice)
 		return err
 	}},
-	{"custom user", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"custom user", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.CustomUser(ctx, "carol")
 		return err
 	}},
-	{"signing keys", func(ctx context.Context, db *store.DB, _ chat.Thread) error {
+	{"signing keys", func(ctx context.Context, db Store, _ chat.Thread) error {
 		_, err := db.SigningKeys(ctx)
 		return err
 	}},
-	{"ready", func(ctx context.Context, db *store.DB, _ chat.Thread) error { return db.Ready(ctx) }},
+	{"ready", func(ctx context.Context, db Store, _ chat.Thread) error { return db.Ready(ctx) }},
 }
 
 var lifecycle = []test{
@@ -280,7 +279,7 @@ var lifecycle = []test{
 		known, err := b.db.Known(b.Context(), []chat.Identity{alice, bob})
 		b.must(err)
 		b.equal("known", map[chat.Identity]bool{alice: true}, known)
-		// And it goes on where it ended.
+		// And numbers continue.
 		m := b.post(textPost(b.thread(lunch), alice, "hello", noon+100))
 		events := b.journal()
 		last := events[len(events)-1]
@@ -290,6 +289,6 @@ var lifecycle = []test{
 		first := newThread(lunch, noon, alice, bob)
 		got, err := b.db.Create(b.Context(), newThread(lunch, noon+900, carol), chat.Creation{})
 		b.must(err)
-		b.equal("the answer of the creation", told(chat.Creation{Thread: first.Thread}), told(got))
+		b.equal("the answer of the creation", visible(chat.Creation{Thread: first.Thread}), visible(got))
 	}},
 }

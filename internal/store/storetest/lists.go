@@ -6,7 +6,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// lists are about pages of what moves, at the bounds of what a mark holds. The property test of package store does the rest.
+// lists are about pages of items that move, at the limits of what a mark holds. The property test of package store does the rest.
 var lists = []test{
 	{"of threads are whole although more move than a mark holds", func(b *bundle) {
 		const n, size = 230, 40

@@ -69,7 +69,7 @@ var messages = []test{
 		events := b.journal()
 		b.equal("message of the event", &posted, events[len(events)-1].Message)
 
-		// The message that tells of the most participants with the longest names.
+		// The message about the most participants, with the longest names.
 		var big []chat.Participant
 		for i := range chat.MaxParticipantsPerCall {
 			big = append(big, chat.Participant{
@@ -259,7 +259,7 @@ func listMessages(b *bundle) {
 			b.equal(fmt.Sprintf("%s, pages of %d", c.name, size), c.want, got)
 		}
 	}
-	// A page goes on where it ended, even when that message is newer than the bound or nothing at all.
+	// A page continues where the last one ended, even when that message is newer than the bound or does not exist.
 	for _, c := range []struct {
 		name   string
 		before chat.MessageID

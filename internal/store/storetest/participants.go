@@ -107,7 +107,7 @@ var participants = []test{
 		b.must(err)
 		b.equal("participants of the other thread", []chat.Participant{stay(alice, 1)}, got)
 	}},
-	{"may be as many as there is room for", func(b *bundle) {
+	{"may be as many as are allowed", func(b *bundle) {
 		var who []chat.Identity
 		for i := range chat.MaxParticipants {
 			who = append(who, user(i))

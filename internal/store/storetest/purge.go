@@ -47,11 +47,11 @@ var purge = []test{
 		fresh := newThread(threadID(1), noon+9000, carol)
 		answer, err := b.db.Create(b.Context(), fresh, chat.Creation{Thread: fresh.Thread})
 		b.must(err)
-		b.equal("answer of its repetition", told(chat.Creation{Thread: fresh.Thread}), told(answer))
+		b.equal("answer of its repetition", visible(chat.Creation{Thread: fresh.Thread}), visible(answer))
 		b.equal("its messages", fresh.Append, b.all(b.thread(threadID(1))))
 	}},
 	{"never gives a key again", func(b *bundle) {
-		// Events and posts under way name threads by key; those of a purged one are not to meet another.
+		// Events and posts under way name threads by key; those of a purged one must not reach another.
 		first := b.create(threadID(1), alice)
 		b.update(threadID(1), func(c *chat.Change) { c.Thread.DeletedOn = noon })
 		b.must(b.db.Purge(b.Context(), noon+1))

@@ -1,11 +1,12 @@
-// Package storetest holds what every engine of package store must do, one topic a file. A test of an engine calls Run
-// with a way to make stores of its kind; a difference between engines is a named field of Engine and nothing else.
+// Package storetest holds what a store must do with every engine, one topic a file. The test of an engine calls Run with a
+// function that makes stores; a difference between engines is a named field of Engine and nothing else.
 //
-// The suite writes changes as data, so that it judges the store alone. That rules and store agree is for the model test
-// of package store to show.
+// The suite writes changes as data, so that it tests the store alone. That rules and store agree is shown by the model test
+// of package store.
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -14,20 +15,28 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/chatd/chatd/internal/chat"
-	"github.com/chatd/chatd/internal/store"
 )
 
-// Engine is a kind of store.
+// Engine is an engine to be tested.
 type Engine struct {
-	// URL returns the URL of a store that is fresh, empty and removed when the test ends.
-	URL func(t *testing.T) string
-	// Durable tells that what was written is there after the store was closed and opened again.
+	// New returns a function that opens a store, which is empty at first and is removed when the test ends. The function is
+	// called again after the store was closed.
+	New func(t *testing.T) Open
+	// Durable: what was written is there after the store was closed and opened again.
 	Durable bool
-	// Shared tells that several servers may have it at once.
+	// Shared: several servers may have it at once.
 	Shared bool
 }
 
-// Run tests an engine.
+// Open opens a store.
+type Open func(ctx context.Context, o Options) (Store, error)
+
+// Options of a store.
+type Options struct {
+	Endpoints int // see store.Options
+}
+
+// Run tests an engine. Its tests are parallel, each with a store of its own.
 func Run(t *testing.T, e Engine) {
 	t.Helper()
 	for _, topic := range []struct {
@@ -70,13 +79,13 @@ type test struct {
 type bundle struct {
 	*testing.T
 	engine Engine
-	url    string
-	db     *store.DB
+	new    Open
+	db     Store
 }
 
 func setup(t *testing.T, e Engine) *bundle {
 	t.Helper()
-	b := &bundle{T: t, engine: e, url: e.URL(t)}
+	b := &bundle{T: t, engine: e, new: e.New(t)}
 	b.open()
 	t.Cleanup(func() { b.must(b.db.Close()) })
 	return b
@@ -84,12 +93,12 @@ func setup(t *testing.T, e Engine) *bundle {
 
 func (b *bundle) open() {
 	b.Helper()
-	b.openWith(store.Options{})
+	b.openWith(Options{})
 }
 
-func (b *bundle) openWith(o store.Options) {
+func (b *bundle) openWith(o Options) {
 	b.Helper()
-	db, err := store.Open(b.Context(), b.url, o)
+	db, err := b.new(b.Context(), o)
 	b.must(err)
 	b.db = db
 }
@@ -142,19 +151,19 @@ func user(n int) chat.Identity {
 
 func threadID(n int) chat.ThreadID { return chat.ThreadID(fmt.Sprintf("19:thread%d@thread.v2", n)) }
 
-// odd are texts that a store may trip over. There is no NUL among them: JSON may carry it, but Postgres cannot keep it.
+// odd are texts that a store may corrupt. NUL is not among them: JSON may carry it, but Postgres cannot keep it.
 var odd = []string{
 	"'", `"`, "`", `\`, `\'; DROP TABLE messages; --`, "%_", "$1", "?", ":a", "/* */", " ", "\n\r\t", "a\nb\r\nc",
 	"\u0001\u001f\u007f", "é", "e\u0301", "日本語", "😀", "👩‍👩‍👧", "\u202eabc", "\ufeff", "\u2028\u2029", "\ufffd", "<b>&amp;</b>",
 	`{"a":[1]}`, "null", "0", "\U0010ffff",
 }
 
-// stay is somebody's place in a thread since the given roster version.
+// stay is a present stay since the given roster version.
 func stay(who chat.Identity, joined chat.RosterVersion) chat.Participant {
 	return chat.Participant{Identity: who, Joined: joined}
 }
 
-// newThread is the change that creates a thread: everybody named is in it from roster version 1, and it holds two
+// newThread is the change that creates a thread: all users given are in it from roster version 1, and it holds two
 // messages.
 func newThread(id chat.ThreadID, at chat.Time, who ...chat.Identity) *chat.Change {
 	c := &chat.Change{
@@ -233,7 +242,7 @@ func (b *bundle) update(id chat.ThreadID, edit func(c *chat.Change)) {
 	}))
 }
 
-// remove ends somebody's present stay, without a message.
+// remove ends the present stay of a user, without a message.
 func (b *bundle) remove(id chat.ThreadID, who chat.Identity) {
 	b.Helper()
 	gone := *b.access(id, who).Stay
@@ -245,7 +254,7 @@ func (b *bundle) remove(id chat.ThreadID, who chat.Identity) {
 	})
 }
 
-// join lets somebody in, without a message.
+// join adds users, without a message.
 func (b *bundle) join(id chat.ThreadID, who ...chat.Identity) {
 	b.Helper()
 	b.update(id, func(c *chat.Change) {

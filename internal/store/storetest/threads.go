@@ -113,7 +113,7 @@ var threads = []test{
 		expect(noon+month, 10, threadID(3))
 		expect(noon+quarter, 10, threadID(3), threadID(2))
 		expect(noon+quarter, 1, threadID(3))
-		// A policy taken back, or given later, counts as it stands.
+		// A policy that was withdrawn, or set later, counts as it is now.
 		b.update(threadID(3), func(c *chat.Change) { c.Thread.Retention = chat.Retention{} })
 		b.update(threadID(0), func(c *chat.Change) { c.Thread.Retention = chat.Retention{Kind: chat.RetentionCreationDate, Days: 30} })
 		expect(noon+month, 10, threadID(0))
@@ -121,7 +121,7 @@ var threads = []test{
 }
 
 func listThreads(b *bundle) {
-	// Seven threads at four moments: where the moment is the same, the younger thread comes first.
+	// Seven threads at four moments: where the moment is the same, the newer thread comes first.
 	var want []chat.ThreadItem
 	for i, after := range []chat.Time{30, 10, 20, 10, 40, 20, 10} {
 		b.store(newThread(threadID(i), noon+after, alice, bob))

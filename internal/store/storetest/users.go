@@ -195,7 +195,7 @@ var users = []test{
 		b.must(b.db.DeleteUser(b.Context(), all[3], noon))
 		const deleted, unknown = 3, 1
 		for _, n := range []int{0, 1, 24, 25, 26, 50, 51, 200} {
-			// The last of those asked for does not exist; nobody is asked for twice but the first.
+			// The last of those asked for does not exist. Only the first is asked for twice.
 			ask := slices.Clone(all[:n])
 			want := map[chat.Identity]bool{}
 			for i, who := range ask {
@@ -218,7 +218,7 @@ var users = []test{
 		}
 	}},
 	{"are known by every character", func(b *bundle) {
-		// Ids are checked before they come here; what does come is never taken for part of a statement.
+		// Ids are checked before they reach the store. It never takes one for a part of a statement.
 		for _, text := range odd {
 			who := chat.Identity(text)
 			b.must(b.db.AddUser(b.Context(), auth.User{Identity: who, CreatedOn: noon}))

@@ -1,4 +1,4 @@
-package store_test
+package postgres_test
 
 import (
 	"context"
@@ -38,9 +38,9 @@ func TestPostgresDies(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, "fsync=on", "full_page_writes=on")
 	dbs := []*store.DB{open(t, server.URL("postgres")), open(t, server.URL("postgres"))}
-	thread := roomOf(t, dbs[0], "19:a@thread.v2")
+	thread := newThread(t, dbs[0], "19:a@thread.v2")
 	const writers = 6
-	kills := pick(4, 2)
+	const kills = 4
 	var acknowledged, created sync.Map
 	var refused, answered atomic.Int64
 	over := make(chan struct{})
@@ -161,7 +161,7 @@ func TestPostgresWithoutConnections(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	thread := roomOf(t, db, "19:a@thread.v2") // which leaves one connection in the pool, and none for posts yet
+	thread := newThread(t, db, "19:a@thread.v2") // which leaves one connection in the pool, and none for posts yet
 	var others []*pgx.Conn
 	for {
 		c, err := pgx.Connect(t.Context(), server.URL("postgres"))
@@ -173,7 +173,7 @@ func TestPostgresWithoutConnections(t *testing.T) {
 	if _, err := db.Post(t.Context(), textPost(thread, "a")); chat.KindOf(err) != chat.Unavailable {
 		t.Errorf("a post: %v, want unavailable", err)
 	}
-	if _, err := db.Access(t.Context(), thread.ID, somebody); err != nil {
+	if _, err := db.Access(t.Context(), thread.ID, alice); err != nil {
 		t.Errorf("a read on the connection that is there: %v", err)
 	}
 	for _, c := range others {
@@ -191,8 +191,8 @@ func TestPostgresWithoutConnections(t *testing.T) {
 // reads.
 func TestPostgresReadOnly(t *testing.T) {
 	t.Parallel()
-	address := postgresURL(t)
-	thread := roomOf(t, open(t, address), "19:a@thread.v2")
+	address := emptyStore(t)
+	thread := newThread(t, open(t, address), "19:a@thread.v2")
 	db := open(t, withOption(t, address, "default_transaction_read_only", "on"))
 	for name, err := range map[string]error{
 		"ready": db.Ready(t.Context()),
@@ -207,17 +207,17 @@ func TestPostgresReadOnly(t *testing.T) {
 			t.Errorf("%s: %v, want unavailable", name, err)
 		}
 	}
-	if _, err := db.Access(t.Context(), thread.ID, somebody); err != nil {
+	if _, err := db.Access(t.Context(), thread.ID, alice); err != nil {
 		t.Errorf("a read: %v", err)
 	}
 }
 
-// Connections that the server ends, that on which others are heard too, are made anew.
+// Connections that the server ends are replaced, also the one that listens.
 func TestPostgresEndsConnections(t *testing.T) {
 	t.Parallel()
-	address := postgresURL(t)
+	address := emptyStore(t)
 	writer, reader := open(t, address), open(t, address)
-	thread := roomOf(t, writer, "19:a@thread.v2")
+	thread := newThread(t, writer, "19:a@thread.v2")
 	killer, err := pgx.Connect(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
@@ -253,8 +253,8 @@ func TestPostgresEndsConnections(t *testing.T) {
 func TestPostgresWithoutPreparedStatements(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"exec", "simple_protocol"} {
-		db := open(t, withOption(t, postgresURL(t), "default_query_exec_mode", mode))
-		thread := roomOf(t, db, "19:a@thread.v2")
+		db := open(t, withOption(t, emptyStore(t), "default_query_exec_mode", mode))
+		thread := newThread(t, db, "19:a@thread.v2")
 		var texts []string
 		var all sync.WaitGroup
 		for i := range 40 {

@@ -1,12 +1,12 @@
-package store
+package sqlite
 
 import (
 	"os"
 	"syscall"
 )
 
-// lockFile takes the file for this process alone until it is closed, or the process ends in whichever way. errLocked says
-// that somebody has it.
+// lockFile opens the file for this process alone until it is closed or the process ends. It returns errLocked when another
+// process has it open.
 func lockFile(path string) (*os.File, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {

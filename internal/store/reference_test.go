@@ -9,14 +9,14 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// world is chat as one would write it down on paper: rooms in a slice, everything in memory, no question of speed. Its
-// methods say what an operation is to answer and what is to follow; the machine compares that with the service.
-type world struct {
+// reference is chat as one would write it down on paper: threads in a slice, all in memory, no thought of speed. Its methods
+// return what an operation has to answer, and note the events. The machine compares that with the service.
+type reference struct {
 	now    chat.Time
 	users  []chat.Identity // who exist
-	rooms  []*room         // in the order of creation; purged ones are gone
+	all    []*refThread    // in the order of creation; purged ones are gone
 	tokens map[token]chat.Creation
-	events []chat.Event // that nobody has looked at yet
+	events []chat.Event // that were not compared yet
 }
 
 type token struct {
@@ -24,24 +24,24 @@ type token struct {
 	text    string
 }
 
-type room struct {
+type refThread struct {
 	chat.Thread
 	messages []chat.Message
-	stays    []chat.Participant      // in the order of joining, ended ones too
-	receipts []chat.ReadReceipt      // newest first
-	left     map[chat.Identity]*room // as those who left it last saw it
+	stays    []chat.Participant           // in the order of joining, ended ones too
+	receipts []chat.ReadReceipt           // newest first
+	left     map[chat.Identity]*refThread // as those who left it last saw it
 }
 
-// as returns the room as somebody sees it: as it is, or as it was when they left.
-func (r *room) as(who chat.Identity) *room {
+// as returns the thread as a participant sees it: as it is, or as it was when they left.
+func (r *refThread) as(who chat.Identity) *refThread {
 	if s := r.stay(who); s != nil && s.Left != 0 {
 		return r.left[who]
 	}
 	return r
 }
 
-// stay returns the latest stay of somebody, nil when they never took part.
-func (r *room) stay(who chat.Identity) *chat.Participant {
+// stay returns the latest stay of a user, nil when there was none.
+func (r *refThread) stay(who chat.Identity) *chat.Participant {
 	for i := len(r.stays) - 1; i >= 0; i-- {
 		if r.stays[i].Identity == who {
 			return &r.stays[i]
@@ -50,9 +50,12 @@ func (r *room) stay(who chat.Identity) *chat.Participant {
 	return nil
 }
 
-func (r *room) here(who chat.Identity) bool { s := r.stay(who); return s != nil && s.Left == 0 }
+func (r *refThread) isPresent(who chat.Identity) bool {
+	s := r.stay(who)
+	return s != nil && s.Left == 0
+}
 
-func (r *room) present() []chat.Participant {
+func (r *refThread) present() []chat.Participant {
 	var out []chat.Participant
 	for _, s := range r.stays {
 		if s.Left == 0 {
@@ -62,7 +65,7 @@ func (r *room) present() []chat.Participant {
 	return out
 }
 
-func (r *room) message(id chat.MessageID) *chat.Message {
+func (r *refThread) message(id chat.MessageID) *chat.Message {
 	for i := range r.messages {
 		if r.messages[i].ID == id {
 			return &r.messages[i]
@@ -71,20 +74,20 @@ func (r *room) message(id chat.MessageID) *chat.Message {
 	return nil
 }
 
-// visible tells whether the latest stay of somebody covers a message.
-func (r *room) visible(who chat.Identity, id chat.MessageID) bool {
+// visible reports whether a message is within the latest stay of a user.
+func (r *refThread) visible(who chat.Identity, id chat.MessageID) bool {
 	s := r.stay(who)
 	return int64(id) >= int64(s.ShareFrom) && (s.Left == 0 || id <= s.Until)
 }
 
-// refusal is the kind of a refused operation; accepted stands for none.
+// refusal is the kind of error of an operation; accepted stands for none.
 type refusal = chat.ErrorKind
 
 const accepted refusal = -1
 
-// room finds a thread and says whether somebody may act in it: as a reader who took part once, or as a member.
-func (w *world) room(id chat.ThreadID, who chat.Identity, member bool) (*room, refusal) {
-	for _, r := range w.rooms {
+// find returns a thread, and whether a user may act in it: as a reader, who took part once, or as a member.
+func (w *reference) find(id chat.ThreadID, who chat.Identity, member bool) (*refThread, refusal) {
+	for _, r := range w.all {
 		if r.ID != id {
 			continue
 		}
@@ -99,18 +102,18 @@ func (w *world) room(id chat.ThreadID, who chat.Identity, member bool) (*room, r
 	return nil, chat.NotFound
 }
 
-// moment is the time of what happens to a room now: the clock may go back, the times of a room do not.
-func (w *world) moment(r *room) chat.Time { return max(w.now, r.LastOn) }
+// moment is the time of what happens to a thread now: the clock may go back, the times of a thread do not.
+func (w *reference) moment(r *refThread) chat.Time { return max(w.now, r.LastOn) }
 
-func (r *room) next(at chat.Time) chat.MessageID {
+func (r *refThread) next(at chat.Time) chat.MessageID {
 	if len(r.messages) == 0 {
 		return chat.MessageID(at)
 	}
 	return max(chat.MessageID(at), r.messages[len(r.messages)-1].ID+1)
 }
 
-// say writes a message: with the next number, and the moment or the millisecond after the last id as its id.
-func (w *world) say(r *room, at chat.Time, m chat.Message) chat.Message {
+// addMessage gives a message the next number, and as its id the time or the millisecond after the last id.
+func (w *reference) addMessage(r *refThread, at chat.Time, m chat.Message) chat.Message {
 	m.Seq = int64(len(r.messages)) + 1
 	m.ID = r.next(at)
 	m.Version = int64(m.ID)
@@ -119,7 +122,7 @@ func (w *world) say(r *room, at chat.Time, m chat.Message) chat.Message {
 	return m
 }
 
-func (w *world) tell(r *room, at chat.Time, e chat.Event, actor chat.Identity, name string) {
+func (w *reference) addEvent(r *refThread, at chat.Time, e chat.Event, actor chat.Identity, name string) {
 	e.ThreadID, e.At, e.Actor, e.ActorName = r.ID, at, actor, name
 	if e.Roster == 0 {
 		e.Roster = r.Roster
@@ -130,21 +133,21 @@ func (w *world) tell(r *room, at chat.Time, e chat.Event, actor chat.Identity, n
 	w.events = append(w.events, e)
 }
 
-func (r *room) properties() *chat.Properties {
+func (r *refThread) properties() *chat.Properties {
 	return &chat.Properties{Topic: r.Topic, Metadata: r.Metadata, Retention: r.Retention, TextOnly: r.TextOnly}
 }
 
-// admit sorts those to be added; those who are there or were named before are passed over.
-func (w *world) admit(r *room, in []chat.NewParticipant) (join []chat.Participant, invalid []chat.InvalidParticipant) {
+// checkNew sorts participants to be added. Those who are present or were named before are ignored.
+func (w *reference) checkNew(r *refThread, in []chat.NewParticipant) (join []chat.Participant, invalid []chat.InvalidParticipant) {
 	named := map[chat.Identity]bool{}
 	for _, p := range in {
-		if named[p.Identity] || r.here(p.Identity) {
+		if named[p.Identity] || r.isPresent(p.Identity) {
 			continue
 		}
 		named[p.Identity] = true
 		if slices.Contains(w.users, p.Identity) {
 			join = append(join, chat.Participant{
-				Identity: p.Identity, DisplayName: p.DisplayName, ShareFrom: min(p.ShareFrom, chat.Time(r.next(w.moment(r)))), Metadata: lay(nil, p.Metadata), Roles: p.Roles,
+				Identity: p.Identity, DisplayName: p.DisplayName, ShareFrom: min(p.ShareFrom, chat.Time(r.next(w.moment(r)))), Metadata: patched(nil, p.Metadata), Roles: p.Roles,
 				Joined: r.Roster + 1,
 			})
 		} else {
@@ -161,8 +164,8 @@ func anyMalformed(in []chat.NewParticipant) bool {
 	return slices.ContainsFunc(in, func(p chat.NewParticipant) bool { return p.Identity == malformed })
 }
 
-// lay lays a patch over metadata, key by key; an empty value removes its key.
-func lay(old, patch map[string]string) map[string]string {
+// patched lays a patch over metadata, key by key; an empty value removes its key.
+func patched(old, patch map[string]string) map[string]string {
 	out := maps.Clone(old)
 	if out == nil {
 		out = map[string]string{}
@@ -175,37 +178,37 @@ func lay(old, patch map[string]string) map[string]string {
 	return out
 }
 
-func (w *world) create(creator chat.Identity, in chat.NewThread, id chat.ThreadID) (chat.Creation, refusal) {
+func (w *reference) create(creator chat.Identity, in chat.NewThread, id chat.ThreadID) (chat.Creation, refusal) {
 	if anyMalformed(in.Participants) || in.Topic == "" {
 		return chat.Creation{}, chat.Invalid
 	}
 	if first, again := w.tokens[token{creator, in.Token}]; again && in.Token != "" {
 		return first, accepted
 	}
-	r := &room{Thread: chat.Thread{
-		ID: id, Topic: in.Topic, CreatedBy: creator, CreatedOn: w.now, Metadata: lay(nil, in.Metadata), Retention: in.Retention,
+	r := &refThread{Thread: chat.Thread{
+		ID: id, Topic: in.Topic, CreatedBy: creator, CreatedOn: w.now, Metadata: patched(nil, in.Metadata), Retention: in.Retention,
 		TextOnly: in.TextOnly,
 	}}
-	told := r.Thread
+	created := r.Thread
 	own := chat.NewParticipant{Identity: creator} // comes first, as they described themselves, if they did
 	if i := slices.IndexFunc(in.Participants, func(p chat.NewParticipant) bool { return p.Identity == creator }); i >= 0 {
 		own = in.Participants[i]
 	}
-	join, invalid := w.admit(r, append([]chat.NewParticipant{own}, in.Participants...))
+	join, invalid := w.checkNew(r, append([]chat.NewParticipant{own}, in.Participants...))
 	r.Roster, r.Present, r.stays = 1, len(join), join
-	w.say(r, w.now, chat.Message{Type: chat.ParticipantAdded, Content: chat.Content{Participants: slices.Clone(join), Initiator: creator}})
-	w.say(r, w.now, chat.Message{Type: chat.TopicUpdated, Content: chat.Content{Topic: r.Topic, Initiator: creator}})
-	w.rooms = append(w.rooms, r)
-	w.tell(r, w.now, chat.Event{Kind: chat.ThreadCreated, Properties: r.properties(), Participants: slices.Clone(join)}, creator, own.DisplayName)
-	answer := chat.Creation{Thread: told, Invalid: invalid}
+	w.addMessage(r, w.now, chat.Message{Type: chat.ParticipantAdded, Content: chat.Content{Participants: slices.Clone(join), Initiator: creator}})
+	w.addMessage(r, w.now, chat.Message{Type: chat.TopicUpdated, Content: chat.Content{Topic: r.Topic, Initiator: creator}})
+	w.all = append(w.all, r)
+	w.addEvent(r, w.now, chat.Event{Kind: chat.ThreadCreated, Properties: r.properties(), Participants: slices.Clone(join)}, creator, own.DisplayName)
+	answer := chat.Creation{Thread: created, Invalid: invalid}
 	if in.Token != "" {
 		w.tokens[token{creator, in.Token}] = answer
 	}
 	return answer, accepted
 }
 
-func (w *world) change(actor chat.Identity, id chat.ThreadID, in chat.ThreadUpdate) refusal {
-	r, no := w.room(id, actor, true)
+func (w *reference) change(actor chat.Identity, id chat.ThreadID, in chat.ThreadUpdate) refusal {
+	r, no := w.find(id, actor, true)
 	if no != accepted {
 		return no
 	}
@@ -213,7 +216,7 @@ func (w *world) change(actor chat.Identity, id chat.ThreadID, in chat.ThreadUpda
 		return chat.Invalid
 	}
 	before, at := *r.properties(), w.moment(r)
-	r.Metadata = lay(r.Metadata, in.Metadata)
+	r.Metadata = patched(r.Metadata, in.Metadata)
 	if in.Retention != nil {
 		r.Retention = *in.Retention
 	}
@@ -222,37 +225,37 @@ func (w *world) change(actor chat.Identity, id chat.ThreadID, in chat.ThreadUpda
 	}
 	if in.Topic != nil && *in.Topic != r.Topic {
 		r.Topic = *in.Topic
-		w.say(r, at, chat.Message{Type: chat.TopicUpdated, Content: chat.Content{Topic: r.Topic, Initiator: actor}})
+		w.addMessage(r, at, chat.Message{Type: chat.TopicUpdated, Content: chat.Content{Topic: r.Topic, Initiator: actor}})
 	}
 	if after := r.properties(); after.Topic != before.Topic || !maps.Equal(after.Metadata, before.Metadata) ||
 		after.Retention != before.Retention || after.TextOnly != before.TextOnly {
-		w.tell(r, at, chat.Event{Kind: chat.ThreadPropertiesUpdated, Properties: after}, actor, r.stay(actor).DisplayName)
+		w.addEvent(r, at, chat.Event{Kind: chat.ThreadPropertiesUpdated, Properties: after}, actor, r.stay(actor).DisplayName)
 	}
 	return accepted
 }
 
-func (w *world) deleteThread(actor chat.Identity, id chat.ThreadID) refusal {
-	if slices.ContainsFunc(w.rooms, func(r *room) bool { return r.ID == id && r.DeletedOn != 0 && r.here(actor) }) {
+func (w *reference) deleteThread(actor chat.Identity, id chat.ThreadID) refusal {
+	if slices.ContainsFunc(w.all, func(r *refThread) bool { return r.ID == id && r.DeletedOn != 0 && r.isPresent(actor) }) {
 		return accepted // again
 	}
-	r, no := w.room(id, actor, true)
+	r, no := w.find(id, actor, true)
 	if no == accepted {
 		r.DeletedOn = w.moment(r)
-		w.tell(r, r.DeletedOn, chat.Event{Kind: chat.ThreadDeleted}, actor, r.stay(actor).DisplayName)
+		w.addEvent(r, r.DeletedOn, chat.Event{Kind: chat.ThreadDeleted}, actor, r.stay(actor).DisplayName)
 	}
 	return no
 }
 
 const day = chat.Time(24 * 60 * 60 * 1000)
 
-func (w *world) sweep(keep chat.Time) {
-	for _, r := range w.rooms {
+func (w *reference) sweep(keep chat.Time) {
+	for _, r := range w.all {
 		if r.DeletedOn == 0 && r.Retention.Kind == chat.RetentionCreationDate && r.CreatedOn+chat.Time(r.Retention.Days)*day <= w.now {
 			r.DeletedOn = w.moment(r)
-			w.tell(r, r.DeletedOn, chat.Event{Kind: chat.ThreadDeleted}, "", "")
+			w.addEvent(r, r.DeletedOn, chat.Event{Kind: chat.ThreadDeleted}, "", "")
 		}
 	}
-	w.rooms = slices.DeleteFunc(w.rooms, func(r *room) bool {
+	w.all = slices.DeleteFunc(w.all, func(r *refThread) bool {
 		purged := r.DeletedOn != 0 && r.DeletedOn < w.now-keep
 		if purged {
 			maps.DeleteFunc(w.tokens, func(_ token, c chat.Creation) bool { return c.Thread.ID == r.ID })
@@ -261,51 +264,51 @@ func (w *world) sweep(keep chat.Time) {
 	})
 }
 
-func (w *world) add(actor chat.Identity, id chat.ThreadID, in []chat.NewParticipant) ([]chat.InvalidParticipant, refusal) {
+func (w *reference) add(actor chat.Identity, id chat.ThreadID, in []chat.NewParticipant) ([]chat.InvalidParticipant, refusal) {
 	if anyMalformed(in) {
 		return nil, chat.Invalid
 	}
-	r, no := w.room(id, actor, true)
+	r, no := w.find(id, actor, true)
 	if no != accepted {
 		return nil, no
 	}
-	join, invalid := w.admit(r, in)
+	join, invalid := w.checkNew(r, in)
 	if at := w.moment(r); len(join) > 0 {
 		r.Roster++
 		r.Present += len(join)
 		r.stays = append(r.stays, join...)
-		w.say(r, at, chat.Message{Type: chat.ParticipantAdded, Content: chat.Content{Participants: slices.Clone(join), Initiator: actor}})
-		w.tell(r, at, chat.Event{Kind: chat.ParticipantsAdded, Participants: slices.Clone(join)}, actor, r.stay(actor).DisplayName)
+		w.addMessage(r, at, chat.Message{Type: chat.ParticipantAdded, Content: chat.Content{Participants: slices.Clone(join), Initiator: actor}})
+		w.addEvent(r, at, chat.Event{Kind: chat.ParticipantsAdded, Participants: slices.Clone(join)}, actor, r.stay(actor).DisplayName)
 	}
 	return invalid, accepted
 }
 
-func (w *world) remove(actor chat.Identity, id chat.ThreadID, who chat.Identity) refusal {
-	r, no := w.room(id, actor, true)
+func (w *reference) remove(actor chat.Identity, id chat.ThreadID, who chat.Identity) refusal {
+	r, no := w.find(id, actor, true)
 	switch {
 	case no == chat.NotFound:
 		return no
 	case who == malformed:
 		return chat.Invalid
-	case no != accepted || !r.here(who):
+	case no != accepted || !r.isPresent(who):
 		return no
 	}
 	at, name, left := w.moment(r), r.stay(actor).DisplayName, r.stay(who)
-	m := w.say(r, at, chat.Message{Type: chat.ParticipantRemoved, Content: chat.Content{Participants: []chat.Participant{*left}, Initiator: actor}})
-	heard := r.Roster
+	m := w.addMessage(r, at, chat.Message{Type: chat.ParticipantRemoved, Content: chat.Content{Participants: []chat.Participant{*left}, Initiator: actor}})
+	before := r.Roster
 	r.Roster++
 	r.Present--
 	left.Left, left.Until = r.Roster, m.ID
 	if r.left == nil {
-		r.left = map[chat.Identity]*room{}
+		r.left = map[chat.Identity]*refThread{}
 	}
-	r.left[who] = &room{Thread: r.Thread, messages: slices.Clone(r.messages)}
-	w.tell(r, at, chat.Event{Kind: chat.ParticipantsRemoved, Roster: heard, Participants: []chat.Participant{*left}}, actor, name)
+	r.left[who] = &refThread{Thread: r.Thread, messages: slices.Clone(r.messages)}
+	w.addEvent(r, at, chat.Event{Kind: chat.ParticipantsRemoved, Roster: before, Participants: []chat.Participant{*left}}, actor, name)
 	return accepted
 }
 
-func (w *world) alter(actor chat.Identity, id chat.ThreadID, in chat.ParticipantUpdate) refusal {
-	r, no := w.room(id, actor, true)
+func (w *reference) alter(actor chat.Identity, id chat.ThreadID, in chat.ParticipantUpdate) refusal {
+	r, no := w.find(id, actor, true)
 	switch {
 	case no == chat.NotFound:
 		return no
@@ -313,7 +316,7 @@ func (w *world) alter(actor chat.Identity, id chat.ThreadID, in chat.Participant
 		return chat.Invalid
 	case no != accepted:
 		return no
-	case !r.here(in.Identity):
+	case !r.isPresent(in.Identity):
 		return chat.NotFound
 	}
 	stay := r.stay(in.Identity)
@@ -326,8 +329,8 @@ func (w *world) alter(actor chat.Identity, id chat.ThreadID, in chat.Participant
 	return accepted
 }
 
-func (w *world) send(actor chat.Identity, id chat.ThreadID, in chat.NewMessage) (chat.Message, refusal) {
-	r, no := w.room(id, actor, true)
+func (w *reference) send(actor chat.Identity, id chat.ThreadID, in chat.NewMessage) (chat.Message, refusal) {
+	r, no := w.find(id, actor, true)
 	if no != accepted {
 		return chat.Message{}, no
 	}
@@ -337,17 +340,17 @@ func (w *world) send(actor chat.Identity, id chat.ThreadID, in chat.NewMessage) 
 	case r.TextOnly && (in.Type == chat.HTML || len(in.Attachments) > 0):
 		return chat.Message{}, chat.Forbidden
 	}
-	m := w.say(r, w.now, chat.Message{
+	m := w.addMessage(r, w.now, chat.Message{
 		Type: cmp.Or(in.Type, chat.Text), Content: chat.Content{Text: in.Content, Attachments: in.Attachments}, Sender: actor, SenderName: in.SenderName,
-		Metadata: lay(nil, in.Metadata), High: in.High,
+		Metadata: patched(nil, in.Metadata), High: in.High,
 	})
-	w.tell(r, m.CreatedOn(), chat.Event{Kind: chat.MessageReceived, Version: m.Version, Message: &m}, actor, in.SenderName)
+	w.addEvent(r, m.CreatedOn(), chat.Event{Kind: chat.MessageReceived, Version: m.Version, Message: &m}, actor, in.SenderName)
 	return m, accepted
 }
 
-// written finds a message that somebody wants to change, and says whether they may.
-func (w *world) written(actor chat.Identity, id chat.ThreadID, message chat.MessageID) (*room, *chat.Message, refusal) {
-	r, no := w.room(id, actor, true)
+// ownMessage finds a message that a user wants to change, and whether they may.
+func (w *reference) ownMessage(actor chat.Identity, id chat.ThreadID, message chat.MessageID) (*refThread, *chat.Message, refusal) {
+	r, no := w.find(id, actor, true)
 	if no != accepted {
 		return nil, nil, no
 	}
@@ -361,8 +364,8 @@ func (w *world) written(actor chat.Identity, id chat.ThreadID, message chat.Mess
 	return r, m, accepted
 }
 
-func (w *world) edit(actor chat.Identity, id chat.ThreadID, message chat.MessageID, in chat.MessageUpdate) refusal {
-	r, m, no := w.written(actor, id, message)
+func (w *reference) edit(actor chat.Identity, id chat.ThreadID, message chat.MessageID, in chat.MessageUpdate) refusal {
+	r, m, no := w.ownMessage(actor, id, message)
 	switch {
 	case no != accepted:
 		return no
@@ -382,29 +385,29 @@ func (w *world) edit(actor chat.Identity, id chat.ThreadID, message chat.Message
 		m.Content.Text = *in.Content
 	}
 	if in.Metadata != nil {
-		m.Metadata = lay(m.Metadata, in.Metadata)
+		m.Metadata = patched(m.Metadata, in.Metadata)
 	}
 	at := w.moment(r)
 	m.EditedOn, m.Version = max(at, m.EditedOn), max(int64(at), m.Version+1)
 	edited := *m
-	w.tell(r, at, chat.Event{Kind: chat.MessageEdited, Version: m.Version, Message: &edited}, actor, m.SenderName)
+	w.addEvent(r, at, chat.Event{Kind: chat.MessageEdited, Version: m.Version, Message: &edited}, actor, m.SenderName)
 	return accepted
 }
 
-func (w *world) erase(actor chat.Identity, id chat.ThreadID, message chat.MessageID) refusal {
-	r, m, no := w.written(actor, id, message)
+func (w *reference) deleteMessage(actor chat.Identity, id chat.ThreadID, message chat.MessageID) refusal {
+	r, m, no := w.ownMessage(actor, id, message)
 	if no != accepted || m.DeletedOn != 0 {
 		return no
 	}
 	at := w.moment(r)
 	m.Content, m.Metadata, m.DeletedOn, m.Version = chat.Content{}, nil, max(at, m.EditedOn), max(int64(at), m.Version+1)
 	deleted := *m
-	w.tell(r, at, chat.Event{Kind: chat.MessageDeleted, Version: m.Version, Message: &deleted}, actor, m.SenderName)
+	w.addEvent(r, at, chat.Event{Kind: chat.MessageDeleted, Version: m.Version, Message: &deleted}, actor, m.SenderName)
 	return accepted
 }
 
-func (w *world) read(actor chat.Identity, id chat.ThreadID, message chat.MessageID) refusal {
-	r, no := w.room(id, actor, true)
+func (w *reference) read(actor chat.Identity, id chat.ThreadID, message chat.MessageID) refusal {
+	r, no := w.find(id, actor, true)
 	if no != accepted {
 		return no
 	}
@@ -425,21 +428,21 @@ func (w *world) read(actor chat.Identity, id chat.ThreadID, message chat.Message
 	slices.SortStableFunc(r.receipts, func(a, b chat.ReadReceipt) int {
 		return cmp.Or(cmp.Compare(b.ReadOn, a.ReadOn), strings.Compare(string(b.Reader), string(a.Reader)))
 	})
-	w.tell(r, at, chat.Event{Kind: chat.ReadReceiptReceived, Receipt: &receipt}, actor, r.stay(actor).DisplayName)
+	w.addEvent(r, at, chat.Event{Kind: chat.ReadReceiptReceived, Receipt: &receipt}, actor, r.stay(actor).DisplayName)
 	return accepted
 }
 
-func (w *world) typing(actor chat.Identity, id chat.ThreadID, name string) refusal {
-	r, no := w.room(id, actor, true)
+func (w *reference) typing(actor chat.Identity, id chat.ThreadID, name string) refusal {
+	r, no := w.find(id, actor, true)
 	if no == accepted {
-		w.tell(r, w.moment(r), chat.Event{Kind: chat.TypingReceived}, actor, name)
+		w.addEvent(r, w.moment(r), chat.Event{Kind: chat.TypingReceived}, actor, name)
 	}
 	return no
 }
 
-// history is what somebody may read, newest first.
-func (w *world) history(actor chat.Identity, id chat.ThreadID, since chat.Time) ([]chat.Message, refusal) {
-	r, no := w.room(id, actor, false)
+// history returns what a user may read, newest first.
+func (w *reference) history(actor chat.Identity, id chat.ThreadID, since chat.Time) ([]chat.Message, refusal) {
+	r, no := w.find(id, actor, false)
 	if no != accepted {
 		return nil, no
 	}
@@ -452,10 +455,10 @@ func (w *world) history(actor chat.Identity, id chat.ThreadID, since chat.Time) 
 	return out, accepted
 }
 
-// threads is what somebody takes or took part in, latest message first, of two at one moment the younger first.
-func (w *world) threads(actor chat.Identity, since chat.Time) []chat.ThreadItem {
+// threads returns what a user takes or took part in, latest message first; of two at one time, the newer thread first.
+func (w *reference) threads(actor chat.Identity, since chat.Time) []chat.ThreadItem {
 	var out []chat.ThreadItem
-	for _, r := range slices.Backward(w.rooms) {
+	for _, r := range slices.Backward(w.all) {
 		if r.stay(actor) == nil {
 			continue
 		}

@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
 // preparer is what *sql.DB and *sql.Conn have in common.
@@ -13,19 +15,21 @@ type preparer interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
-// statements is a conn that prepares each text once. Contexts are passed over: whoever begins looks at them, a transaction
-// that has begun is finished, and a single statement is short, while the driver would watch each context that can end
-// with a goroutine for each call.
+// statements is a sqldb.Loader that prepares each text once, on one connection or on a pool. It ignores contexts: callers check
+// them before they begin, a transaction that has begun is finished, and a single statement is short. The driver would start
+// a goroutine for each call to watch a context that can end.
 type statements struct {
 	on   preparer
 	mu   sync.RWMutex
 	kept map[string]*sql.Stmt
 }
 
+// newStatements prepares nothing yet.
 func newStatements(on preparer) *statements {
 	return &statements{on: on, kept: map[string]*sql.Stmt{}}
 }
 
+// prepare returns the statement for a text. There are as many as texts in the program, so that none is ever dropped.
 func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	s.mu.RLock()
 	stmt := s.kept[text]
@@ -46,7 +50,8 @@ func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error
 	return stmt, nil
 }
 
-func (s *statements) exec(_ context.Context, text string, args ...any) (int64, error) {
+// Exec implements sqldb.Conn.
+func (s *statements) Exec(_ context.Context, text string, args ...any) (int64, error) {
 	ctx := context.Background()
 	stmt, err := s.prepare(ctx, text)
 	if err != nil {
@@ -59,26 +64,30 @@ func (s *statements) exec(_ context.Context, text string, args ...any) (int64, e
 	return result.RowsAffected()
 }
 
-func (s *statements) words() *words { return sqliteWords }
+// Dialect implements sqldb.Conn.
+func (s *statements) Dialect() *sqldb.Dialect { return dialect }
 
-func (s *statements) later(ctx context.Context, text string, args ...any) error {
-	_, err := s.exec(ctx, text, args...)
+// Queue executes the statement at once.
+func (s *statements) Queue(ctx context.Context, text string, args ...any) error {
+	_, err := s.Exec(ctx, text, args...)
 	return err
 }
 
-func (s *statements) one(ctx context.Context, dest []any, text string, args ...any) error {
+// QueryRow implements sqldb.Conn.
+func (s *statements) QueryRow(ctx context.Context, dest []any, text string, args ...any) error {
 	found := false
-	err := s.each(ctx, func(r row) error {
+	err := s.Query(ctx, func(r sqldb.Row) error {
 		found = true
 		return r.Scan(dest...)
 	}, text, args...)
 	if err == nil && !found {
-		return errNoRow
+		return sqldb.ErrNoRow
 	}
 	return err
 }
 
-func (s *statements) each(_ context.Context, scan func(row) error, text string, args ...any) error {
+// Query implements sqldb.Conn.
+func (s *statements) Query(_ context.Context, scan func(sqldb.Row) error, text string, args ...any) error {
 	ctx := context.Background()
 	stmt, err := s.prepare(ctx, text)
 	if err != nil {
@@ -97,6 +106,7 @@ func (s *statements) each(_ context.Context, scan func(row) error, text string, 
 	return rows.Err()
 }
 
+// close closes the statements, and the connection if there is one. A pool belongs to the engine.
 func (s *statements) close() error {
 	var err error
 	for _, stmt := range s.kept {

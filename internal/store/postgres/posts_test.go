@@ -1,9 +1,10 @@
-package store
+package postgres_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,13 +12,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/store"
 	"github.com/chatd/chatd/internal/store/pgtest"
+	"github.com/chatd/chatd/internal/store/postgres"
+	"github.com/chatd/chatd/internal/store/sqldb"
 )
 
-// halls makes threads, of which the third is text only and the fourth is deleted.
-func halls(t *testing.T, db *DB, n int) []chat.Thread {
+// newThreads makes threads, of which the third is text only and the fourth is deleted.
+func newThreads(t *testing.T, db *store.DB, n int) []chat.Thread {
 	t.Helper()
 	var out []chat.Thread
 	for i := range n {
@@ -43,58 +48,42 @@ func halls(t *testing.T, db *DB, n int) []chat.Thread {
 	return out
 }
 
-func text(t chat.Thread, at chat.Time, words string) *chat.Post {
-	return &chat.Post{Thread: t, At: at, Message: chat.Message{
-		Type: chat.Text, Content: chat.Content{Text: words}, Sender: "8:acs:a", SenderName: "A", Metadata: map[string]string{"at": fmt.Sprint(at)},
-		High: at%2 == 0,
-	}}
-}
-
-// jobs makes the jobs of posts, as the queue would have them.
-func jobs(t *testing.T, posts ...*chat.Post) []*postJob {
-	t.Helper()
-	var out []*postJob
-	for _, p := range posts {
-		j, err := newPostJob(t.Context(), p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, j)
+// rowOf is a text on its way into a thread, as an engine gets it.
+func rowOf(t chat.Thread, at chat.Time, text string) sqldb.Post {
+	return sqldb.Post{
+		Thread: t.Key, ThreadID: t.ID, Roster: t.Roster, TextOnly: t.TextOnly, At: at, Type: string(chat.Text), Sender: "8:acs:a", Name: "A",
+		Content: text, Metadata: fmt.Sprintf(`{"at":"%d"}`, at), High: at%2 == 0, EventKind: string(chat.MessageReceived),
+		EventBody: fmt.Sprintf(`{"message":{"type":"text","sender":"8:acs:a","name":"A","content":{"text":%q}}}`, text),
 	}
-	return out
 }
 
-// Many posts by one statement have the same outcome as each by its own, in whatever order their times are, and so has the
-// statement that waits.
-func TestManyPlacesAreAsOne(t *testing.T) {
+// Many posts by one statement have the same outcome as each alone, in any order of their times, and so has the statement that waits.
+func TestManyPostsAreAsOne(t *testing.T) {
 	t.Parallel()
-	type world struct {
+	type result struct {
 		outcomes []string
 		events   []chat.Event
 		messages [][]chat.Message
 		threads  []chat.Access
 	}
-	play := func(way func(*posts) func([]*postJob) error, size int) world {
-		db := openNode(t, pgtest.Database(t, nil))
-		threads := halls(t, db, 4)
+	play := func(wait bool, size int) result {
+		url := pgtest.Database(t, nil)
+		db := openNode(t, url)
+		threads := newThreads(t, db, 4)
 		old, strict, nowhere := threads[0], threads[0], threads[0]
 		old.Roster--
 		strict.TextOnly = true
 		nowhere.Key += 1000
-		var all []*chat.Post
+		var all []sqldb.Post
 		for i, at := range []chat.Time{5000, 5000, 4000, 5001, 1, 9000, 8999, 9001, 9002, 9000, 9004} {
-			all = append(all, text(threads[i%2], at, fmt.Sprint("a", i)), text(threads[1], at+1, fmt.Sprint("b", i)), text(threads[2], 7, fmt.Sprint("c", i)),
-				text(old, at, "old"), text(threads[3], at, "deleted"), text(strict, at, "strict"), text(nowhere, at, "nowhere"))
+			all = append(all, rowOf(threads[i%2], at, fmt.Sprint("a", i)), rowOf(threads[1], at+1, fmt.Sprint("b", i)), rowOf(threads[2], 7, fmt.Sprint("c", i)),
+				rowOf(old, at, "old"), rowOf(threads[3], at, "deleted"), rowOf(strict, at, "strict"), rowOf(nowhere, at, "nowhere"))
 		}
-		var w world
-		p := db.engine.(*postgres).posts
-		for len(all) > 0 {
-			n := min(size, len(all))
-			batch := jobs(t, all[:n]...)
-			all = all[n:]
-			p.settle(batch, way(p))
-			for _, j := range batch {
-				w.outcomes = append(w.outcomes, fmt.Sprint(j.post.Message.Content.Text, " ", j.held, j.seq, j.id, j.err))
+		var w result
+		e := openEngine(t, url)
+		for batch := range slices.Chunk(all, size) {
+			for i, o := range postgres.PostBatch(t.Context(), e, wait, batch...) {
+				w.outcomes = append(w.outcomes, fmt.Sprint(batch[i].Content, " ", o.Locked, o.Seq, o.ID, o.Err))
 			}
 		}
 		var err error
@@ -114,38 +103,36 @@ func TestManyPlacesAreAsOne(t *testing.T) {
 		}
 		return w
 	}
-	quickly := func(p *posts) func([]*postJob) error { return p.quickly }
-	want := play(quickly, 1)
+	want := play(false, 1)
 	if len(want.events) != 33 || !strings.Contains(fmt.Sprint(want.outcomes), chat.ErrStale.Error()) {
 		t.Fatalf("%d events, want 33; outcomes are %v", len(want.events), want.outcomes)
 	}
-	for name, got := range map[string]world{
-		"many":       play(quickly, 1000),
-		"some":       play(quickly, 5),
-		"patiently":  play(func(p *posts) func([]*postJob) error { return p.patiently }, 1000),
-		"one by one": play(func(p *posts) func([]*postJob) error { return p.patiently }, 1),
+	for name, got := range map[string]result{
+		"many":       play(false, 1000),
+		"some":       play(false, 5),
+		"waiting":    play(true, 1000),
+		"one by one": play(true, 1),
 	} {
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(world{}), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-one by one +%[1]s):\n%s", name, diff)
 		}
 	}
 }
 
-// What the database refuses in one post takes none of the others along.
+// A post that the database refuses fails alone.
 func TestPostFailsAlone(t *testing.T) {
 	t.Parallel()
-	db := openNode(t, pgtest.Database(t, nil))
-	threads := halls(t, db, 1)
-	p := db.engine.(*postgres).posts
-	for name, way := range map[string]func([]*postJob) error{"quickly": p.quickly, "patiently": p.patiently} {
-		batch := jobs(t, text(threads[0], 1, "a"), text(threads[0], 1, "no\x00text"), text(threads[0], 1, "b"))
-		p.settle(batch, way)
-		if batch[0].err != nil || batch[1].err == nil || batch[2].err != nil || batch[2].seq != batch[0].seq+1 {
-			t.Errorf("%s: %v, %v, %v", name, batch[0].err, batch[1].err, batch[2].err)
+	url := pgtest.Database(t, nil)
+	db, e := openNode(t, url), openEngine(t, url)
+	thread := newThreads(t, db, 1)[0]
+	for _, wait := range []bool{false, true} {
+		got := postgres.PostBatch(t.Context(), e, wait, rowOf(thread, 1, "a"), rowOf(thread, 1, "no\x00text"), rowOf(thread, 1, "b"))
+		if got[0].Err != nil || got[1].Err == nil || got[2].Err != nil || got[2].Seq != got[0].Seq+1 {
+			t.Errorf("waiting %t: %+v", wait, got)
 		}
-		if chat.KindOf(translate("post", batch[1].err)) != chat.Internal {
-			t.Errorf("%s: %v, want an internal error", name, batch[1].err)
-		}
+	}
+	if _, err := db.Post(t.Context(), textPost(thread, "no\x00text")); chat.KindOf(err) != chat.Internal {
+		t.Errorf("error is %v, want an internal one", err)
 	}
 }
 
@@ -153,13 +140,13 @@ func TestPostFailsAlone(t *testing.T) {
 func holdThread(t *testing.T, url string, id chat.ThreadID) (release func()) {
 	t.Helper()
 	db := openNode(t, url)
-	held, goOn, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	held, resume, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		refused := errors.New("nothing is changed")
 		err := db.Update(context.WithoutCancel(t.Context()), id, func(chat.View) (*chat.Change, error) {
 			close(held)
-			<-goOn
+			<-resume
 			return nil, refused
 		})
 		if !errors.Is(err, refused) {
@@ -168,40 +155,35 @@ func holdThread(t *testing.T, url string, id chat.ThreadID) (release func()) {
 	}()
 	<-held
 	release = sync.OnceFunc(func() {
-		close(goOn)
+		close(resume)
 		<-done
 	})
 	t.Cleanup(release)
 	return release
 }
 
-// Who waits for a thread that is locked keeps nobody waiting who posts elsewhere.
-func TestLockedThreadHoldsUpNoOther(t *testing.T) {
+// Posts that wait for a locked thread do not delay posts to other threads.
+func TestLockedThreadDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t, nil)
-	db := openNode(t, url)
-	threads := halls(t, db, 2)
+	db, e := openNode(t, url), openEngine(t, url)
+	poster := e.(sqldb.Poster)
+	threads := newThreads(t, db, 2)
 	release := holdThread(t, url, threads[0].ID)
-	const waiting = 2*maxBatch + 7
+	const waiting = 2*sqldb.MaxBatch + 7
 	var all sync.WaitGroup
 	for i := range waiting {
 		all.Go(func() {
-			if _, err := db.Post(t.Context(), text(threads[0], 1, fmt.Sprint(i))); err != nil {
+			if _, _, err := poster.Post(t.Context(), rowOf(threads[0], 1, fmt.Sprint(i))); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	p := db.engine.(*postgres).posts
-	lanes := func() int {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return len(p.lanes)
-	}
-	for lanes() == 0 {
+	for postgres.Waiting(e) == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	for i := range 20 {
-		if _, err := db.Post(t.Context(), text(threads[1], 1, fmt.Sprint(i))); err != nil {
+		if _, _, err := poster.Post(t.Context(), rowOf(threads[1], 1, fmt.Sprint(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -214,23 +196,27 @@ func TestLockedThreadHoldsUpNoOther(t *testing.T) {
 	if err != nil || len(m) != waiting || m[0].Seq != waiting {
 		t.Errorf("%d messages, the last is %d, %v; want %d", len(m), m[0].Seq, err, waiting)
 	}
-	p.walkers.Wait()
-	if lanes() > 0 {
-		t.Error("a lane is left")
+	postgres.WaitForPosts(e)
+	if postgres.Waiting(e) > 0 {
+		t.Error("a queue is left")
 	}
 }
 
-// A thread that stays locked is given up after a while, with an error that says to try again.
-func TestLockedThreadIsGivenUp(t *testing.T) {
+// Posts to a thread that stays locked fail after a while as unavailable.
+func TestLockedThreadTimesOut(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes as long as a lock is waited for")
 	}
 	url := pgtest.Database(t, nil)
 	db := openNode(t, url)
-	threads := halls(t, db, 1)
-	e := openServer(t, url)
-	tx, err := e.pool.Begin(t.Context())
+	threads := newThreads(t, db, 1)
+	c, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background()) //nolint:errcheck // it only held a lock
+	tx, err := c.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +225,7 @@ func TestLockedThreadIsGivenUp(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	all.Go(func() {
-		if _, err := db.Post(t.Context(), text(threads[0], 1, "a")); chat.KindOf(err) != chat.Unavailable {
+		if _, err := db.Post(t.Context(), textPost(threads[0], "a")); chat.KindOf(err) != chat.Unavailable {
 			t.Errorf("a post: %v, want unavailable", err)
 		}
 	})
@@ -253,7 +239,7 @@ func TestLockedThreadIsGivenUp(t *testing.T) {
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := db.Post(t.Context(), text(threads[0], 1, "a")); err != nil || m.Seq != 1 {
+	if m, err := db.Post(t.Context(), textPost(threads[0], "a")); err != nil || m.Seq != 1 {
 		t.Errorf("afterwards: %+v, %v", m, err)
 	}
 }
@@ -266,12 +252,12 @@ func TestFrozenChangeLosesItsLock(t *testing.T) {
 	}
 	url := pgtest.Database(t, nil)
 	frozen, db := openNode(t, url), openNode(t, url)
-	threads := halls(t, db, 1)
-	begun, goOn, ended := make(chan struct{}, 3), make(chan struct{}), make(chan error)
+	threads := newThreads(t, db, 1)
+	started, resume, ended := make(chan struct{}, 3), make(chan struct{}), make(chan error)
 	go func() {
 		ended <- frozen.Update(context.WithoutCancel(t.Context()), threads[0].ID, func(v chat.View) (*chat.Change, error) {
-			begun <- struct{}{}
-			<-goOn
+			started <- struct{}{}
+			<-resume
 			a, err := v.Access("")
 			if err != nil {
 				return nil, err
@@ -281,11 +267,11 @@ func TestFrozenChangeLosesItsLock(t *testing.T) {
 			return c, nil
 		})
 	}()
-	<-begun
-	if _, err := db.Post(t.Context(), text(threads[0], 1, "a")); err != nil {
+	<-started
+	if _, err := db.Post(t.Context(), textPost(threads[0], "a")); err != nil {
 		t.Errorf("a post to the thread: %v", err)
 	}
-	close(goOn)
+	close(resume)
 	if err := <-ended; err != nil {
 		t.Errorf("the frozen change: %v", err)
 	}

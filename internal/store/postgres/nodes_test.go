@@ -1,4 +1,4 @@
-package store_test
+package postgres_test
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ import (
 // nodes opens one database as several nodes do.
 func nodes(t *testing.T, n int) []*store.DB {
 	t.Helper()
-	url := postgresURL(t)
+	url := emptyStore(t)
 	out := make([]*store.DB, n)
 	for i := range out {
 		out[i] = open(t, url)
@@ -26,35 +26,31 @@ func nodes(t *testing.T, n int) []*store.DB {
 	return out
 }
 
-// roomOf makes a thread of one participant.
-func roomOf(t *testing.T, db *store.DB, id chat.ThreadID) chat.Thread {
+// newThread makes a thread of one participant.
+func newThread(t *testing.T, db *store.DB, id chat.ThreadID) chat.Thread {
 	t.Helper()
-	c := &chat.Change{Thread: chat.Thread{ID: id, Roster: 1, Present: 1}, Join: []chat.Participant{{Identity: somebody, Joined: 1}}}
+	c := &chat.Change{Thread: chat.Thread{ID: id, Roster: 1, Present: 1}, Join: []chat.Participant{{Identity: alice, Joined: 1}}}
 	if _, err := db.Create(t.Context(), c, chat.Creation{Thread: c.Thread}); err != nil {
 		t.Fatal(err)
 	}
-	a, err := db.Access(t.Context(), id, somebody)
+	a, err := db.Access(t.Context(), id, alice)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a.Thread
 }
 
-func textPost(t chat.Thread, text string) *chat.Post {
-	return &chat.Post{Thread: t, At: 1_700_000_000_000, Message: chat.Message{Type: chat.Text, Content: chat.Content{Text: text}, Sender: somebody}}
-}
-
 // topic is a change under the lock that says something.
 func topic(text string) func(v chat.View) (*chat.Change, error) {
 	return func(v chat.View) (*chat.Change, error) {
-		a, err := v.Access(somebody)
+		a, err := v.Access(alice)
 		if err != nil {
 			return nil, err
 		}
 		c := &chat.Change{Before: a.Thread, Thread: a.Thread}
 		c.Thread.Seq++
 		c.Thread.LastID++
-		m := chat.Message{ID: c.Thread.LastID, Seq: c.Thread.Seq, Version: 1, Type: chat.Text, Content: chat.Content{Text: text}, Sender: somebody}
+		m := chat.Message{ID: c.Thread.LastID, Seq: c.Thread.Seq, Version: 1, Type: chat.Text, Content: chat.Content{Text: text}, Sender: alice}
 		c.Append = []chat.Message{m}
 		c.Events = []chat.Event{{Kind: chat.MessageReceived, ThreadID: a.Thread.ID, Key: a.Thread.Key, Roster: 1, Message: &m}}
 		return c, nil
@@ -62,24 +58,24 @@ func topic(text string) func(v chat.View) (*chat.Change, error) {
 }
 
 // TestNodesWriteTogether lets several nodes write into a few threads, and follow the journal all the while: each of them
-// hears all that was acknowledged, once and in the same order, and in each thread in the order of the messages.
+// receives all that was acknowledged, once and in the same order, and in each thread in the order of the messages.
 func TestNodesWriteTogether(t *testing.T) {
 	t.Parallel()
-	const rooms, writers, each = 3, 8, 25
+	const busy, writers, each = 3, 8, 25
 	dbs := nodes(t, 3)
 	var threads []chat.Thread
-	for i := range rooms {
-		threads = append(threads, roomOf(t, dbs[0], chat.ThreadID(fmt.Sprintf("19:room%d@thread.v2", i))))
+	for i := range busy {
+		threads = append(threads, newThread(t, dbs[0], chat.ThreadID(fmt.Sprintf("19:thread%d@thread.v2", i))))
 	}
 	total := len(dbs) * writers * each
-	heard := make([][]chat.Event, len(dbs))
+	received := make([][]chat.Event, len(dbs))
 	var all sync.WaitGroup
 	deadline := time.Now().Add(time.Minute)
 	for n, db := range dbs {
 		all.Go(func() {
-			for position := chat.Position(0); len(heard[n]) < total && !t.Failed(); {
+			for position := chat.Position(0); len(received[n]) < total && !t.Failed(); {
 				if time.Now().After(deadline) {
-					t.Errorf("node %d heard %d events, want %d", n, len(heard[n]), total)
+					t.Errorf("node %d received %d events, want %d", n, len(received[n]), total)
 				}
 				page, err := db.After(t.Context(), position, 7)
 				if err != nil {
@@ -92,13 +88,13 @@ func TestNodesWriteTogether(t *testing.T) {
 					}
 					position = e.Position
 				}
-				heard[n] = append(heard[n], page...)
+				received[n] = append(received[n], page...)
 			}
 		})
 		for w := range writers {
 			all.Go(func() {
 				for i := range each {
-					thread, text := threads[(n+w+i)%rooms], fmt.Sprint(n, " ", w, " ", i)
+					thread, text := threads[(n+w+i)%busy], fmt.Sprint(n, " ", w, " ", i)
 					var err error
 					if i%3 == 0 {
 						err = db.Update(t.Context(), thread.ID, topic(text))
@@ -114,13 +110,13 @@ func TestNodesWriteTogether(t *testing.T) {
 	}
 	all.Wait()
 	for n := range dbs[1:] {
-		if diff := gocmp.Diff(heard[0], heard[n+1]); diff != "" {
-			t.Errorf("node %d heard something else than the first: %s", n+1, diff)
+		if diff := gocmp.Diff(received[0], received[n+1]); diff != "" {
+			t.Errorf("node %d received something else than the first: %s", n+1, diff)
 		}
 	}
 	texts := map[string]bool{}
 	last := map[chat.ThreadID]chat.Message{}
-	for _, e := range heard[0] {
+	for _, e := range received[0] {
 		before := last[e.ThreadID]
 		if e.Message.Seq != before.Seq+1 || e.Message.ID <= before.ID {
 			t.Errorf("%s: %d, sequence %d, follows on %d, sequence %d", e.ThreadID, e.Message.ID, e.Message.Seq, before.ID, before.Seq)
@@ -129,7 +125,7 @@ func TestNodesWriteTogether(t *testing.T) {
 		texts[e.Message.Content.Text] = true
 	}
 	if len(texts) != total {
-		t.Errorf("%d different messages were heard, want %d", len(texts), total)
+		t.Errorf("%d different messages were received, want %d", len(texts), total)
 	}
 	for i, thread := range threads {
 		got, err := dbs[i].Messages(t.Context(), thread.Key, chat.MessageQuery{Limit: 1 << 20})
@@ -143,10 +139,10 @@ func TestNodesWriteTogether(t *testing.T) {
 func TestNodesRememberTheSame(t *testing.T) {
 	t.Parallel()
 	dbs := nodes(t, 2)
-	thread := roomOf(t, dbs[0], "19:a@thread.v2")
+	thread := newThread(t, dbs[0], "19:a@thread.v2")
 	texts := func(db *store.DB) (out []string) {
 		t.Helper()
-		a, err := db.Access(t.Context(), thread.ID, somebody)
+		a, err := db.Access(t.Context(), thread.ID, alice)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +162,7 @@ func TestNodesRememberTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := dbs[i%2].Update(t.Context(), thread.ID, func(v chat.View) (*chat.Change, error) {
-			a, err := v.Access(somebody)
+			a, err := v.Access(alice)
 			if err != nil {
 				return nil, err
 			}
@@ -187,11 +183,11 @@ func TestNodesRememberTheSame(t *testing.T) {
 	}
 }
 
-// A node hears what another wrote without looking.
+// A node is notified of what another wrote.
 func TestNodesWakeEachOther(t *testing.T) {
 	t.Parallel()
 	dbs := nodes(t, 2)
-	thread := roomOf(t, dbs[0], "19:a@thread.v2")
+	thread := newThread(t, dbs[0], "19:a@thread.v2")
 	reader := dbs[1]
 	deadline := time.After(30 * time.Second)
 	for i := range 20 {
@@ -209,7 +205,7 @@ func TestNodesWakeEachOther(t *testing.T) {
 			select {
 			case <-reader.Changed():
 			case <-deadline:
-				t.Fatalf("nobody was woken by post %d", i)
+				t.Fatalf("no token after post %d", i)
 			}
 		}
 	}
@@ -218,7 +214,7 @@ func TestNodesWakeEachOther(t *testing.T) {
 // Behind a pooler of its own, or with polling alone, everything goes on but the wake-up.
 func TestNodesThatOnlyPoll(t *testing.T) {
 	t.Parallel()
-	address := postgresURL(t)
+	address := emptyStore(t)
 	for name, o := range map[string]store.Options{
 		"no listening": {Listen: store.NoListen}, "another address": {Listen: address}, "a dead address": {Listen: "postgres://127.0.0.1:1/none"},
 	} {
@@ -271,26 +267,26 @@ func TestNodesCreateOnce(t *testing.T) {
 }
 
 // All nodes read from the journal whose tokens are over.
-func TestNodesHearOfRevocation(t *testing.T) {
+func TestNodesReceiveRevocations(t *testing.T) {
 	t.Parallel()
 	dbs := nodes(t, 2)
-	if err := dbs[0].AddUser(t.Context(), auth.User{Identity: somebody, CreatedOn: 1}); err != nil {
+	if err := dbs[0].AddUser(t.Context(), auth.User{Identity: alice, CreatedOn: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if err := dbs[0].RevokeUser(t.Context(), somebody, 2000); err != nil {
+	if err := dbs[0].RevokeUser(t.Context(), alice, 2000); err != nil {
 		t.Fatal(err)
 	}
-	if err := dbs[0].DeleteUser(t.Context(), somebody, 3000); err != nil {
+	if err := dbs[0].DeleteUser(t.Context(), alice, 3000); err != nil {
 		t.Fatal(err)
 	}
-	if err := dbs[0].DeleteUser(t.Context(), somebody, 4000); chat.KindOf(err) != chat.NotFound {
+	if err := dbs[0].DeleteUser(t.Context(), alice, 4000); chat.KindOf(err) != chat.NotFound {
 		t.Errorf("deleting again: %v", err)
 	}
 	got, err := dbs[1].After(t.Context(), 0, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []chat.Event{chat.EndOf(somebody, 2000), chat.EndOf(somebody, 3000)}
+	want := []chat.Event{chat.EndOf(alice, 2000), chat.EndOf(alice, 3000)}
 	for i := range got {
 		got[i].Position = 0
 	}
@@ -330,7 +326,7 @@ func TestNodesLease(t *testing.T) {
 		}
 	}
 	if got := take("short", time.Millisecond); got == 0 {
-		t.Error("nobody has the short one")
+		t.Error("the short lease is not granted")
 	}
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		if ok, err := dbs[0].Lease(t.Context(), "short", time.Hour); err != nil || ok {

@@ -1,6 +1,6 @@
 //go:build !windows
 
-package store
+package sqlite
 
 import (
 	"errors"
@@ -8,8 +8,7 @@ import (
 	"syscall"
 )
 
-// lockFile takes the lock of the file until that is closed, or the process ends in whichever way. errLocked says that somebody
-// has it.
+// lockFile locks the file until it is closed or the process ends. It returns errLocked when another process has the lock.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -1,4 +1,4 @@
-package store_test
+package postgres_test
 
 import (
 	"bytes"
@@ -18,13 +18,13 @@ func TestPooled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes a connection for each transaction: not in -short")
 	}
-	storetest.Run(t, storetest.Engine{Durable: true, Shared: true, URL: func(t *testing.T) string { return pgtest.Pooled(t, postgresURL(t)) }})
+	storetest.Run(t, storetest.Engine{Durable: true, Shared: true, New: func(t *testing.T) storetest.Open { return opener(pgtest.Pooled(t, emptyStore(t))) }})
 }
 
-// Nodes behind a pooler hear of each other when they listen to Postgres itself, and are told to.
+// Nodes behind a pooler notify each other when they listen to Postgres itself.
 func TestPooledNodes(t *testing.T) {
 	t.Parallel()
-	direct := postgresURL(t)
+	direct := emptyStore(t)
 	pooled := pgtest.Pooled(t, direct)
 	node := func(listen string) *store.DB {
 		t.Helper()
@@ -46,7 +46,7 @@ func TestPooledNodes(t *testing.T) {
 	node("")
 	node(store.NoListen)
 	writer, reader := node(direct), node(direct)
-	thread := roomOf(t, writer, "19:a@thread.v2")
+	thread := newThread(t, writer, "19:a@thread.v2")
 	deadline := time.After(30 * time.Second)
 	for range 3 { // the first news may be that it listens, the second that a thread was made
 		if _, err := writer.Post(t.Context(), textPost(thread, "a")); err != nil {
@@ -55,7 +55,7 @@ func TestPooledNodes(t *testing.T) {
 		select {
 		case <-reader.Changed():
 		case <-deadline:
-			t.Fatal("the other node is not heard")
+			t.Fatal("no notification of the other node")
 		}
 	}
 }

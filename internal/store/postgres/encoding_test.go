@@ -1,4 +1,4 @@
-package store_test
+package postgres_test
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // not matter.
 func TestPostgresEncoding(t *testing.T) {
 	t.Parallel()
-	address := postgresURL(t)
+	address := emptyStore(t)
 	admin, err := pgx.Connect(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestPostgresEncoding(t *testing.T) {
 	}
 	for _, mode := range []string{"cache_statement", "simple_protocol"} {
 		db := open(t, withOption(t, address, "default_query_exec_mode", mode))
-		thread := roomOf(t, db, "19:a@thread.v2")
+		thread := newThread(t, db, "19:a@thread.v2")
 		m, err := db.Post(t.Context(), textPost(thread, "日本語 "+mode))
 		if err != nil {
 			t.Fatal(err)
