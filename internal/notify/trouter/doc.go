@@ -6,5 +6,5 @@
 //
 // Where that server forgets what it sent while a client was away, this one does not: an endpoint (one ChatClient in one
 // page) has a position in the journal, behind which everything has been acknowledged. A connection begins by replaying from
-// there. What was told and not acknowledged when the last one ended, pages are asked for: see recall.go.
+// there. What was told and not acknowledged when the last one ended, pages are asked for: see marks.go.
 package trouter

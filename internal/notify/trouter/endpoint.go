@@ -46,7 +46,7 @@ type endpoint struct {
 	last    int64                      // number of the last one here that was told of events
 	at      chat.Position              // newest position that went out
 	owed    map[chat.Position]struct{} // positions up to there that were not acknowledged
-	root    string                     // tag of the connection that began anew, see recall.go
+	root    string                     // tag of the connection that began anew, see marks.go
 }
 
 // endpoint returns the endpoint of that key, made when it is new.

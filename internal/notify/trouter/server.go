@@ -96,7 +96,7 @@ type Server struct {
 	sockets   map[chat.Identity]int
 	total     int
 	polls     map[string]*polling
-	begun     map[chat.Identity]string // see begin.go
+	begun     map[chat.Identity]string // see startposition.go
 }
 
 // New returns a Server, which is told of endpoints by the hub.

@@ -20,7 +20,7 @@ type session struct {
 	Allocation string
 	Number     int64
 	Begin      chat.Position // position at which one begins that is new or had ended
-	Tags       []string      // of the connection and of those before; see recall.go
+	Tags       []string      // of the connection and of those before; see marks.go
 	Until      chat.Time
 }
 

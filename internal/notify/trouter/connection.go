@@ -23,7 +23,7 @@ type socket struct {
 	resumed bool  // it goes on where one before ended
 	surl    string
 	caller  Caller
-	tag     string   // of what it marks, "" when the client cannot be marked; see recall.go
+	tag     string   // of what it marks, "" when the client cannot be marked; see marks.go
 	priors  []string // those of the connections before, the newest first
 
 	wake   chan struct{}   // holds a token when there is something for the writer
