@@ -27,7 +27,7 @@ type Journal interface {
 // Subscriber is somebody who listens for one user. Its methods are called one at a time and must not block.
 type Subscriber interface {
 	// Offer hands over an event that the user may hear.
-	Offer(h Heard)
+	Offer(h Delivery)
 	// End says that the user may hear nothing more.
 	End(reason Reason)
 }
@@ -43,8 +43,8 @@ const (
 	Slow     Reason = "listener is too slow"
 )
 
-// Heard is an event on its way to one user.
-type Heard struct {
+// Delivery is an event on its way to one user.
+type Delivery struct {
 	*chat.Event
 	To chat.Identity
 	// Shared keeps what is encoded once for all who hear the event.
@@ -53,37 +53,37 @@ type Heard struct {
 
 // Shared keeps encodings of an event by the name of the encoding. It is safe for concurrent use.
 type Shared struct {
-	mu   sync.Mutex
-	kept map[string][]byte
+	mu        sync.Mutex
+	encodings map[string][]byte
 }
 
 // Once returns the encoding of that name, made at the first call.
 func (s *Shared) Once(name string, encode func() []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b, ok := s.kept[name]; ok {
+	if b, ok := s.encodings[name]; ok {
 		return b
 	}
-	if s.kept == nil {
-		s.kept = map[string][]byte{}
+	if s.encodings == nil {
+		s.encodings = map[string][]byte{}
 	}
 	b := encode()
-	s.kept[name] = b
+	s.encodings[name] = b
 	return b
 }
 
-// poll is how long the hub goes without looking, should a wake-up be lost.
-const poll = time.Second
+// pollInterval is how long the hub goes without looking, should a wake-up be lost.
+const pollInterval = time.Second
 
-// batch is how many events are read at a time.
-const batch = 256
+// batchSize is how many events are read at a time.
+const batchSize = 256
 
 // Hub tails the journal and hands its events to subscribers.
 type Hub struct {
 	journal Journal
 	log     *slog.Logger
 	metrics *Metrics
-	turns   *turns
+	replays *replayLimiter
 
 	mu       sync.Mutex    // held while events are handed over, so that a position is a point between two events
 	position chat.Position // of the last event handed over
@@ -114,21 +114,21 @@ func NewHub(ctx context.Context, journal Journal, metrics *Metrics, log *slog.Lo
 		return nil, err
 	}
 	return &Hub{
-		journal: journal, log: log, metrics: metrics, turns: newTurns(), position: head,
+		journal: journal, log: log, metrics: metrics, replays: newReplayLimiter(), position: head,
 		users: map[chat.Identity]map[Subscriber]struct{}{}, rosters: map[rosterKey][]chat.Participant{},
 	}, nil
 }
 
 // Run hands events over until the context ends, then tells all subscribers that the server stops.
 func (h *Hub) Run(ctx context.Context) {
-	timer := time.NewTicker(poll)
+	timer := time.NewTicker(pollInterval)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		n, err := h.step(ctx)
+		n, err := h.dispatchBatch(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			h.log.Error("journal cannot be read", "error", err)
-		case n == batch:
+		case n == batchSize:
 			continue // there is more
 		}
 		select {
@@ -140,30 +140,30 @@ func (h *Hub) Run(ctx context.Context) {
 	h.stop()
 }
 
-// step hands over what is behind the position, up to a batch.
-func (h *Hub) step(ctx context.Context) (int, error) {
-	events, err := h.journal.After(ctx, h.position, batch) // only Run moves the position
+// dispatchBatch hands over what is behind the position, up to a batch.
+func (h *Hub) dispatchBatch(ctx context.Context) (int, error) {
+	events, err := h.journal.After(ctx, h.position, batchSize) // only Run moves the position
 	if err != nil {
 		return 0, err
 	}
 	for i := range events {
-		if err := h.hand(ctx, &events[i]); err != nil {
+		if err := h.dispatch(ctx, &events[i]); err != nil {
 			return i, err
 		}
 	}
 	return len(events), nil
 }
 
-func (h *Hub) hand(ctx context.Context, e *chat.Event) error {
+func (h *Hub) dispatch(ctx context.Context, e *chat.Event) error {
 	switch e.Kind {
 	case chat.IdentityEnded:
-		h.ended(e)
+		h.identityEnded(e)
 		return nil
 	case delivery.EndpointChanged:
 		if h.EndpointChanged != nil {
 			h.EndpointChanged(e.Actor, e.ActorName, e.Version)
 		}
-		h.pass(e)
+		h.advance(e)
 		return nil
 	}
 	audience, err := h.audience(ctx, e)
@@ -177,30 +177,30 @@ func (h *Hub) hand(ctx context.Context, e *chat.Event) error {
 		p := &audience[i]
 		for s := range h.users[p.Identity] {
 			if e.VisibleTo(p) {
-				s.Offer(Heard{Event: e, To: p.Identity, Shared: shared})
+				s.Offer(Delivery{Event: e, To: p.Identity, Shared: shared})
 			}
 		}
 	}
 	h.position = e.Position
-	h.metrics.handed(e)
+	h.metrics.dispatched(e)
 	return nil
 }
 
-// ended is told before the connections are cut, so that those who come back at once are refused.
-func (h *Hub) ended(e *chat.Event) {
+// identityEnded is told before the connections are cut, so that those who come back at once are refused.
+func (h *Hub) identityEnded(e *chat.Event) {
 	if h.Ended != nil {
 		h.Ended(e.Actor)
 	}
 	h.End(e.Actor, Revoked)
-	h.pass(e)
+	h.advance(e)
 }
 
-// pass notes that an event which nobody hears was dealt with.
-func (h *Hub) pass(e *chat.Event) {
+// advance notes that an event which nobody hears was dealt with.
+func (h *Hub) advance(e *chat.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.position = e.Position
-	h.metrics.handed(e)
+	h.metrics.dispatched(e)
 }
 
 // audience returns who hears an event, from memory where it can.
@@ -227,7 +227,7 @@ func (h *Hub) audience(ctx context.Context, e *chat.Event) ([]chat.Participant, 
 
 // Subscribe lets s hear what its user may hear from now on, and returns the position of the last event before. leave
 // ends it; it may be called twice.
-func (h *Hub) Subscribe(user chat.Identity, s Subscriber) (position chat.Position, leave func()) {
+func (h *Hub) Subscribe(user chat.Identity, s Subscriber) (position chat.Position, unsubscribe func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopped {
@@ -238,10 +238,10 @@ func (h *Hub) Subscribe(user chat.Identity, s Subscriber) (position chat.Positio
 		h.users[user] = map[Subscriber]struct{}{}
 	}
 	h.users[user][s] = struct{}{}
-	return h.position, func() { h.leave(user, s) }
+	return h.position, func() { h.unsubscribe(user, s) }
 }
 
-func (h *Hub) leave(user chat.Identity, s Subscriber) {
+func (h *Hub) unsubscribe(user chat.Identity, s Subscriber) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.users[user], s)
@@ -266,48 +266,48 @@ func (h *Hub) Oldest(ctx context.Context) (chat.Position, error) { return h.jour
 // Replay calls hear for each event behind the position from, up to and with the position to, that the user may hear. missed
 // tells that the journal no longer reaches back to from: then only what it has is replayed. It reads in turn with other
 // replays, and waits for that.
-func (h *Hub) Replay(ctx context.Context, user chat.Identity, from, to chat.Position, hear func(Heard)) (missed bool, err error) {
+func (h *Hub) Replay(ctx context.Context, user chat.Identity, from, to chat.Position, deliver func(Delivery)) (missed bool, err error) {
 	oldest, err := h.journal.Oldest(ctx)
 	if err != nil {
 		return false, err
 	}
-	for at := from; at < to; {
-		next, err := h.replayBatch(ctx, user, at, to, hear)
+	for position := from; position < to; {
+		next, err := h.replayBatch(ctx, user, position, to, deliver)
 		if err != nil {
 			return false, err
 		}
-		if next == at { // there is no more
+		if next == position { // there is no more
 			break
 		}
-		at = next
+		position = next
 	}
 	return oldest > from+1, nil
 }
 
 // replayBatch is the part of a replay for which a turn is taken. It returns how far it came.
-func (h *Hub) replayBatch(ctx context.Context, user chat.Identity, at, to chat.Position, hear func(Heard)) (chat.Position, error) {
-	done, err := h.turns.take(ctx, user)
+func (h *Hub) replayBatch(ctx context.Context, user chat.Identity, position, to chat.Position, deliver func(Delivery)) (chat.Position, error) {
+	done, err := h.replays.acquire(ctx, user)
 	if err != nil {
-		return at, err
+		return position, err
 	}
 	defer done()
-	events, err := h.journal.After(ctx, at, int(min(batch, to-at)))
+	events, err := h.journal.After(ctx, position, int(min(batchSize, to-position)))
 	if err != nil {
-		return at, err
+		return position, err
 	}
 	for i := range events {
 		e := &events[i]
-		if at = e.Position; at > to {
+		if position = e.Position; position > to {
 			break
 		}
-		if err := h.replay(ctx, user, e, hear); err != nil {
-			return at, err
+		if err := h.replayEvent(ctx, user, e, deliver); err != nil {
+			return position, err
 		}
 	}
-	return at, nil
+	return position, nil
 }
 
-func (h *Hub) replay(ctx context.Context, user chat.Identity, e *chat.Event, hear func(Heard)) error {
+func (h *Hub) replayEvent(ctx context.Context, user chat.Identity, e *chat.Event, deliver func(Delivery)) error {
 	if e.ThreadID == "" { // servers tell each other
 		return nil
 	}
@@ -317,7 +317,7 @@ func (h *Hub) replay(ctx context.Context, user chat.Identity, e *chat.Event, hea
 	}
 	for i := range audience {
 		if p := &audience[i]; p.Identity == user && e.VisibleTo(p) {
-			hear(Heard{Event: e, To: user, Shared: &Shared{}})
+			deliver(Delivery{Event: e, To: user, Shared: &Shared{}})
 		}
 	}
 	return nil

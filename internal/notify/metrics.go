@@ -41,7 +41,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
-func (m *Metrics) handed(e *chat.Event) { m.events.WithLabelValues(string(e.Kind)).Inc() }
+func (m *Metrics) dispatched(e *chat.Event) { m.events.WithLabelValues(string(e.Kind)).Inc() }
 
 // Delivered notes that an event was written to a socket.
 func (m *Metrics) Delivered(protocol string, e *chat.Event) {

@@ -9,69 +9,69 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// turns bounds what replays cost. A client asks for one with a few bytes, and it may search a million events. So replays read
+// replayLimiter bounds what replays cost. A client asks for one with a few bytes, and it may search a million events. So replays read
 // a batch at a time, in turn: a user one batch at once, whatever number of clients they have, and none for as long again; all
 // users together as many as half of the cores, and at least two so that one that waits for the database does not keep all
 // others. Who waits longest is next: a client that missed little waits for a batch of each user, not for what they missed.
-type turns struct {
-	all chan struct{} // holds a token for each batch that is being read
+type replayLimiter struct {
+	slots chan struct{} // holds a token for each batch that is being read
 
 	mu    sync.Mutex
-	users map[chat.Identity]*lane
+	users map[chat.Identity]*userReplays
 }
 
-// lane is that of a user who has a replay.
-type lane struct {
-	turn chan struct{} // holds a token while a batch is read, and for as long again
-	uses int
+// userReplays is that of a user who has a replay.
+type userReplays struct {
+	slot chan struct{} // holds a token while a batch is read, and for as long again
+	refs int
 }
 
-func newTurns() *turns {
-	return &turns{all: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)/2)), users: map[chat.Identity]*lane{}}
+func newReplayLimiter() *replayLimiter {
+	return &replayLimiter{slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)/2)), users: map[chat.Identity]*userReplays{}}
 }
 
-// take waits until it is the user's turn, which ends with done.
-func (t *turns) take(ctx context.Context, user chat.Identity) (done func(), err error) {
-	l := t.enter(user)
+// acquire waits until it is the user's turn, which ends with done.
+func (t *replayLimiter) acquire(ctx context.Context, user chat.Identity) (release func(), err error) {
+	u := t.user(user)
 	select {
-	case l.turn <- struct{}{}:
+	case u.slot <- struct{}{}:
 	case <-ctx.Done():
-		t.leave(user, l)
+		t.unref(user, u)
 		return nil, ctx.Err()
 	}
-	pass := func() {
-		<-l.turn
-		t.leave(user, l)
+	releaseUser := func() {
+		<-u.slot
+		t.unref(user, u)
 	}
 	select {
-	case t.all <- struct{}{}:
+	case t.slots <- struct{}{}:
 	case <-ctx.Done():
-		pass()
+		releaseUser()
 		return nil, ctx.Err()
 	}
-	begun := time.Now()
+	start := time.Now()
 	return func() {
-		<-t.all
-		time.AfterFunc(time.Since(begun), pass)
+		<-t.slots
+		time.AfterFunc(time.Since(start), releaseUser)
 	}, nil
 }
 
-func (t *turns) enter(user chat.Identity) *lane {
+func (t *replayLimiter) user(user chat.Identity) *userReplays {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.users[user]
-	if l == nil {
-		l = &lane{turn: make(chan struct{}, 1)}
-		t.users[user] = l
+	u := t.users[user]
+	if u == nil {
+		u = &userReplays{slot: make(chan struct{}, 1)}
+		t.users[user] = u
 	}
-	l.uses++
-	return l
+	u.refs++
+	return u
 }
 
-func (t *turns) leave(user chat.Identity, l *lane) {
+func (t *replayLimiter) unref(user chat.Identity, u *userReplays) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if l.uses--; l.uses == 0 {
+	if u.refs--; u.refs == 0 {
 		delete(t.users, user)
 	}
 }

@@ -41,13 +41,13 @@ type Config struct {
 // Server serves GET /realtime.
 type Server struct {
 	Config
-	queued  prometheus.Gauge
-	writers sync.Pool // of *bufio.Writer, in use only while something is written
+	queuedGauge prometheus.Gauge
+	writers     sync.Pool // of *bufio.Writer, in use only while something is written
 
 	mu       sync.Mutex
-	left     sync.Cond // a connection has ended
+	changed  sync.Cond // a connection has ended
 	stopping bool
-	starting map[*conn]struct{} // whose start message has not come
+	starting map[*connection]struct{} // whose start message has not come
 	total    int
 	users    map[chat.Identity]int
 }
@@ -59,8 +59,8 @@ func New(c Config) *Server {
 	}
 	c.MaxPerUser, c.MaxTotal = cmp.Or(c.MaxPerUser, 50), cmp.Or(c.MaxTotal, 20_000)
 	c.WriteTimeout, c.Ping = cmp.Or(c.WriteTimeout, 10*time.Second), cmp.Or(c.Ping, 30*time.Second)
-	s := &Server{Config: c, queued: c.Metrics.QueueBytes.WithLabelValues(protocol), users: map[chat.Identity]int{}, starting: map[*conn]struct{}{}}
-	s.left.L = &s.mu
+	s := &Server{Config: c, queuedGauge: c.Metrics.QueueBytes.WithLabelValues(protocol), users: map[chat.Identity]int{}, starting: map[*connection]struct{}{}}
+	s.changed.L = &s.mu
 	s.writers.New = func() any { return bufio.NewWriterSize(nil, writeBytes) }
 	return s
 }
@@ -74,7 +74,7 @@ const writeBytes = 16 << 10
 // ServeHTTP takes a connection over and returns when it is ready and has caught up. A client that begins is told what happens
 // from its request on: it need not wait for the answer to its start message.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	begun := s.Hub.Position()
+	start := s.Hub.Position()
 	if q := r.URL.Query(); q.Has("token") || q.Has("access_token") {
 		http.Error(w, "a token in a URL ends up in logs: send it in the header Authorization or in the start message", http.StatusBadRequest)
 		return
@@ -94,21 +94,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.Log.Debug("no websocket", "error", err) // the client has its answer
 		return
 	}
-	if err := s.enter(c); err != nil {
-		c.refuse(err)
+	if err := s.add(c); err != nil {
+		c.reject(err)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // the request's would keep all of the request
 	defer cancel()
 	c.cancel = cancel
-	from, at, err := c.start(bearer(r), begun)
+	from, position, err := c.start(bearer(r), start)
 	if err != nil {
-		c.refuse(err)
-		s.leave(c.user)
+		c.reject(err)
+		s.remove(c.user)
 		return
 	}
 	go c.read()
-	c.catchUp(ctx, from, at)
+	c.catchUp(ctx, from, position)
 }
 
 func bearer(r *http.Request) string {
@@ -119,9 +119,9 @@ func bearer(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) {
-	c := &conn{server: s}
-	l := &lean{ResponseWriter: w, timeout: s.WriteTimeout}
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*connection, error) {
+	c := &connection{server: s}
+	l := &smallBuffers{ResponseWriter: w, timeout: s.WriteTimeout}
 	var err error
 	c.ws, err = websocket.Accept(l, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // CORS has looked
@@ -135,50 +135,50 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) 
 	return c, nil
 }
 
-// lean gives the websocket library small buffers, since all that goes through them is what clients send and answers to
+// smallBuffers gives the websocket library small buffers, since all that goes through them is what clients send and answers to
 // pings: those of net/http hold 8 KiB for as long as the connection is open.
-type lean struct {
+type smallBuffers struct {
 	http.ResponseWriter
 	timeout time.Duration
 	conn    net.Conn
 }
 
 // Hijack takes the connection over.
-func (l *lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (l *smallBuffers) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(l.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
-	l.conn = timed{conn, l.timeout}
+	l.conn = deadlineConn{conn, l.timeout}
 	early := rw.Reader.Buffered() // sent with the request; the library goes on with what is buffered, and the connection
 	r := bufio.NewReaderSize(io.LimitReader(rw.Reader, int64(early)), max(early, 512))
 	_, err = r.Peek(early)
 	return l.conn, bufio.NewReadWriter(r, bufio.NewWriterSize(l.conn, 256)), err
 }
 
-// timed is a connection on which each write has its time.
-type timed struct {
+// deadlineConn is a connection on which each write has its time.
+type deadlineConn struct {
 	net.Conn
 	timeout time.Duration
 }
 
 // Write writes within the time.
-func (t timed) Write(p []byte) (int, error) {
+func (t deadlineConn) Write(p []byte) (int, error) {
 	if err := t.SetWriteDeadline(time.Now().Add(t.timeout)); err != nil {
 		return 0, err
 	}
 	return t.Conn.Write(p)
 }
 
-// enter counts a connection, if there is room for it.
-func (s *Server) enter(c *conn) error {
+// add counts a connection, if there is room for it.
+func (s *Server) add(c *connection) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.stopping:
-		return closingFor(notify.Stopping)
+		return closeReasonFor(notify.Stopping)
 	case s.total >= s.MaxTotal:
-		return closing{CloseTooMany, "too many connections"}
+		return closeReason{CloseTooMany, "too many connections"}
 	}
 	_ = c.net.SetReadDeadline(time.Now().Add(startTimeout)) // fails on a closed connection, as reading will
 	s.total++
@@ -188,7 +188,7 @@ func (s *Server) enter(c *conn) error {
 }
 
 // started says that the start message of a connection has come, or will not. It reports whether the server is stopping.
-func (s *Server) started(c *conn) bool {
+func (s *Server) started(c *connection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.starting, c)
@@ -201,8 +201,8 @@ func (s *Server) isStopping() bool {
 	return s.stopping
 }
 
-// admit counts it for its user, likewise.
-func (s *Server) admit(user chat.Identity) bool {
+// addUser counts it for its user, likewise.
+func (s *Server) addUser(user chat.Identity) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.users[user] >= s.MaxPerUser {
@@ -212,8 +212,8 @@ func (s *Server) admit(user chat.Identity) bool {
 	return true
 }
 
-// leave undoes both; user is empty for one who was not admitted.
-func (s *Server) leave(user chat.Identity) {
+// remove undoes both; user is empty for one who was not admitted.
+func (s *Server) remove(user chat.Identity) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.users[user]--; s.users[user] <= 0 {
@@ -221,20 +221,20 @@ func (s *Server) leave(user chat.Identity) {
 	}
 	s.total--
 	s.Metrics.Connections.WithLabelValues(protocol).Dec()
-	s.left.Broadcast()
+	s.changed.Broadcast()
 }
 
 // Run waits until the context ends. Then it takes no more connections and waits for those that there are, which the hub ends
 // when they have started.
 func (s *Server) Run(ctx context.Context) {
 	<-ctx.Done()
-	timer := time.NewTimer(goodbyes + closeTime + time.Second)
+	timer := time.NewTimer(goodbyeSpread + closeTimeout + time.Second)
 	defer timer.Stop()
 	s.stop()
 	empty := make(chan struct{})
 	go func() {
 		defer close(empty)
-		s.wait()
+		s.waitForConnections()
 	}()
 	select {
 	case <-empty:
@@ -242,12 +242,12 @@ func (s *Server) Run(ctx context.Context) {
 	}
 }
 
-// wait returns when no connection is open.
-func (s *Server) wait() {
+// waitForConnections returns when no connection is open.
+func (s *Server) waitForConnections() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.total > 0 {
-		s.left.Wait()
+		s.changed.Wait()
 	}
 }
 

@@ -15,168 +15,168 @@ import (
 
 const protocol = "trouter"
 
-// socket is one connection, whatever carries it. Its writer calls next, its reader receive; follow begins and ends it.
-type socket struct {
-	s       *Server
-	e       *endpoint
-	number  int64 // among the connections of the endpoint
-	resumed bool  // it goes on where one before ended
-	surl    string
-	caller  Caller
-	tag     string   // of what it marks, "" when the client cannot be marked; see marks.go
-	priors  []string // those of the connections before, the newest first
+// connection is one connection, whatever carries it. Its writer calls next, its reader receive; follow begins and ends it.
+type connection struct {
+	s            *Server
+	e            *endpoint
+	number       int64 // among the connections of the endpoint
+	resumed      bool  // it goes on where one before ended
+	surl         string
+	caller       Caller
+	tag          string   // of what it marks, "" when the client cannot be marked; see marks.go
+	previousTags []string // those of the connections before, the newest first
 
-	wake   chan struct{}   // holds a token when there is something for the writer
-	ctx    context.Context // ends when the connection is closed
-	close  func()          // ends the connection for good; follow clears up
-	closed <-chan struct{} // that of ctx
-	reads  sync.WaitGroup  // of the journal
+	wake         chan struct{}   // holds a token when there is something for the writer
+	ctx          context.Context // ends when the connection is closed
+	close        func()          // ends the connection for good; follow clears up
+	closed       <-chan struct{} // that of ctx
+	journalReads sync.WaitGroup  // of the journal
 
-	mu       sync.Mutex
-	control  []string // packets that go before events: acknowledgements must be quick
-	greeted  bool
-	question *question // that is not answered, if any
-	reason   notify.Reason
-	over     bool // nothing is taken in any more
+	mu         sync.Mutex
+	control    []string // packets that go before events: acknowledgements must be quick
+	announced  bool
+	markQuery  *markQuery // that is not answered, if any
+	reason     notify.Reason
+	discarding bool // nothing is taken in any more
 	queue
 }
 
-// begin makes the connection of the session that a request names, if it is good.
-func (s *Server) begin(r *http.Request, id string) (*socket, error) {
-	se, err := s.open(r, id)
+// openConnection makes the connection of the session that a request names, if it is good.
+func (s *Server) openConnection(r *http.Request, id string) (*connection, error) {
+	se, err := s.readSession(r, id)
 	if err != nil {
 		return nil, err
 	}
-	if !s.count(se.User, +1) {
+	if !s.countConnection(se.User, +1) {
 		return nil, errTooMany
 	}
-	sk, err := s.connect(context.WithoutCancel(r.Context()), se)
+	c, err := s.connect(context.WithoutCancel(r.Context()), se)
 	if err != nil {
-		s.count(se.User, -1)
+		s.countConnection(se.User, -1)
 	}
-	return sk, err
+	return c, err
 }
 
 var errTooMany = &chat.Error{Kind: chat.Unavailable, Reason: "too many connections, or the server is stopping"}
 
 // connect begins the connection of a session, once. The events of the endpoint come to it from where the last one ended.
-func (s *Server) connect(ctx context.Context, se *session) (*socket, error) {
+func (s *Server) connect(ctx context.Context, se *session) (*connection, error) {
 	e := s.endpoint(se.key())
 	row, err := s.Endpoints.ConnectEndpoint(ctx, delivery.Connection{
-		User: se.User, Endpoint: se.Endpoint, Number: se.Number, Previous: e.told().Owner, At: s.Now(),
-		Position: se.Begin,
+		User: se.User, Endpoint: se.Endpoint, Number: se.Number, Previous: e.acknowledged().Owner, At: s.Now(),
+		Position: se.Start,
 	})
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	sk := &socket{
+	c := &connection{
 		ctx: ctx, close: cancel, closed: ctx.Done(),
 		s: s, e: e, number: se.Number, resumed: row.Ended != se.Number-1, surl: se.surl(), caller: se.Caller,
-		wake: make(chan struct{}, 1), queue: queue{behind: true, frames: map[int64]waiting{}},
+		wake: make(chan struct{}, 1), queue: queue{behind: true, unacked: map[int64]pendingEvent{}},
 	}
 	if len(se.Tags) > 0 {
-		sk.tag, sk.priors = se.Tags[0], se.Tags[1:]
+		c.tag, c.previousTags = se.Tags[0], se.Tags[1:]
 	}
-	sk.control = []string{"1::"}
-	if !e.arrive(sk, row) {
-		s.saver.note(e)
+	c.control = []string{"1::"}
+	if !e.add(c, row) {
+		s.saver.add(e)
 		cancel()
 		return nil, errSession
 	}
-	go sk.follow(ctx)
-	return sk, nil
+	go c.run(ctx)
+	return c, nil
 }
 
-// follow has the socket told of events until it closes, which it sees to when the token ends.
-func (sk *socket) follow(ctx context.Context) {
-	defer sk.s.count(sk.e.key.user, -1)
-	defer sk.leave()
-	leave, ok := sk.takeOver(ctx)
+// run has the socket told of events until it closes, which it sees to when the token ends.
+func (c *connection) run(ctx context.Context) {
+	defer c.s.countConnection(c.e.key.user, -1)
+	defer c.release()
+	unsubscribe, ok := c.takeOver(ctx)
 	if !ok {
-		sk.close()
+		c.close()
 		return
 	}
-	sk.stir()
-	timer := time.AfterFunc(time.Duration(sk.caller.Expires-sk.s.Now())*time.Millisecond, func() { sk.end(notify.Expired) })
+	c.signal()
+	timer := time.AfterFunc(time.Duration(c.caller.Expires-c.s.Now())*time.Millisecond, func() { c.end(notify.Expired) })
 	defer timer.Stop()
 	// The token may have been revoked before the hub knew of this connection.
-	if err := sk.s.good(ctx, sk.caller); err != nil {
-		sk.end(notify.Revoked)
+	if err := c.s.valid(ctx, c.caller); err != nil {
+		c.end(notify.Revoked)
 	}
-	<-sk.closed
-	sk.catchPosition()
-	leave()
-	sk.clear()
-	sk.reads.Wait()
+	<-c.closed
+	c.advancePosition()
+	unsubscribe()
+	c.discard()
+	c.journalReads.Wait()
 }
 
-// leave lets another connection go on, on whichever server.
-func (sk *socket) leave() {
-	sk.e.release(sk)
-	sk.s.saver.note(sk.e)
+// release lets another connection go on, on whichever server.
+func (c *connection) release() {
+	c.e.release(c)
+	c.s.saver.add(c.e)
 }
 
-var connectedPacket = `5:1::{"name":"trouter.connected","args":[{"ttl":` + strconv.Itoa(int(allocation.Seconds())) +
-	`,"dur":"` + strconv.Itoa(int(allocation.Milliseconds())) + `"}]}`
+var connectedPacket = `5:1::{"name":"trouter.connected","args":[{"ttl":` + strconv.Itoa(int(allocationLife.Seconds())) +
+	`,"dur":"` + strconv.Itoa(int(allocationLife.Milliseconds())) + `"}]}`
 
-// greet tells the client that it is connected. From then on it relies on hearing everything, and takes events.
-func (sk *socket) greet() {
-	sk.mu.Lock()
-	defer sk.mu.Unlock()
-	if !sk.greeted {
-		sk.greeted = true
-		sk.control = append(sk.control, connectedPacket)
-		sk.stir()
+// announce tells the client that it is connected. From then on it relies on hearing everything, and takes events.
+func (c *connection) announce() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.announced {
+		c.announced = true
+		c.control = append(c.control, connectedPacket)
+		c.signal()
 	}
 }
 
-func (sk *socket) stir() {
+func (c *connection) signal() {
 	select {
-	case sk.wake <- struct{}{}:
+	case c.wake <- struct{}{}:
 	default:
 	}
 }
 
 // subscriber is the side of a socket that the hub sees. The hub calls it while it is locked, so it only takes notes.
-type subscriber struct{ sk *socket }
+type subscriber struct{ c *connection }
 
-func (u subscriber) Offer(h notify.Heard) { u.sk.offer(h) }
+func (u subscriber) Offer(d notify.Delivery) { u.c.offer(d) }
 
 // End says goodbye. A client whose token is no good asks for a new one and comes back; five times in a row were seen to work.
 // When the server stops, clients are let go one after the other, with what they were told acknowledged.
 func (u subscriber) End(reason notify.Reason) {
 	if reason != notify.Stopping {
-		u.sk.end(reason)
+		u.c.end(reason)
 		return
 	}
 	go func() {
 		select {
-		case <-time.After(rand.N(goodbyes)):
-		case <-u.sk.closed:
+		case <-time.After(rand.N(goodbyeSpread)):
+		case <-u.c.closed:
 		}
-		u.sk.retire(ackTime)
-		u.sk.end(reason)
+		u.c.drain(ackTimeout)
+		u.c.end(reason)
 	}()
 }
 
 // end has the writer close the connection, and closes it if there is none that does.
-func (sk *socket) end(reason notify.Reason) {
-	sk.mu.Lock()
-	if sk.reason == "" {
-		sk.reason = reason
+func (c *connection) end(reason notify.Reason) {
+	c.mu.Lock()
+	if c.reason == "" {
+		c.reason = reason
 		if reason != notify.Stopping {
-			sk.control = append(sk.control, `0:::{"reason":"unauthorized"}`)
+			c.control = append(c.control, `0:::{"reason":"unauthorized"}`)
 		}
 	}
-	sk.mu.Unlock()
-	sk.stir()
-	time.AfterFunc(closeTime, sk.close)
+	c.mu.Unlock()
+	c.signal()
+	time.AfterFunc(closeTimeout, c.close)
 }
 
-// ending returns why the server ends the connection, "" when it does not.
-func (sk *socket) ending() string {
-	sk.mu.Lock()
-	defer sk.mu.Unlock()
-	return string(sk.reason)
+// endReason returns why the server ends the connection, "" when it does not.
+func (c *connection) endReason() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return string(c.reason)
 }

@@ -13,74 +13,74 @@ import (
 // word, waits as long for acknowledgements as when a connection of its own takes over, saves the position and lets go. A
 // server that is dead or does not hear is not waited for longer than handTime; what it saves later is refused.
 
-const firstLook = 50 * time.Millisecond // at whether another server has let go; then after twice the time, and so on
+const firstPoll = 50 * time.Millisecond // at whether another server has let go; then after twice the time, and so on
 
-// fetch gets the endpoint from the server that tells it. It reports whether the socket is the one now.
-func (sk *socket) fetch(ctx context.Context) bool {
-	end := time.NewTimer(handTime)
+// acquire gets the endpoint from the server that tells it. It reports whether the socket is the one now.
+func (c *connection) acquire(ctx context.Context) bool {
+	end := time.NewTimer(handoverTimeout)
 	defer end.Stop()
-	for wait, held := firstLook, true; held; wait *= 2 {
-		look := time.NewTimer(wait)
+	for wait, owned := firstPoll, true; owned; wait *= 2 {
+		poll := time.NewTimer(wait)
 		select {
-		case <-sk.closed:
+		case <-c.closed:
 			return false
 		case <-end.C:
-			held = false
-		case <-look.C:
-			row, err := sk.s.Endpoints.Endpoint(ctx, sk.e.key.user, sk.e.key.id)
-			held = err != nil || row.Owner != 0 && row.Newest == sk.number
+			owned = false
+		case <-poll.C:
+			row, err := c.s.Endpoints.Endpoint(ctx, c.e.key.user, c.e.key.id)
+			owned = err != nil || row.Owner != 0 && row.Newest == c.number
 		}
-		look.Stop()
+		poll.Stop()
 	}
-	row, err := sk.s.Endpoints.TakeEndpoint(ctx, sk.e.key.user, sk.e.key.id, sk.number)
+	row, err := c.s.Endpoints.TakeEndpoint(ctx, c.e.key.user, c.e.key.id, c.number)
 	if err != nil {
 		if chat.KindOf(err) != chat.NotFound && ctx.Err() == nil { // a newer connection is there, at another server
-			sk.s.Log.Error("endpoint cannot be taken over", "error", err)
+			c.s.Log.Error("endpoint cannot be taken over", "error", err)
 		}
 		return false
 	}
-	sk.e.adopt(row)
+	c.e.update(row)
 	return true
 }
 
-// changed is told by the hub that an endpoint has a connection which waits for that of another server, or has another dialect
+// endpointChanged is told by the hub that an endpoint has a connection which waits for that of another server, or has another dialect
 // when the number is 0.
-func (s *Server) changed(user chat.Identity, id string, number int64) {
-	e := s.existing(endpointKey{user, id})
+func (s *Server) endpointChanged(user chat.Identity, id string, number int64) {
+	e := s.knownEndpoint(endpointKey{user, id})
 	switch {
 	case e == nil:
 	case number == 0:
-		go s.reread(e)
+		go s.reloadFormat(e)
 	default:
-		s.letGo(e, number)
+		s.handOver(e, number)
 	}
 }
 
-func (s *Server) reread(e *endpoint) {
-	ctx, cancel := context.WithTimeout(context.Background(), handTime)
+func (s *Server) reloadFormat(e *endpoint) {
+	ctx, cancel := context.WithTimeout(context.Background(), handoverTimeout)
 	defer cancel()
 	row, err := s.Endpoints.Endpoint(ctx, e.key.user, e.key.id)
 	if err != nil {
 		s.Log.Error("endpoint cannot be read", "error", err)
 		return
 	}
-	e.speak(dialect(row.Format))
+	e.setFormat(format(row.Format))
 }
 
-// letGo ends the connections of an endpoint for that of another server.
-func (s *Server) letGo(e *endpoint, number int64) {
-	waiting, telling, news := e.outrun(number)
-	if !news {
+// handOver ends the connections of an endpoint for that of another server.
+func (s *Server) handOver(e *endpoint, number int64) {
+	waiting, current, isNew := e.supersededBy(number)
+	if !isNew {
 		return
 	}
 	if waiting != nil {
 		waiting.supersede()
 	}
-	if telling != nil {
-		telling.stop()
+	if current != nil {
+		current.stopDelivery()
 		go func() {
-			telling.retire(switchTime)
-			telling.close()
+			current.drain(switchTimeout)
+			current.close()
 		}()
 	}
 }

@@ -29,12 +29,12 @@ import (
 // same mark: what came before it may be of another journal, in which positions meant other events.
 
 const (
-	maxPriors  = 3               // connections before that are asked about: the last may not have come as far as to tell events
-	maxPairs   = 1280            // to ask for: the answer must fit into a message of maxFrame
-	doubtSteps = 64              // of the journal to look for them
-	groupSize  = 16 << 10        // bytes of frames in one message, roughly
-	askTime    = 3 * time.Second // for the answer of a client that does not even answer the heartbeat behind the question
-	asked      = "?"             // the etag of the mark behind which nothing is to be looked for
+	maxPreviousTags = 3               // connections before that are asked about: the last may not have come as far as to tell events
+	maxPairs        = 1280            // to ask for: the answer must fit into a message of maxFrame
+	maxMarkSteps    = 64              // of the journal to look for them
+	groupSize       = 16 << 10        // bytes of frames in one message, roughly
+	markTimeout     = 3 * time.Second // for the answer of a client that does not even answer the heartbeat behind the question
+	queried         = "?"             // the etag of the mark behind which nothing is to be looked for
 )
 
 // pair is what pages take note of.
@@ -58,7 +58,7 @@ func tagsOf(q url.Values) []string {
 
 func readTags(text string) []string {
 	tags := strings.Split(text, ".")
-	if len(tags) > 1+maxPriors || slices.ContainsFunc(tags, func(tag string) bool { return !tagShape.MatchString(tag) }) {
+	if len(tags) > 1+maxPreviousTags || slices.ContainsFunc(tags, func(tag string) bool { return !tagShape.MatchString(tag) }) {
 		return nil
 	}
 	return tags
@@ -67,7 +67,7 @@ func readTags(text string) []string {
 // nextTags are the tags of a connection after that of the given ones, as connectparams have them.
 func nextTags(tags []string) string {
 	tags = append([]string{newTag()}, tags...)
-	return strings.Join(tags[:min(len(tags), 1+maxPriors)], ".")
+	return strings.Join(tags[:min(len(tags), 1+maxPreviousTags)], ".")
 }
 
 func etag(position chat.Position) string { return strconv.FormatInt(int64(position), 36) }
@@ -78,133 +78,133 @@ func lossPacket(pairs []pair) string {
 }
 
 // mark has the page note that it was told the events at the positions.
-func (sk *socket) mark(positions []chat.Position) string {
+func (c *connection) mark(positions []chat.Position) string {
 	pairs := make([]pair, len(positions))
 	for i, p := range positions {
-		pairs[i] = pair{sk.tag, etag(p)}
+		pairs[i] = pair{c.tag, etag(p)}
 	}
 	return lossPacket(pairs)
 }
 
 // groups returns the frames of events, numbered from an id on, as they go into messages: with a mark behind them where the
 // client can be marked.
-func (sk *socket) groups(from int64, events []notify.Heard, d dialect) (out [][]string) {
+func (c *connection) groups(from int64, events []notify.Delivery, f format) (out [][]string) {
 	var group []string
 	var positions []chat.Position
 	size := 0
-	for i, h := range events {
-		frame := sk.frame(from+int64(i), h, d)
-		group, positions, size = append(group, frame), append(positions, h.Position), size+len(frame)
+	for i, d := range events {
+		frame := c.frame(from+int64(i), d, f)
+		group, positions, size = append(group, frame), append(positions, d.Position), size+len(frame)
 		switch {
-		case sk.tag == "":
+		case c.tag == "":
 			out = append(out, group)
 		case size < groupSize && i < len(events)-1:
 			continue
 		default:
-			out = append(out, append(group, sk.mark(positions)))
+			out = append(out, append(group, c.mark(positions)))
 		}
 		group, positions, size = nil, nil, 0
 	}
 	return out
 }
 
-// question is one that a page was asked.
-type question struct {
+// markQuery is one that a page was asked.
+type markQuery struct {
 	tag  string // of the connection that asks
 	done chan struct{}
 	once sync.Once
 
 	mu    sync.Mutex
-	noted map[pair]bool
+	marks map[pair]bool
 }
 
-// answer takes an event of the page that may be part of the answer.
-func (q *question) answer(pairs []pair) {
-	if slices.Contains(pairs, pair{q.tag, asked}) {
-		q.end() // these are the new ones
+// add takes an event of the page that may be part of the answer.
+func (q *markQuery) add(pairs []pair) {
+	if slices.Contains(pairs, pair{q.tag, queried}) {
+		q.finish() // these are the new ones
 		return
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, p := range pairs {
-		q.noted[p] = true
+		q.marks[p] = true
 	}
 }
 
-// end says that there will be no more of the answer.
-func (q *question) end() { q.once.Do(func() { close(q.done) }) }
+// finish says that there will be no more of the answer.
+func (q *markQuery) finish() { q.once.Do(func() { close(q.done) }) }
 
-// knows reports whether the page was told the event by one of the connections. What was asked for later says nothing.
-func (q *question) knows(position chat.Position, priors []string) bool {
-	for _, tag := range priors {
-		if q.noted[pair{tag, etag(position)}] {
+// received reports whether the page was told the event by one of the connections. What was asked for later says nothing.
+func (q *markQuery) received(position chat.Position, previousTags []string) bool {
+	for _, tag := range previousTags {
+		if q.marks[pair{tag, etag(position)}] {
 			return true
 		}
-		if q.noted[pair{tag, asked}] {
+		if q.marks[pair{tag, queried}] {
 			return false
 		}
 	}
 	return false
 }
 
-// beginAnew has nothing that was told before this connection count.
-func (sk *socket) beginAnew() {
-	if len(sk.priors) == 0 {
+// markNewStart has nothing that was told before this connection count.
+func (c *connection) markNewStart() {
+	if len(c.previousTags) == 0 {
 		return
 	}
-	sk.mu.Lock()
-	sk.control = append(sk.control, lossPacket([]pair{{sk.tag, asked}}))
-	sk.mu.Unlock()
-	sk.stir()
+	c.mu.Lock()
+	c.control = append(c.control, lossPacket([]pair{{c.tag, queried}}))
+	c.mu.Unlock()
+	c.signal()
 }
 
-// recall settles what the page was told by the connection before and nobody here knows of. It returns the position from
+// reconcile settles what the page was told by the connection before and nobody here knows of. It returns the position from
 // which on to tell. here says that the connection before was at this server: else it may have been told anything that is not
 // known to be acknowledged.
-func (sk *socket) recall(ctx context.Context, from chat.Position, here bool) chat.Position {
-	if sk.priors = sk.e.sameJournal(sk.priors); len(sk.priors) == 0 {
+func (c *connection) reconcile(ctx context.Context, from chat.Position, here bool) chat.Position {
+	if c.previousTags = c.e.sameJournal(c.previousTags); len(c.previousTags) == 0 {
 		return from
 	}
-	doubts, most := sk.e.outstanding(), maxPairs/len(sk.priors)
+	uncertain, most := c.e.unackedPositions(), maxPairs/len(c.previousTags)
 	if !here {
-		doubts = sk.journaled(ctx, from, most)
+		uncertain = c.unackedInJournal(ctx, from, most)
 	}
-	if len(doubts) == 0 {
+	if len(uncertain) == 0 {
 		return from
 	}
-	doubts = doubts[:min(len(doubts), most)]
-	seen := sk.ask(doubts)
-	from = sk.e.recalled(doubts, seen)
+	uncertain = uncertain[:min(len(uncertain), most)]
+	seen := c.queryMarks(uncertain)
+	from = c.e.reconcile(uncertain, seen)
 	if len(seen) > 0 { // for the connection after this one, should the server be killed before this is saved
-		sk.mu.Lock()
-		sk.control = append(sk.control, sk.mark(seen))
-		sk.mu.Unlock()
-		sk.stir()
+		c.mu.Lock()
+		c.control = append(c.control, c.mark(seen))
+		c.mu.Unlock()
+		c.signal()
 	}
 	return from
 }
 
-// journaled returns the positions in the journal behind one that the user hears and did not acknowledge here, as many as are
+// unackedInJournal returns the positions in the journal behind one that the user hears and did not acknowledge here, as many as are
 // wanted or a few more. Another server may have told what this one has not read yet.
-func (sk *socket) journaled(ctx context.Context, from chat.Position, most int) (out []chat.Position) {
-	to, err := sk.s.Hub.Head(ctx)
+func (c *connection) unackedInJournal(ctx context.Context, from chat.Position, most int) (out []chat.Position) {
+	to, err := c.s.Hub.Head(ctx)
 	if err != nil {
-		sk.s.Log.Error("end of the journal cannot be read", "error", err)
-		to = sk.s.Hub.Position()
+		c.s.Log.Error("end of the journal cannot be read", "error", err)
+		to = c.s.Hub.Position()
 	}
-	for range doubtSteps {
+	for range maxMarkSteps {
 		if from >= to || len(out) >= most {
 			break
 		}
 		next := min(from+replayStep, to)
-		_, err := sk.s.Hub.Replay(ctx, sk.e.key.user, from, next, func(h notify.Heard) {
-			if !sk.e.done(h.Position) {
-				out = append(out, h.Position)
+		_, err := c.s.Hub.Replay(ctx, c.e.key.user, from, next, func(d notify.Delivery) {
+			if !c.e.isAcked(d.Position) {
+				out = append(out, d.Position)
 			}
 		})
 		if err != nil {
 			if ctx.Err() == nil {
-				sk.s.Log.Error("journal cannot be replayed", "error", err)
+				c.s.Log.Error("journal cannot be replayed", "error", err)
 			}
 			break
 		}
@@ -213,62 +213,62 @@ func (sk *socket) journaled(ctx context.Context, from chat.Position, most int) (
 	return out
 }
 
-// ask returns those of the positions whose events the page knows. The client answers a heartbeat at once and in order, so
+// queryMarks returns those of the positions whose events the page knows. The client answers a heartbeat at once and in order, so
 // when it answers the one behind the question, there is no other answer.
-func (sk *socket) ask(positions []chat.Position) (seen []chat.Position) {
+func (c *connection) queryMarks(positions []chat.Position) (seen []chat.Position) {
 	var pairs []pair
-	for _, tag := range sk.priors {
-		pairs = append(pairs, pair{tag, asked})
+	for _, tag := range c.previousTags {
+		pairs = append(pairs, pair{tag, queried})
 		for _, p := range positions {
 			pairs = append(pairs, pair{tag, etag(p)})
 		}
 	}
-	q := &question{tag: sk.tag, done: make(chan struct{}), noted: map[pair]bool{}}
-	sk.mu.Lock()
-	sk.question = q
-	sk.control = append(sk.control, lossPacket(append(pairs, pair{sk.tag, asked})), "2::")
-	sk.mu.Unlock()
-	sk.stir()
-	timer := time.NewTimer(askTime)
+	q := &markQuery{tag: c.tag, done: make(chan struct{}), marks: map[pair]bool{}}
+	c.mu.Lock()
+	c.markQuery = q
+	c.control = append(c.control, lossPacket(append(pairs, pair{c.tag, queried})), "2::")
+	c.mu.Unlock()
+	c.signal()
+	timer := time.NewTimer(markTimeout)
 	defer timer.Stop()
 	select {
 	case <-q.done:
-	case <-sk.closed:
+	case <-c.closed:
 	case <-timer.C:
 	}
-	sk.mu.Lock()
-	sk.question = nil
-	sk.mu.Unlock()
+	c.mu.Lock()
+	c.markQuery = nil
+	c.mu.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, p := range positions {
-		if q.knows(p, sk.priors) {
+		if q.received(p, c.previousTags) {
 			seen = append(seen, p)
 		}
 	}
 	return seen
 }
 
-// processed takes a trouter.processed_message_loss.
-func (sk *socket) processed(args []json.RawMessage) {
-	sk.mu.Lock()
-	q := sk.question
-	sk.mu.Unlock()
+// onProcessedLoss takes a trouter.processed_message_loss.
+func (c *connection) onProcessedLoss(args []json.RawMessage) {
+	c.mu.Lock()
+	q := c.markQuery
+	c.mu.Unlock()
 	var what struct {
 		Pairs []pair `json:"droppedIndicators"`
 	}
 	if q == nil || len(args) == 0 || json.Unmarshal(args[0], &what) != nil {
 		return
 	}
-	q.answer(what.Pairs)
+	q.add(what.Pairs)
 }
 
-// beat takes the answer to a heartbeat.
-func (sk *socket) beat() {
-	sk.mu.Lock()
-	q := sk.question
-	sk.mu.Unlock()
+// onHeartbeat takes the answer to a heartbeat.
+func (c *connection) onHeartbeat() {
+	c.mu.Lock()
+	q := c.markQuery
+	c.mu.Unlock()
 	if q != nil {
-		q.end()
+		q.finish()
 	}
 }

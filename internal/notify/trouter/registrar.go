@@ -41,7 +41,7 @@ func (s *Server) registrar(w http.ResponseWriter, r *http.Request, path string) 
 			s.refuse(w, r, http.StatusBadRequest, "registration cannot be read", err)
 			return
 		}
-		err = s.register(r.Context(), endpointKey{c.User, reg.ID}, dialectOf(reg.Client.Template))
+		err = s.register(r.Context(), endpointKey{c.User, reg.ID}, formatOf(reg.Client.Template))
 	case r.Method == http.MethodDelete && one:
 		if endpointID(id, "") != "" {
 			err = s.Endpoints.EndEndpoint(r.Context(), c.User, id)
@@ -58,13 +58,13 @@ func (s *Server) registrar(w http.ResponseWriter, r *http.Request, path string) 
 }
 
 // register keeps the dialect of an endpoint, of whatever id; one that no endpoint has is never known.
-func (s *Server) register(ctx context.Context, key endpointKey, d dialect) error {
+func (s *Server) register(ctx context.Context, key endpointKey, f format) error {
 	if endpointID(key.id, "") == "" {
 		return nil
 	}
-	err := s.Endpoints.RegisterEndpoint(ctx, key.user, key.id, string(d), s.Now())
-	if e := s.existing(key); e != nil && err == nil {
-		e.speak(d) // at once; other servers hear of it
+	err := s.Endpoints.RegisterEndpoint(ctx, key.user, key.id, string(f), s.Now())
+	if e := s.knownEndpoint(key); e != nil && err == nil {
+		e.setFormat(f) // at once; other servers hear of it
 	}
 	return err
 }

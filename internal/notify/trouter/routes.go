@@ -13,8 +13,8 @@ import (
 // Serves reports whether the path is one of this protocol.
 func Serves(path string) bool {
 	path = clean(path)
-	_, allocates := allocationPath(path)
-	return path == configPath || allocates || strings.HasPrefix(path, handshakePath) || registrations(path)
+	_, isAllocation := allocationPath(path)
+	return path == configPath || isAllocation || strings.HasPrefix(path, handshakePath) || registrations(path)
 }
 
 const (
@@ -51,12 +51,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	path := clean(r.URL.Path)
-	beginning, allocates := allocationPath(path)
+	start, isAllocation := allocationPath(path)
 	switch {
 	case path == configPath && r.Method == http.MethodGet:
 		s.config(w, r)
-	case allocates && r.Method == http.MethodPost:
-		s.allocate(w, r, beginning)
+	case isAllocation && r.Method == http.MethodPost:
+		s.allocate(w, r, start)
 	case path == handshakePath && r.Method == http.MethodGet:
 		s.handshake(w, r)
 	case strings.HasPrefix(path, handshakePath+"websocket/"):
@@ -88,15 +88,15 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) {
 
 // refuse answers without a body; the reason is for the log.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, reason string, err error) {
-	s.Log.Info("realtime request refused", "method", r.Method, "step", step(r.URL.Path), "status", status, "reason", reason, "error", err)
+	s.Log.Info("realtime request refused", "method", r.Method, "step", stepOf(r.URL.Path), "status", status, "reason", reason, "error", err)
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "3") // as REST answers, for the same reason
 	}
 	w.WriteHeader(status)
 }
 
-// step names a path without the session id in it, which is a secret, or a beginning.
-func step(path string) string {
+// stepOf names a path without the session id in it, which is a secret, or a beginning.
+func stepOf(path string) string {
 	path = clean(path)
 	if _, ok := allocationPath(path); ok {
 		return allocatePath
@@ -113,13 +113,13 @@ func step(path string) string {
 func (s *Server) caller(w http.ResponseWriter, r *http.Request, token string) (Caller, bool) {
 	c, err := s.Authenticate(r.Context(), token)
 	if err != nil {
-		s.refused(w, r, err)
+		s.refuseToken(w, r, err)
 	}
 	return c, err == nil
 }
 
-// refused answers who has no good token.
-func (s *Server) refused(w http.ResponseWriter, r *http.Request, err error) {
+// refuseToken answers who has no good token.
+func (s *Server) refuseToken(w http.ResponseWriter, r *http.Request, err error) {
 	s.refuse(w, r, statusOf(err), "token", err)
 }
 
@@ -148,7 +148,7 @@ func plainText(w http.ResponseWriter) {
 
 func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(writeTime)) // a test recorder has no deadlines
+	_ = control.SetReadDeadline(time.Now().Add(writeTimeout)) // a test recorder has no deadlines
 	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 }

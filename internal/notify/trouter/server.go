@@ -61,42 +61,42 @@ type Endpoints interface {
 // Limits and times. Heartbeat and close timeouts of a minute and more let the client's own ping, every 40 s, keep the
 // connection; hidden browser tabs are throttled to one timer a minute, hence the patience.
 const (
-	heartbeat    = 150 // seconds, for the client
-	patience     = 150 * time.Second
-	beatEvery    = 25 * time.Second
-	connectTime  = time.Minute        // from allocation to handshake, and from there to the connection
-	skew         = time.Hour          // by which clocks of servers may differ: what one has signed, another has to take
-	allocation   = 7 * 24 * time.Hour // validity of connectparams
-	maxFrame     = 64 << 10           // of a client
-	maxBody      = 256 << 10          // of a client: a poll may bring the answers to all that is outstanding
-	maxSockets   = 20_000             // in all
-	maxPerUser   = 100                // of one user
-	writeTime    = 10 * time.Second   // for one write
-	switchTime   = 3 * time.Second    // for the last acknowledgements on a connection that another takes over from
-	handTime     = 5 * time.Second    // for another server to let go of an endpoint: to hear of it (a second at most), switchTime, and saving
-	endpointLife = 2 * time.Hour      // without connection; what matters stays in the store
+	heartbeatSeconds  = 150 // seconds, for the client
+	readTimeout       = 150 * time.Second
+	heartbeatInterval = 25 * time.Second
+	stepLife          = time.Minute        // from allocation to handshake, and from there to the connection
+	clockSkew         = time.Hour          // by which clocks of servers may differ: what one has signed, another has to take
+	allocationLife    = 7 * 24 * time.Hour // validity of connectparams
+	maxFrame          = 64 << 10           // of a client
+	maxBody           = 256 << 10          // of a client: a poll may bring the answers to all that is outstanding
+	maxConnections    = 20_000             // in all
+	maxPerUser        = 100                // of one user
+	writeTimeout      = 10 * time.Second   // for one write
+	switchTimeout     = 3 * time.Second    // for the last acknowledgements on a connection that another takes over from
+	handoverTimeout   = 5 * time.Second    // for another server to let go of an endpoint: to hear of it (a second at most), switchTime, and saving
+	endpointIdleLife  = 2 * time.Hour      // without connection; what matters stays in the store
 
-	goodbyes  = 2 * time.Second // over which connections are closed when the server stops, so that not all come back at once
-	ackTime   = time.Second     // for the last acknowledgements then
-	closeTime = 5 * time.Second // for a client to close
+	goodbyeSpread = 2 * time.Second // over which connections are closed when the server stops, so that not all come back at once
+	ackTimeout    = time.Second     // for the last acknowledgements then
+	closeTimeout  = 5 * time.Second // for a client to close
 )
 
 // Server speaks the protocol.
 type Server struct {
 	Config
-	saver       *saver
-	connections prometheus.Gauge
-	queued      prometheus.Gauge
-	empty       chan struct{} // holds a token when the last connection has ended
+	saver            *saver
+	connectionsGauge prometheus.Gauge
+	queuedGauge      prometheus.Gauge
+	empty            chan struct{} // holds a token when the last connection has ended
 
-	mu        sync.Mutex
-	stopping  bool // no more connections
-	endpoints map[endpointKey]*endpoint
-	buckets   map[bucketKey]*bucket
-	sockets   map[chat.Identity]int
-	total     int
-	polls     map[string]*polling
-	begun     map[chat.Identity]string // see startposition.go
+	mu             sync.Mutex
+	stopping       bool // no more connections
+	endpoints      map[endpointKey]*endpoint
+	buckets        map[bucketKey]*bucket
+	perUser        map[chat.Identity]int
+	total          int
+	polls          map[string]*polling
+	startPositions map[chat.Identity]string // see startposition.go
 }
 
 // New returns a Server, which is told of endpoints by the hub.
@@ -106,11 +106,11 @@ func New(c Config) *Server {
 	}
 	s := &Server{
 		Config: c, saver: newSaver(c.Endpoints, c.Now, c.Log), empty: make(chan struct{}, 1),
-		connections: c.Metrics.Connections.WithLabelValues(protocol), queued: c.Metrics.QueueBytes.WithLabelValues(protocol),
-		endpoints: map[endpointKey]*endpoint{}, buckets: map[bucketKey]*bucket{}, sockets: map[chat.Identity]int{},
-		polls: map[string]*polling{}, begun: map[chat.Identity]string{},
+		connectionsGauge: c.Metrics.Connections.WithLabelValues(protocol), queuedGauge: c.Metrics.QueueBytes.WithLabelValues(protocol),
+		endpoints: map[endpointKey]*endpoint{}, buckets: map[bucketKey]*bucket{}, perUser: map[chat.Identity]int{},
+		polls: map[string]*polling{}, startPositions: map[chat.Identity]string{},
 	}
-	c.Hub.EndpointChanged = s.changed
+	c.Hub.EndpointChanged = s.endpointChanged
 	return s
 }
 
@@ -126,14 +126,14 @@ func (s *Server) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:
-			s.forget()
-			s.catchPositions()
+			s.sweep()
+			s.advancePositions()
 		}
 	}
 	s.mu.Lock()
 	s.stopping = true
 	s.mu.Unlock()
-	s.wait()
+	s.waitForConnections()
 	stop()
 	saver.Wait()
 }
@@ -148,11 +148,11 @@ func (s *Server) stopped(w http.ResponseWriter, r *http.Request) bool {
 	return s.stopping
 }
 
-// wait returns when nobody is connected, or should not be any more.
-func (s *Server) wait() {
-	timer := time.NewTimer(goodbyes + ackTime + closeTime + time.Second)
+// waitForConnections returns when nobody is connected, or should not be any more.
+func (s *Server) waitForConnections() {
+	timer := time.NewTimer(goodbyeSpread + ackTimeout + closeTimeout + time.Second)
 	defer timer.Stop()
-	for s.connected() {
+	for s.anyConnection() {
 		select {
 		case <-s.empty:
 		case <-timer.C:
@@ -161,20 +161,20 @@ func (s *Server) wait() {
 	}
 }
 
-func (s *Server) connected() bool {
+func (s *Server) anyConnection() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.total > 0
 }
 
-// catchPositions moves the positions of those on who hear nothing while much goes on elsewhere.
-func (s *Server) catchPositions() {
+// advancePositions moves the positions of those on who hear nothing while much goes on elsewhere.
+func (s *Server) advancePositions() {
 	s.mu.Lock()
 	endpoints := slices.Collect(maps.Values(s.endpoints))
 	s.mu.Unlock()
 	for _, e := range endpoints {
-		if sk := e.connection(); sk != nil {
-			sk.catchPosition()
+		if c := e.currentConnection(); c != nil {
+			c.advancePosition()
 		}
 	}
 }

@@ -19,7 +19,7 @@ type session struct {
 	Endpoint   string
 	Allocation string
 	Number     int64
-	Begin      chat.Position // position at which one begins that is new or had ended
+	Start      chat.Position `json:"Begin"` // position at which one begins that is new or had ended
 	Tags       []string      // of the connection and of those before; see marks.go
 	Until      chat.Time
 }
@@ -45,31 +45,31 @@ func (s *Server) unseal(id string) (*session, bool) {
 	return &se, err == nil && json.Unmarshal(body, &se) == nil
 }
 
-// bearer tells who makes a handshake: by the token, else as the allocation just before was given to, since SDKs before chat
+// handshakeCaller tells who makes a handshake: by the token, else as the allocation just before was given to, since SDKs before chat
 // 1.5.2 send none. It answers otherwise.
-func (s *Server) bearer(w http.ResponseWriter, r *http.Request, p params) (Caller, bool) {
+func (s *Server) handshakeCaller(w http.ResponseWriter, r *http.Request, p params) (Caller, bool) {
 	token := r.Header.Get("X-Skypetoken")
-	if token != "" || s.Now() >= p.begin.Add(connectTime+skew) {
+	if token != "" || s.Now() >= p.validFrom.Add(stepLife+clockSkew) {
 		return s.caller(w, r, token)
 	}
-	if err := s.good(r.Context(), p.Caller); err != nil {
-		s.refused(w, r, err)
+	if err := s.valid(r.Context(), p.Caller); err != nil {
+		s.refuseToken(w, r, err)
 		return Caller{}, false
 	}
 	return p.Caller, true
 }
 
-// good returns why a token that was good is not any more.
-func (s *Server) good(ctx context.Context, c Caller) error {
+// valid returns why a token that was good is not any more.
+func (s *Server) valid(ctx context.Context, c Caller) error {
 	if c.Expires <= s.Now() {
 		return &chat.Error{Kind: chat.Unauthorized, Reason: "token is expired"}
 	}
 	return s.Revalidate(ctx, c)
 }
 
-// asker tells whose request it is, "" when nothing in it says. A websocket has no header for the token, but carries the
+// requester tells whose request it is, "" when nothing in it says. A websocket has no header for the token, but carries the
 // connectparams.
-func (s *Server) asker(r *http.Request) (chat.Identity, error) {
+func (s *Server) requester(r *http.Request) (chat.Identity, error) {
 	if token := r.Header.Get("X-Skypetoken"); token != "" {
 		c, err := s.Authenticate(r.Context(), token)
 		return c.User, err
@@ -83,15 +83,15 @@ func (s *Server) asker(r *http.Request) (chat.Identity, error) {
 
 var errSession = &chat.Error{Kind: chat.NotFound, Reason: "unknown or used session, or that of somebody else"}
 
-// open reads the session of a request. It must be for who asks, whose token must still be good.
-func (s *Server) open(r *http.Request, id string) (*session, error) {
-	asker, err := s.asker(r)
+// readSession reads the session of a request. It must be for who asks, whose token must still be good.
+func (s *Server) readSession(r *http.Request, id string) (*session, error) {
+	requester, err := s.requester(r)
 	if err != nil {
 		return nil, err
 	}
 	se, ok := s.unseal(id)
-	if !ok || s.Now() > se.Until || asker != "" && asker != se.User {
+	if !ok || s.Now() > se.Until || requester != "" && requester != se.User {
 		return nil, errSession
 	}
-	return se, s.good(r.Context(), se.Caller)
+	return se, s.valid(r.Context(), se.Caller)
 }
