@@ -21,6 +21,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/httpapi"
 	"github.com/chatd/chatd/internal/store"
+	"github.com/chatd/chatd/internal/web"
 )
 
 const (
@@ -90,7 +91,7 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 	if err != nil {
 		return nil, err
 	}
-	base := httpapi.Base(cfg.publicURL, cfg.trustedProxies, log)
+	base := web.Base(cfg.publicURL, cfg.trustedProxies, log)
 	front := front{base: base, cors: func(r *http.Request) (string, error) { return cfg.corsOrigins.allow(r, base) }}
 	api, err := newAPI(ctx, cfg, core, front, log, registry)
 	if err != nil {

@@ -14,6 +14,9 @@ func TestLimits(t *testing.T) {
 		if in.Topic == "" {
 			in.Topic = "topic"
 		}
+		if err := checkFirst(in.Participants); err != nil {
+			return err
+		}
 		known := everyone()
 		for _, p := range in.Participants {
 			known[p.Identity] = true
@@ -40,6 +43,9 @@ func TestLimits(t *testing.T) {
 		return err
 	}
 	add := func(there int, in []NewParticipant) error {
+		if err := checkParticipants(in); err != nil {
+			return err
+		}
 		a := present(alice)
 		a.Thread.Present = there
 		var here []Participant

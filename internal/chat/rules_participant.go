@@ -59,12 +59,10 @@ func admit(in []NewParticipant, known map[Identity]bool, present []Participant, 
 	return join, invalid
 }
 
-// addParticipants adds those who are not there yet. All of one call share one system message.
+// addParticipants adds those who are not there yet; checkParticipants has accepted them. All of one call share one system
+// message.
 func addParticipants(a *Access, present []Participant, actor Identity, in []NewParticipant, known map[Identity]bool, now Time) (*Change, []InvalidParticipant, error) {
 	if err := a.member(actor); err != nil {
-		return nil, nil, err
-	}
-	if err := checkParticipants(in); err != nil {
 		return nil, nil, err
 	}
 	c := begin(&a.Thread, actor, a.Stay.DisplayName, now)

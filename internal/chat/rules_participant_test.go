@@ -34,8 +34,7 @@ func TestAddParticipants(t *testing.T) {
 
 func TestAddParticipantsRefuses(t *testing.T) {
 	t.Parallel()
-	_, _, err := addParticipants(present(alice), nil, alice, additions(bob, "8:acs:fakeid"), everyone(bob), noon)
-	refused(t, err, Invalid, "", "Identifier format is invalid (8:acs:fakeid).")
+	refused(t, checkParticipants(additions(bob, "8:acs:fakeid")), Invalid, "", "Identifier format is invalid (8:acs:fakeid).")
 	for _, a := range []*Access{stranger(), gone(alice, 5)} {
 		_, _, err := addParticipants(a, nil, alice, additions(bob), everyone(bob), noon)
 		refused(t, err, Forbidden, "", errNotMember(alice, a.Thread.ID).Message)

@@ -23,8 +23,8 @@ type ThreadUpdate struct {
 	TextOnly      *bool
 }
 
-// createThread makes the thread with the creator as its first participant. known holds the users that exist; whoever
-// is missing there is left out and reported. A new thread holds two system messages (102 recorded lists): who is in
+// createThread makes the thread with the creator as its first participant. checkFirst has accepted the others. known holds
+// the users that exist; those missing there are left out and reported. A new thread holds two system messages (102 recorded lists): who is in
 // it, then what it is called.
 func createThread(creator Identity, in NewThread, known map[Identity]bool, now Time) (*Change, []InvalidParticipant, error) {
 	if err := checkProperties(&in.Topic, in.Metadata, in.Retention); err != nil {
@@ -34,9 +34,6 @@ func createThread(creator Identity, in NewThread, known map[Identity]bool, now T
 		return nil, nil, badRequest("The thread has no topic.")
 	}
 	if err := checkText("idempotency token", in.Token, MaxTokenBytes); err != nil {
-		return nil, nil, err
-	}
-	if err := checkFirst(in.Participants); err != nil {
 		return nil, nil, err
 	}
 	t := Thread{

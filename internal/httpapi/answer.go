@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // outcome is how a kind of error looks in REST.
@@ -90,7 +89,7 @@ func render(body any, version Version) (contentType string, bytes []byte) {
 	if page, ok := body.(messagePage); ok {
 		return jsonType, page.appendJSON(nil)
 	}
-	return jsonType, encode(body)
+	return jsonType, web.EncodeJSON(body)
 }
 
 // statusClientGone is for log and metrics: the client went away before its answer, which is no failure of the server. Nobody
@@ -115,7 +114,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, st *state, err err
 		var body frameworkError
 		body.Error.Code, body.Error.Message = version.code, version.message
 		w.Header().Set("api-supported-versions", st.supported)
-		st.write(w, http.StatusBadRequest, "application/json; charset=utf-8", encode(body))
+		st.write(w, http.StatusBadRequest, "application/json; charset=utf-8", web.EncodeJSON(body))
 	default:
 		if !errors.As(err, &binding) {
 			w.Header().Set("api-supported-versions", st.supported)
@@ -123,10 +122,6 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, st *state, err err
 		s.failWith(w, st, err)
 	}
 }
-
-// retryAfter is how many seconds a client waits after a 503. SDKs try three times more (azure-core of all languages), and a
-// database takes some seconds to fail over, so a second would have them give up before.
-const retryAfter = "3"
 
 // failWith writes an error of the operation in the envelope of its API.
 func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
@@ -141,7 +136,7 @@ func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
 	}
 	h := w.Header()
 	if e.Kind == chat.Unavailable {
-		h.Set("Retry-After", retryAfter)
+		h.Set("Retry-After", web.RetryAfter)
 	}
 	if st.row.api == identityAPI {
 		if e.Kind == chat.Unauthorized && e.Code != "IdentityNotOwned" { // a refused token or key (all recordings)
@@ -150,7 +145,7 @@ func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
 		if out.code == "BadRequest" { // a kind without a code of its own is a validation error there
 			out.code = "ValidationError"
 		}
-		st.write(w, out.status, "application/json", encode(documented(out, e.Target)))
+		st.write(w, out.status, "application/json", web.EncodeJSON(documented(out, e.Target)))
 		return
 	}
 	if e.Kind == chat.Unauthorized { // empty, with nothing that says how to authenticate (recordings of the iOS suite)
@@ -158,11 +153,11 @@ func (s *server) failWith(w http.ResponseWriter, st *state, err error) {
 		st.write(w, out.status, "", nil)
 		return
 	}
-	if st.row.image { // specified with the documented envelope; none is recorded
-		st.write(w, out.status, "application/json", encode(documented(out, "")))
+	if st.row.images { // specified with the documented envelope; none is recorded
+		st.write(w, out.status, "application/json", web.EncodeJSON(documented(out, "")))
 		return
 	}
-	st.write(w, out.status, "application/json", encode(envelope(st.version, out.code, out.message)))
+	st.write(w, out.status, "application/json", web.EncodeJSON(envelope(st.version, out.code, out.message)))
 }
 
 func documented(out outcome, target string) identityError {
@@ -179,16 +174,6 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, status int, reas
 	st := stateOf(r)
 	st.reason = errors.New(reason)
 	st.write(w, status, "", nil)
-}
-
-func encode(body any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(body); err != nil {
-		panic("httpapi: a wire type cannot be encoded: " + err.Error()) // a defect: recovered, logged, answered with 500
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // write sends the answer. Empty answers have no Content-Type (all recordings).

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/chatd/chatd/internal/web"
 )
 
 // answer is what came back, already checked for what all answers have in common.
@@ -18,7 +20,9 @@ type answer struct {
 	body    []byte
 }
 
-func (a *answer) name() string { return a.request.Method + " " + cut(a.request.URL.RequestURI(), 200) }
+func (a *answer) name() string {
+	return a.request.Method + " " + web.Shortened(a.request.URL.RequestURI(), 200)
+}
 
 // is fails the test unless the answer has the status.
 func (a *answer) is(status int) *answer {

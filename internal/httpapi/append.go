@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/chatd/chatd/internal/web"
 )
 
 // messagePage is a page of messages. It writes itself, as it is asked for more often than all else: what encoding/json would
@@ -52,7 +54,7 @@ func (m *messageModel) appendJSON(to []byte) []byte {
 		to = appendTime(append(to, `,"editedOn":`...), *m.EditedOn)
 	}
 	if len(m.Metadata) > 0 {
-		to = append(append(to, `,"metadata":`...), encode(m.Metadata)...)
+		to = append(append(to, `,"metadata":`...), web.EncodeJSON(m.Metadata)...)
 	}
 	return append(to, '}')
 }
@@ -60,7 +62,7 @@ func (m *messageModel) appendJSON(to []byte) []byte {
 // appendJSON writes what plain user messages have, and leaves the rest to the encoder of all types.
 func (c *contentModel) appendJSON(to []byte) []byte {
 	if c.Message == nil || c.Topic != nil || len(c.Participants) > 0 || c.Initiator != nil || c.Attachments != nil && len(*c.Attachments) > 0 {
-		return append(to, encode(c)...)
+		return append(to, web.EncodeJSON(c)...)
 	}
 	to = appendText(append(to, `{"message":`...), *c.Message)
 	if c.Attachments != nil {
@@ -72,7 +74,7 @@ func (c *contentModel) appendJSON(to []byte) []byte {
 func (m *identifierModel) appendJSON(to []byte) []byte {
 	u := m.CommunicationUser
 	if u == nil || m.RawID == "" || m.PhoneNumber != nil || m.MicrosoftTeamsUser != nil || m.MicrosoftTeamsApp != nil {
-		return append(to, encode(m)...)
+		return append(to, web.EncodeJSON(m)...)
 	}
 	to = appendText(append(to, `{"rawId":`...), m.RawID)
 	to = appendText(append(to, `,"communicationUser":{"id":`...), u.ID)
@@ -91,14 +93,14 @@ func appendText(to []byte, text string) []byte {
 	for i := range len(text) {
 		switch c := text[i]; {
 		case c < ' ' || c == '"' || c == '\\':
-			return append(to, encode(text)...)
+			return append(to, web.EncodeJSON(text)...)
 		case c >= utf8.RuneSelf:
 			ascii = false
 		}
 	}
 	// encoding/json escapes the line and paragraph separators too.
 	if !ascii && (!utf8.ValidString(text) || strings.Contains(text, "\u2028") || strings.Contains(text, "\u2029")) {
-		return append(to, encode(text)...)
+		return append(to, web.EncodeJSON(text)...)
 	}
 	return append(append(append(to, '"'), text...), '"')
 }

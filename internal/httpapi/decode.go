@@ -16,8 +16,8 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// maxBody bounds a request body: 200 participants with full names and metadata fit in.
-const maxBody = 1 << 20
+// maxJSON bounds a JSON body, in bytes: 200 participants with full names and metadata fit in.
+const maxJSON = 1 << 20
 
 // invalid is a bad request of which the service's text is not known: the client is told what is wrong.
 func invalid(message string, args ...any) error {
@@ -90,32 +90,6 @@ func checkMediaType(r *http.Request) error {
 		return errMediaType
 	}
 	return nil
-}
-
-// with makes a handler of one that takes a request body.
-func with[T any](handle func(*server, *call, T) (reply, error)) func(*server, *call) (reply, error) {
-	return func(s *server, c *call) (reply, error) {
-		if len(c.body) == 0 {
-			return reply{}, invalid("The body is missing.")
-		}
-		return withOptional(handle)(s, c)
-	}
-}
-
-// withOptional makes a handler of one whose request body may be missing.
-func withOptional[T any](handle func(*server, *call, T) (reply, error)) func(*server, *call) (reply, error) {
-	return func(s *server, c *call) (reply, error) {
-		var in T
-		if len(c.body) > 0 {
-			if err := checkMediaType(c.r); err != nil {
-				return reply{}, err
-			}
-			if err := decodeAt(c.version, c.body, &in); err != nil {
-				return reply{}, err
-			}
-		}
-		return handle(s, c, in)
-	}
 }
 
 // decodeAt reads a body as the version has it.

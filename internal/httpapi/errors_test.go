@@ -14,6 +14,7 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // broken is a store of which something is wrong from some time on.
@@ -162,7 +163,7 @@ func TestConfigLacksSomething(t *testing.T) {
 	good := func() Config {
 		return Config{
 			Chat: b.chat, Identities: b.ids, CursorKey: []byte(cursorKey), Now: b.clock.now,
-			AccessKeys: must(auth.NewAccessKeys([]string{primaryKey}, nil))(t), Base: Base("", nil, nil), CORS: pagesOf(),
+			AccessKeys: must(auth.NewAccessKeys([]string{primaryKey}, nil))(t), Base: web.Base("", nil, nil), CORS: pagesOf(),
 		}
 	}
 	if _, err := New(good()); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // decoders read each body that a request may have.
@@ -166,7 +167,7 @@ func FuzzCleanPath(f *testing.F) {
 	// Nobody is known, so that no request gets as far as the store.
 	handler, err := New(Config{
 		Chat: chat.NewService(nil, now, rand.Reader), Identities: auth.NewIdentities(resource, nil, nil, now), AccessKeys: keys, CursorKey: []byte(cursorKey), Now: now,
-		Base: Base("", nil, slog.New(slog.DiscardHandler)),
+		Base: web.Base("", nil, slog.New(slog.DiscardHandler)),
 		CORS: pagesOf(page), Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {

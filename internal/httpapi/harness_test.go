@@ -26,6 +26,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/store"
 	"github.com/chatd/chatd/internal/store/pgtest"
+	"github.com/chatd/chatd/internal/web"
 )
 
 func TestMain(m *testing.M) {
@@ -169,7 +170,7 @@ func newBenchOn(tb testing.TB, url string, options ...option) *bench {
 	for _, o := range options {
 		o(s)
 	}
-	s.Base = Base(s.public, s.proxies, s.Log)
+	s.Base = web.Base(s.public, s.proxies, s.Log)
 	b.secrets.keep(primaryKey, secondaryKey, entraToken, cursorKey)
 	b.Server = httptest.NewUnstartedServer(must(New(s.Config))(tb))
 	b.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // about clients that break off

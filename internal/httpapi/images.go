@@ -2,10 +2,10 @@ package httpapi
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // Images are part of 2024-03-15-preview and 2024-06-05-preview only (specification folders of these versions).
@@ -65,15 +65,7 @@ func (s *server) deleteImage(c *call) (reply, error) {
 	return done(http.StatusNoContent, s.Chat.DeleteImage(c, c.user(), c.thread(), c.param("image")))
 }
 
-type attachmentModel struct {
-	ID         string `json:"id"`
-	Type       string `json:"attachmentType"`
-	Name       string `json:"name,omitempty"`
-	URL        string `json:"url,omitempty"`
-	PreviewURL string `json:"previewUrl,omitempty"`
-}
-
-func fromAttachments(in []attachmentModel) []chat.Attachment {
+func fromAttachments(in []web.Attachment) []chat.Attachment {
 	if in == nil {
 		return nil
 	}
@@ -84,20 +76,8 @@ func fromAttachments(in []attachmentModel) []chat.Attachment {
 	return out
 }
 
-// toAttachments gives uploaded images the addresses at which the caller finds them.
-func toAttachments(in []chat.Attachment, address func(image, view string) string) *[]attachmentModel {
-	out := make([]attachmentModel, len(in))
-	for i, a := range in {
-		out[i] = attachmentModel(a)
-		if a.Type == chat.AttachedImage && a.URL == "" {
-			out[i].URL, out[i].PreviewURL = address(a.ID, "original"), address(a.ID, "small")
-		}
-	}
-	return &out
-}
-
 // imageAddress is where an image of the call's thread is. Clients call it as it is, so it names a version (quickstart
 // "Enable inline image support" of the ACS documentation).
 func (c *call) imageAddress(image, view string) string {
-	return c.links.thread(c.r, c.thread()) + "/images/" + url.PathEscape(image) + "/views/" + view + "?api-version=" + string(withImages(c.version))
+	return c.links.base(c.r) + web.ImagePath(c.thread(), image, view) + "?api-version=" + string(withImages(c.version))
 }

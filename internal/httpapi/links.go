@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // links builds the absolute addresses that answers hold. Clients call them as they are, so they must begin with the name
@@ -19,9 +19,9 @@ type links struct {
 	base func(*http.Request) string // scheme and host without a slash at the end
 }
 
-// thread returns the Location of a thread: colons escaped, at signs not (all recordings).
+// thread returns the Location of a thread.
 func (l links) thread(r *http.Request, id chat.ThreadID) string {
-	return l.base(r) + "/chat/threads/" + strings.ReplaceAll(string(id), ":", "%3A")
+	return l.base(r) + web.ThreadPath(id)
 }
 
 func (l links) message(r *http.Request, thread chat.ThreadID, id chat.MessageID) string {

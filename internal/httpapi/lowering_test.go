@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // Anything that an answer or a request may hold.
@@ -112,7 +113,7 @@ func anyInvalid(rt *rapid.T) []chat.InvalidParticipant {
 // decoded returns what a client gets of an answer.
 func decoded(v any) map[string]any {
 	var out map[string]any
-	if err := json.Unmarshal(encode(v), &out); err != nil {
+	if err := json.Unmarshal(web.EncodeJSON(v), &out); err != nil {
 		panic(err) // encode makes JSON
 	}
 	return out
@@ -382,7 +383,7 @@ func TestRequestsHoldWhatTheVersionHas(t *testing.T) {
 		properties := decoded(thread)
 		properties["participants"] = decoded(list[participantModel]{Value: models(present, toParticipant)})["value"]
 		message := map[string]any{
-			"content": "hello", "type": "html", "metadata": m.Metadata, "attachments": []attachmentModel{{ID: "1", Type: chat.AttachedFile}},
+			"content": "hello", "type": "html", "metadata": m.Metadata, "attachments": []web.Attachment{{ID: "1", Type: chat.AttachedFile}},
 		}
 		d := rapid.SampledFrom(dialects[1:]).Draw(rt, "version") // the first has shapes of its own
 		v := Version(d.version)
@@ -461,7 +462,7 @@ func fuzzLift[T any](f *testing.F, which api, use func(Version, *T), seeds ...st
 
 func useParticipants(v Version, in []participantModel) {
 	for _, p := range answered(v, in) {
-		encode(p)
+		web.EncodeJSON(p)
 	}
 }
 
@@ -481,7 +482,7 @@ func FuzzLiftAddParticipants(f *testing.F) {
 func FuzzLiftCreateWithMembers(f *testing.F) {
 	fuzzLift(f, chatAPI, func(v Version, in *createWithMembers) {
 		useParticipants(v, liftAll(in.Members))
-		encode(membersStatus(in.Members, nil))
+		web.EncodeJSON(membersStatus(in.Members, nil))
 	}, flatSeed)
 }
 
@@ -496,8 +497,8 @@ func FuzzLiftAddMembers(f *testing.F) {
 func FuzzLiftSendMessage(f *testing.F) {
 	fuzzLift(f, chatAPI, func(_ Version, in *sendMessageRequest) {
 		m := chat.Message{Type: chat.Text, Content: chat.Content{Text: in.Content, Attachments: fromAttachments(in.Attachments)}, SenderName: in.SenderName}
-		encode(drawnMessage(&m))
-		encode(toOldMessage("19:a@thread.v2", &m))
+		web.EncodeJSON(drawnMessage(&m))
+		web.EncodeJSON(toOldMessage("19:a@thread.v2", &m))
 	}, `{"content":"hello","senderDisplayName":"A","priority":"High","type":"html","metadata":{"k":""},"attachments":[{"id":"1","attachmentType":"image"}]}`)
 }
 
@@ -510,7 +511,7 @@ func FuzzLiftUpdateMessage(f *testing.F) {
 }
 
 func FuzzLiftRevokeBefore(f *testing.F) {
-	fuzzLift(f, identityAPI, func(_ Version, in *revokeBeforeRequest) { encode(in) },
+	fuzzLift(f, identityAPI, func(_ Version, in *revokeBeforeRequest) { web.EncodeJSON(in) },
 		`{"tokensValidFrom":"2020-10-10T00:00:00.000Z"}`, `{"tokensValidFrom":null}`, `{"tokensValidFrom":"99999-01-01T00:00:00Z"}`)
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 type sendMessageRequest struct {
@@ -12,7 +13,7 @@ type sendMessageRequest struct {
 	SenderName  string            `json:"senderDisplayName"`
 	Type        string            `json:"type"`
 	Metadata    map[string]string `json:"metadata"`
-	Attachments []attachmentModel `json:"attachments"`
+	Attachments []web.Attachment  `json:"attachments"`
 
 	priority string // only in the oldest version
 }
@@ -93,7 +94,7 @@ func (s *server) message(c *call) (*chat.Message, error) {
 type updateMessageRequest struct {
 	Content     *string                    `json:"content"`
 	Metadata    patched[map[string]string] `json:"metadata"`
-	Attachments patched[[]attachmentModel] `json:"attachments"`
+	Attachments patched[[]web.Attachment]  `json:"attachments"`
 
 	priority *string // only in the oldest version
 }
@@ -107,7 +108,7 @@ func (s *server) updateMessage(c *call, in updateMessageRequest) (reply, error) 
 	if metadata := in.Metadata.Value; metadata != nil {
 		update.Metadata = *metadata
 	}
-	if attachments := in.Attachments.or([]attachmentModel{}); attachments != nil {
+	if attachments := in.Attachments.or([]web.Attachment{}); attachments != nil {
 		update.Attachments = fromAttachments(*attachments)
 	}
 	if in.priority != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // state is what is known of a request while it is served, for the log, the metrics and the answer.
@@ -81,7 +82,7 @@ func (s *server) log(r *http.Request, st *state) {
 		slog.String("request_id", st.id),
 		slog.String("operation", st.operation()),
 		slog.String("method", r.Method),
-		slog.String("path", cut(r.URL.Path, 300)),
+		slog.String("path", web.Shortened(r.URL.Path, 300)),
 		slog.Int("status", st.status),
 		slog.Duration("took", time.Since(st.start)),
 	}
@@ -92,10 +93,10 @@ func (s *server) log(r *http.Request, st *state) {
 		attrs = append(attrs, slog.String("user", string(st.user)))
 	}
 	if st.client != "" {
-		attrs = append(attrs, slog.String("client_request_id", cut(st.client, 100)))
+		attrs = append(attrs, slog.String("client_request_id", web.Shortened(st.client, 100)))
 	}
 	if st.reason != nil {
-		attrs = append(attrs, slog.String("reason", cut(st.reason.Error(), 500)))
+		attrs = append(attrs, slog.String("reason", web.Shortened(st.reason.Error(), 500)))
 	}
 	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }
@@ -105,13 +106,6 @@ func (st *state) operation() string {
 		return "none"
 	}
 	return st.row.operation
-}
-
-func cut(text string, limit int) string {
-	if len(text) > limit {
-		return text[:limit] + "…"
-	}
-	return text
 }
 
 // recover answers a request whose handling panicked; the others go on.
@@ -156,11 +150,9 @@ func (s *server) cors(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		h.Set("Access-Control-Allow-Origin", allow)
+		web.AllowOrigin(h, allow)
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
-			h.Set("Access-Control-Allow-Headers", preflightHeaders(r))
-			h.Set("Access-Control-Max-Age", "7200")
+			web.AllowPreflight(h, "GET, POST, PUT, PATCH, DELETE, OPTIONS", preflightHeaders(r))
 			stateOf(r).write(w, http.StatusNoContent, "", nil)
 			return
 		}
@@ -169,8 +161,7 @@ func (s *server) cors(next http.Handler) http.Handler {
 	})
 }
 
-// preflightHeaders allows by name what is asked for, since "*" does not cover authorization; without a question, what SDKs
-// are known to send.
+// preflightHeaders allows what is asked for, or what SDKs are known to send when the preflight names nothing.
 func preflightHeaders(r *http.Request) string {
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		return asked
@@ -184,10 +175,7 @@ func preflightHeaders(r *http.Request) string {
 // one (azure-communication-signaling for JavaScript).
 func cleanPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := r.URL.EscapedPath()
-		for strings.Contains(path, "//") {
-			path = strings.ReplaceAll(path, "//", "/")
-		}
+		path := web.CleanPath(r.URL.EscapedPath())
 		path = strings.NewReplacer("%3A", ":", "%3a", ":").Replace(path)
 		if len(path) > 1 {
 			path = strings.TrimSuffix(path, "/")

@@ -254,12 +254,3 @@ func (s *server) getOldMessage(c *call) (reply, error) {
 	}
 	return ok(toOldMessage(c.thread(), m))
 }
-
-// answering makes a handler answer success with another status.
-func answering(status int, handle func(*server, *call) (reply, error)) func(*server, *call) (reply, error) {
-	return func(s *server, c *call) (reply, error) {
-		re, err := handle(s, c)
-		re.status = status
-		return re, err
-	}
-}

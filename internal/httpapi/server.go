@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // Config is what the API is made of. Chat, Identities, AccessKeys, Base, CORS, CursorKey and Now are required.
@@ -21,14 +21,12 @@ type Config struct {
 	Identities *auth.Identities
 	AccessKeys *auth.AccessKeys
 
-	Base       func(*http.Request) string // by which scheme and host a client reaches this server; see the function Base
-	EntraToken string                     // a static bearer that the Identity API accepts; empty for none
-	// CORS tells whether the web page that a request comes from may call, and what Access-Control-Allow-Origin is answered: "*",
-	// its origin, or "" when no page is behind the request. An error says why it may not.
-	CORS         func(*http.Request) (allow string, err error)
-	CursorKey    []byte        // signs continuation tokens
-	WriteTimeout time.Duration // for a client to take a part of a large answer; 0 for 30 s. That for a whole request is the http.Server's
-	BodyTimeout  time.Duration // for a client to send a whole body; 0 for 30 s
+	Base         func(*http.Request) string // by which scheme and host a client reaches this server; see web.Base
+	EntraToken   string                     // a static bearer that the Identity API accepts; empty for none
+	CORS         web.OriginPolicy           // which web pages may call
+	CursorKey    []byte                     // signs continuation tokens
+	WriteTimeout time.Duration              // for a client to take a part of a large answer; 0 for 30 s. That for a whole request is the http.Server's
+	BodyTimeout  time.Duration              // for a client to send a whole body; 0 for 30 s
 
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -131,7 +129,7 @@ func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, s
 		return reply{}, &chat.Error{Kind: chat.Forbidden, Reason: "token scope does not allow " + row.operation}
 	}
 	if c.key == "" {
-		if c.body, err = s.readBody(w, &c, row.bodyLimit()); err != nil {
+		if c.body, err = s.readBody(w, &c, row.maxBody); err != nil {
 			return reply{}, err
 		}
 	}
@@ -140,12 +138,12 @@ func (s *server) handle(rows []*route, w http.ResponseWriter, r *http.Request, s
 			return reply{}, err
 		}
 	}
-	return row.handle(s, &c)
+	return row.run(s, &c)
 }
 
 // readSigned reads the body of a request that an access key signed, which is the last part of authenticating it.
 func (s *server) readSigned(w http.ResponseWriter, c *call) (err error) {
-	if c.body, err = s.readBody(w, c, maxBody); err != nil {
+	if c.body, err = s.readBody(w, c, maxJSON); err != nil {
 		return err
 	}
 	return auth.VerifyBody(c.r, c.body)
@@ -153,20 +151,18 @@ func (s *server) readSigned(w http.ResponseWriter, c *call) (err error) {
 
 // authenticate finds out who calls, by the headers: nobody has the server keep a body without a token or key. Chat takes user tokens only; Identity takes the access key, or an Entra bearer.
 func (s *server) authenticate(asked api, c *call, st *state) (err error) {
-	header := c.r.Header.Get("Authorization")
-	scheme, token, _ := strings.Cut(header, " ")
-	bearer := strings.EqualFold(scheme, "Bearer")
+	token, bearer := web.BearerToken(c.r)
 	switch {
 	case asked == chatAPI && !bearer:
 		return &chat.Error{Kind: chat.Unauthorized, Reason: "no bearer token"}
 	case asked == chatAPI:
-		c.principal, err = s.Identities.Authenticate(c.r.Context(), strings.TrimSpace(token))
+		c.principal, err = s.Identities.Authenticate(c.r.Context(), token)
 		st.user = c.principal.Identity
 		return err
 	case !bearer:
 		c.key, err = s.AccessKeys.Verify(c.r, s.Now().Std())
 		return err
-	case s.EntraToken != "" && subtle.ConstantTimeCompare([]byte(strings.TrimSpace(token)), []byte(s.EntraToken)) == 1:
+	case s.EntraToken != "" && subtle.ConstantTimeCompare([]byte(token), []byte(s.EntraToken)) == 1:
 		c.entra = true
 		return nil
 	default:

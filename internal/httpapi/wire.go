@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // Wire types have the keys and the key order of the recorded service, in the newest version. Absent things are left out,
@@ -267,7 +268,7 @@ type messageModel struct {
 // contentModel is what a message says; Message and Attachments belong to user messages, the rest to system messages.
 type contentModel struct {
 	Message      *string            `json:"message,omitempty"`
-	Attachments  *[]attachmentModel `json:"attachments,omitempty"`
+	Attachments  *[]web.Attachment  `json:"attachments,omitempty"`
 	Topic        *string            `json:"topic,omitempty"`
 	Participants []participantModel `json:"participants,omitempty"`
 	Initiator    *identifierModel   `json:"initiatorCommunicationIdentifier,omitempty"`
@@ -282,7 +283,8 @@ func toMessage(m *chat.Message, address func(image, view string) string) message
 	}
 	if m.Type.User() {
 		out.Sender = toModel(m.Sender)
-		out.Content = contentModel{Message: &m.Content.Text, Attachments: toAttachments(m.Content.Attachments, address)}
+		attachments := web.Attachments(m.Content.Attachments, address)
+		out.Content = contentModel{Message: &m.Content.Text, Attachments: &attachments}
 		return out
 	}
 	out.Content.Initiator = toModel(m.Content.Initiator)

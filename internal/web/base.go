@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"log/slog"
@@ -48,7 +48,7 @@ func (f *forwarding) base(r *http.Request) string {
 		host = outer
 	case outer != "":
 		f.badHost.Do(func() {
-			f.log.Warn("a trusted proxy forwards a host that is none; links have the header Host instead", "host", cut(outer, 100), "proxy", r.RemoteAddr)
+			f.log.Warn("a trusted proxy forwards a host that is none; links have the header Host instead", "host", Shortened(outer, 100), "proxy", r.RemoteAddr)
 		})
 	}
 	return scheme + "://" + host

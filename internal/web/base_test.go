@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"log/slog"
@@ -11,7 +11,7 @@ import (
 
 // behind asks for the base of a request that comes from an address with headers. The proxies at 10.0.0.0/8 and fd00::/8 are
 // trusted.
-func behind(log *logbook, from string, headers ...string) func() string {
+func behind(log *strings.Builder, from string, headers ...string) func() string {
 	base := Base("", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("fe80::/10")},
 		slog.New(slog.NewTextHandler(log, nil)))
 	r := httptest.NewRequest(http.MethodGet, "http://node.internal:8080/", nil)
@@ -122,7 +122,7 @@ func TestForwardedBase(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := behind(&logbook{}, test.from, test.headers...)(); got != test.want {
+			if got := behind(&strings.Builder{}, test.from, test.headers...)(); got != test.want {
 				t.Errorf("the base is %s, want %s", got, test.want)
 			}
 		})
@@ -139,7 +139,7 @@ func TestForwardedIsPassedOverAloud(t *testing.T) {
 		{"no proxy", "192.0.2.1:40000", "X-Other: https", ""},
 		{"a trusted proxy", "10.0.0.2:40000", "X-Forwarded-Proto: https", ""},
 	} {
-		log := &logbook{}
+		log := &strings.Builder{}
 		base := behind(log, test.from, test.header)
 		base()
 		base()
@@ -154,8 +154,8 @@ func FuzzForwarded(f *testing.F) {
 	f.Add("https,http", "chat.example.com", "10.0.0.1", `for="a\"b";proto=https`)
 	f.Add(",", "[::1]:1:1", "[", `"\`)
 	f.Fuzz(func(t *testing.T, proto, host, clients, standard string) {
-		got := behind(&logbook{}, "10.0.0.2:1", "X-Forwarded-Proto: "+proto, "X-Forwarded-Host: "+host, "X-Forwarded-For: "+clients)()
-		other := behind(&logbook{}, "10.0.0.2:1", "Forwarded: "+standard)()
+		got := behind(&strings.Builder{}, "10.0.0.2:1", "X-Forwarded-Proto: "+proto, "X-Forwarded-Host: "+host, "X-Forwarded-For: "+clients)()
+		other := behind(&strings.Builder{}, "10.0.0.2:1", "Forwarded: "+standard)()
 		for _, base := range []string{got, other} {
 			scheme, host, _ := strings.Cut(base, "://")
 			if scheme != "http" && scheme != "https" || !isHost(host) {
