@@ -1,15 +1,14 @@
 package native
 
 import (
-	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"math"
 	"strconv"
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // Version is the version of the protocol.
@@ -18,11 +17,7 @@ const Version = 1
 // frame makes a websocket frame (RFC 6455 section 5.2: text, final, not masked) of a message. Frames are made here and
 // not by the websocket library, so that one can go to many clients and many into one write.
 func frame(message any) []byte {
-	var body bytes.Buffer
-	e := json.NewEncoder(&body)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(message) // the messages below have nothing that cannot be encoded
-	text := bytes.TrimSuffix(body.Bytes(), []byte("\n"))
+	text := web.EncodeJSON(message)
 	out := make([]byte, 0, 10+len(text))
 	switch n := len(text); {
 	case n < 126:
@@ -103,16 +98,8 @@ type messageModel struct {
 }
 
 type contentModel struct {
-	Message     string            `json:"message"`
-	Attachments []attachmentModel `json:"attachments,omitempty"`
-}
-
-type attachmentModel struct {
-	ID         string `json:"id"`
-	Type       string `json:"attachmentType"`
-	Name       string `json:"name,omitempty"`
-	URL        string `json:"url,omitempty"`
-	PreviewURL string `json:"previewUrl,omitempty"`
+	Message     string           `json:"message"`
+	Attachments []web.Attachment `json:"attachments,omitempty"`
 }
 
 type receiptModel struct {
@@ -170,7 +157,7 @@ func toMessage(m *chat.Message) *messageModel {
 		DeletedOn: timestamp(m.DeletedOn), Metadata: m.Metadata,
 	}
 	for _, a := range m.Content.Attachments {
-		out.Content.Attachments = append(out.Content.Attachments, attachmentModel(a))
+		out.Content.Attachments = append(out.Content.Attachments, web.Attachment(a))
 	}
 	return out
 }

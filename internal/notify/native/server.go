@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // Config is what the server is made of. Hub, Metrics, Authenticate, CORS and Now are required.
@@ -28,7 +28,7 @@ type Config struct {
 	Authenticate func(ctx context.Context, token string) (user chat.Identity, expires chat.Time, err error)
 	// CORS tells why the web page that a request comes from may not call, if so. Browsers do not ask before a websocket as they
 	// do before other requests, they only say who wants it.
-	CORS func(r *http.Request) (allow string, err error)
+	CORS web.OriginPolicy
 	Log  *slog.Logger
 	Now  func() chat.Time
 
@@ -101,7 +101,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(context.Background()) // the request's would keep all of the request
 	defer cancel()
 	c.cancel = cancel
-	from, position, err := c.start(bearer(r), start)
+	token, _ := web.BearerToken(r)
+	from, position, err := c.start(token, start)
 	if err != nil {
 		c.reject(err)
 		s.remove(c.user)
@@ -109,14 +110,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	go c.read()
 	c.catchUp(ctx, from, position)
-}
-
-func bearer(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
 }
 
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*connection, error) {

@@ -20,6 +20,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // testClient is a ChatClient in a web page: it speaks the protocol as @azure/communication-signaling does.
@@ -386,7 +387,7 @@ func (m *clientMemory) handle(packet string) (answers []string) {
 			continue
 		}
 		m.acks++
-		answers = append(answers, "5:"+strconv.Itoa(1000+m.acks)+`+::{"name":"trouter.processed_message_loss","args":[{"droppedIndicators":`+string(encode(pairs))+`}]}`)
+		answers = append(answers, "5:"+strconv.Itoa(1000+m.acks)+`+::{"name":"trouter.processed_message_loss","args":[{"droppedIndicators":`+string(web.EncodeJSON(pairs))+`}]}`)
 		for _, p := range pairs {
 			m.marks[p] = true
 		}

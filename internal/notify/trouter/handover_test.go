@@ -13,6 +13,7 @@ import (
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/delivery"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // twoServers runs a test with two servers on one store.
@@ -121,7 +122,7 @@ func TestSessionID(t *testing.T) {
 		sid := p.handshake()
 		text, signature, _ := strings.Cut(sid, ".")
 		se, ok := w.server.unseal(sid)
-		if !ok || strings.Contains(string(encode(se)), "secret") || len(sid) > 600 {
+		if !ok || strings.Contains(string(web.EncodeJSON(se)), "secret") || len(sid) > 600 {
 			t.Errorf("session is %+v, its id has %d characters", se, len(sid))
 		}
 		other := *se

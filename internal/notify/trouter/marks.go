@@ -14,6 +14,7 @@ import (
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // When a connection breaks, or the server is killed, nobody here knows whether what was told last arrived. But pages can be
@@ -74,7 +75,7 @@ func etag(position chat.Position) string { return strconv.FormatInt(int64(positi
 
 // lossPacket has the page take note.
 func lossPacket(pairs []pair) string {
-	return `5:1::{"name":"trouter.message_loss","args":[{"droppedIndicators":` + string(encode(pairs)) + `}]}`
+	return `5:1::{"name":"trouter.message_loss","args":[{"droppedIndicators":` + string(web.EncodeJSON(pairs)) + `}]}`
 }
 
 // mark has the page note that it was told the events at the positions.

@@ -4,17 +4,14 @@ import (
 	"crypto/rand"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // config tells where the services are: here. For a client this is the beginning.
 func (s *Server) config(w http.ResponseWriter, r *http.Request) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		token = ""
-	}
+	token, _ := web.BearerToken(r)
 	c, ok := s.caller(w, r, token)
 	if !ok {
 		return
@@ -32,7 +29,7 @@ func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 		s.keepStartPosition(c.User, start)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	sendJSON(w, struct {
+	web.SendJSON(w, struct {
 		Trouter   string `json:"trouterServiceUrl"`
 		Registrar string `json:"registrarServiceUrl"`
 		Cloud     string `json:"cloudType"`
@@ -56,7 +53,7 @@ func (s *Server) allocate(w http.ResponseWriter, r *http.Request, start string) 
 	s.addStartPositions(r.Context(), params, c.User, start)
 	base := s.Base(r)
 	here := base + "/v4/f/" + id + "/"
-	sendJSON(w, map[string]any{
+	web.SendJSON(w, map[string]any{
 		"socketio": base + "/", "surl": here, "url": here, "curlb": base, "id": id, "ccid": id,
 		"ttl":           strconv.Itoa(int(allocationLife.Seconds())),
 		"connectparams": params,

@@ -3,12 +3,12 @@ package trouter
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"strconv"
 	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // payloadKind is what a payload of a kind of event is: the number by which clients know the kind, and what fills in the rest.
@@ -100,7 +100,7 @@ func formatOf(template string) format {
 // string.
 func sharedBody(d notify.Delivery, f format) []byte {
 	return d.Shared.Once("trouter:"+string(f), func() []byte {
-		return encode(string(encode(payloadOf(d.Event, f))))
+		return web.EncodeJSON(string(web.EncodeJSON(payloadOf(d.Event, f))))
 	})
 }
 
@@ -113,16 +113,6 @@ func writeBody(to *strings.Builder, body []byte, recipient chat.Identity) {
 	to.Write(before)
 	to.WriteString(strings.TrimPrefix(string(recipient), "8:"))
 	to.Write(rest)
-}
-
-func encode(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic("trouter: a payload cannot be encoded: " + err.Error()) // strings, numbers and maps of strings cannot fail
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // payloadOf is for kinds that have a form.
@@ -157,7 +147,7 @@ func (p *payload) message(e *chat.Event, _ format) {
 		p.EditTimeMessage = iso(m.EditedOn)
 	}
 	if m.Metadata != nil {
-		metadata = string(encode(m.Metadata))
+		metadata = string(web.EncodeJSON(m.Metadata))
 	}
 	p.MessageBody, p.Metadata = &m.Content.Text, &metadata
 	if len(m.Content.Attachments) > 0 {
@@ -165,30 +155,15 @@ func (p *payload) message(e *chat.Event, _ format) {
 	}
 }
 
-// attachments gives uploaded images addresses whose origin the client replaces by its own endpoint.
+// attachments gives uploaded images paths without an origin: the SDK for JavaScript puts its own endpoint before them.
 func attachments(thread chat.ThreadID, in []chat.Attachment) string {
-	type attachment struct {
-		ID         string `json:"id"`
-		Type       string `json:"attachmentType"`
-		Name       string `json:"name,omitempty"`
-		URL        string `json:"url,omitempty"`
-		PreviewURL string `json:"previewUrl,omitempty"`
-	}
-	out := make([]attachment, len(in))
-	for i, a := range in {
-		out[i] = attachment(a)
-		if a.Type == chat.AttachedImage && a.URL == "" {
-			base := "/chat/threads/" + strings.ReplaceAll(string(thread), ":", "%3A") + "/images/" + a.ID + "/views/"
-			out[i].URL, out[i].PreviewURL = base+"original", base+"small"
-		}
-	}
-	return string(encode(out))
+	return string(web.EncodeJSON(web.Attachments(in, func(image, view string) string { return web.ImagePath(thread, image, view) })))
 }
 
 func (p *payload) receipt(e *chat.Event, _ format) {
 	id, none := e.Receipt.MessageID.String(), ""
 	at := e.Receipt.ReadOn.String()
-	body := string(encode(struct {
+	body := string(web.EncodeJSON(struct {
 		User       string `json:"user"`
 		Horizon    string `json:"consumptionhorizon"` // the client reads the second part only: when it was read
 		Visibility int64  `json:"messageVisibilityTime"`
@@ -246,7 +221,7 @@ func (p *payload) participantsRemoved(e *chat.Event, f format) {
 // nested renders JSON that stands in a string. For clients that run it through unescape() a percent sign must be escaped,
 // else it would change the text or break the JSON.
 func nested(v any, f format) string {
-	text := string(encode(v))
+	text := string(web.EncodeJSON(v))
 	if f == webFormat {
 		text = strings.ReplaceAll(text, "%", "%25")
 	}
@@ -258,7 +233,7 @@ func members(in []chat.Participant, f format) string {
 	for i, p := range in {
 		out[i] = member{ID: string(p.Identity), DisplayName: p.DisplayName, ShareHistoryTime: int64(p.ShareFrom)}
 		if p.Metadata != nil {
-			out[i].Metadata = string(encode(p.Metadata))
+			out[i].Metadata = string(web.EncodeJSON(p.Metadata))
 		}
 	}
 	return nested(out, f)
@@ -271,7 +246,7 @@ func properties(in *chat.Properties, f format) string {
 		Retention string `json:"retentionPolicy,omitempty"`
 	}{Topic: in.Topic, Metadata: "{}"}
 	if in.Metadata != nil {
-		out.Metadata = string(encode(in.Metadata))
+		out.Metadata = string(web.EncodeJSON(in.Metadata))
 	}
 	switch in.Retention.Kind {
 	case chat.RetentionCreationDate:

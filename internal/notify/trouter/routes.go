@@ -1,18 +1,18 @@
 package trouter
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // Serves reports whether the path is one of this protocol.
 func Serves(path string) bool {
-	path = clean(path)
+	path = web.CleanPath(path)
 	_, isAllocation := allocationPath(path)
 	return path == configPath || isAllocation || strings.HasPrefix(path, handshakePath) || registrations(path)
 }
@@ -22,14 +22,6 @@ const (
 	allocatePath  = "/v4/a"
 	handshakePath = "/socket.io/1/"
 )
-
-// clean makes single slashes: endpoints end in one, and clients add paths that begin with one.
-func clean(path string) string {
-	for strings.Contains(path, "//") {
-		path = strings.ReplaceAll(path, "//", "/")
-	}
-	return path
-}
 
 // registrations reports whether the path is the registrar's: below the configured URL, or where older SDKs have it.
 func registrations(path string) bool {
@@ -50,7 +42,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	path := clean(r.URL.Path)
+	path := web.CleanPath(r.URL.Path)
 	start, isAllocation := allocationPath(path)
 	switch {
 	case path == configPath && r.Method == http.MethodGet:
@@ -77,12 +69,10 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) {
 	if origin == "" {
 		return
 	}
-	h.Set("Access-Control-Allow-Origin", origin)
+	web.AllowOrigin(h, origin)
 	h.Set("Access-Control-Allow-Credentials", "true")
 	if r.Method == http.MethodOptions {
-		h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-		h.Set("Access-Control-Allow-Headers", "authorization, content-type, accept, x-skypetoken, x-ms-client-request-id, x-ms-useragent")
-		h.Set("Access-Control-Max-Age", "7200")
+		web.AllowPreflight(h, "GET, POST, PUT, PATCH, DELETE", "authorization, content-type, accept, x-skypetoken, x-ms-client-request-id, x-ms-useragent")
 	}
 }
 
@@ -90,14 +80,14 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) {
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, reason string, err error) {
 	s.Log.Info("realtime request refused", "method", r.Method, "step", stepOf(r.URL.Path), "status", status, "reason", reason, "error", err)
 	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "3") // as REST answers, for the same reason
+		w.Header().Set("Retry-After", web.RetryAfter)
 	}
 	w.WriteHeader(status)
 }
 
 // stepOf names a path without the session id in it, which is a secret, or a beginning.
 func stepOf(path string) string {
-	path = clean(path)
+	path = web.CleanPath(path)
 	if _, ok := allocationPath(path); ok {
 		return allocatePath
 	}
@@ -134,11 +124,6 @@ func statusOf(err error) int {
 	default:
 		return http.StatusServiceUnavailable
 	}
-}
-
-func sendJSON(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the client may have gone
 }
 
 func plainText(w http.ResponseWriter) {

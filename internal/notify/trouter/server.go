@@ -14,6 +14,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // Config is what the protocol is made of. All but Log are required.
@@ -28,7 +29,7 @@ type Config struct {
 	Secret     []byte                       // signs connectparams and sessions; all servers have the same
 	Base       func(r *http.Request) string // "https://host[:port]" by which the client reaches this server
 	// CORS tells why the web page that a request comes from may not call, if so.
-	CORS func(r *http.Request) (allow string, err error)
+	CORS web.OriginPolicy
 	Now  func() chat.Time
 	Log  *slog.Logger
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // session is what a handshake leads to: who may connect, for a little while. Its id holds it all, so that the connection can
@@ -31,7 +32,7 @@ func (se *session) surl() string { return "/v4/f/" + se.Allocation + "/" }
 
 // seal makes the id of a session.
 func (s *Server) seal(se session) string {
-	text := base64.RawURLEncoding.EncodeToString(encode(se))
+	text := base64.RawURLEncoding.EncodeToString(web.EncodeJSON(se))
 	return text + "." + s.sign("session", text)
 }
 
