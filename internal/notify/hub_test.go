@@ -42,6 +42,7 @@ type memoryJournal struct {
 	failEvents  int // so many reads of events fail
 	failRosters int // so many reads of rosters fail
 	changed     chan struct{}
+	oldest      chat.Position // positions before were purged
 }
 
 func newMemoryJournal() *memoryJournal {
@@ -61,7 +62,11 @@ func (p *memoryJournal) Head(context.Context) (chat.Position, error) {
 	return chat.Position(len(p.events)), nil
 }
 
-func (p *memoryJournal) Oldest(context.Context) (chat.Position, error) { return 1, nil }
+func (p *memoryJournal) Oldest(context.Context) (chat.Position, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(1, p.oldest), nil
+}
 
 func (p *memoryJournal) After(_ context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	p.mu.Lock()
@@ -70,7 +75,7 @@ func (p *memoryJournal) After(_ context.Context, position chat.Position, limit i
 		p.failEvents--
 		return nil, errBroken
 	}
-	rest := p.events[position:]
+	rest := p.events[max(position, min(p.oldest, chat.Position(len(p.events)))-1, 0):]
 	return slices.Clone(rest[:min(len(rest), limit)]), nil
 }
 
@@ -208,8 +213,8 @@ func TestRosterCache(t *testing.T) {
 		}
 		p.changed <- struct{}{}
 		synctest.Wait()
-		if len(h.rosters) > maxRosters || h.Position() != 100+2*maxRosters {
-			t.Errorf("%d rosters are remembered at position %d", len(h.rosters), h.Position())
+		if len(h.rosters.cached) > maxRosters || h.Position() != 100+2*maxRosters {
+			t.Errorf("%d rosters are remembered at position %d", len(h.rosters.cached), h.Position())
 		}
 	})
 }

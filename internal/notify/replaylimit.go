@@ -9,10 +9,11 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// replayLimiter bounds what replays cost. A client asks for one with a few bytes, and it may search a million events. So replays read
-// a batch at a time, in turn: a user one batch at once, whatever number of clients they have, and none for as long again; all
-// users together as many as half of the cores, and at least two so that one that waits for the database does not keep all
-// others. Who waits longest is next: a client that missed little waits for a batch of each user, not for what they missed.
+// replayLimiter bounds what replays cost. A client asks for one with a few bytes, and it may search a million events. So replays
+// read a batch at a time, in turn. A user reads one batch at a time, over all of their clients, and then pauses for as long as
+// that took. All users together read as many as half of the cores, and at least two, so that one that waits for the database
+// does not hold up all others. The one that waited longest is next: a client that missed little waits for a batch of each
+// user, not for all that they missed. These turns are a matter of load, so they use the real time.
 type replayLimiter struct {
 	slots chan struct{} // holds a token for each batch that is being read
 
@@ -20,17 +21,17 @@ type replayLimiter struct {
 	users map[chat.Identity]*userReplays
 }
 
-// userReplays is that of a user who has a replay.
+// userReplays are the replays of one user.
 type userReplays struct {
 	slot chan struct{} // holds a token while a batch is read, and for as long again
-	refs int
+	refs int           // replays that hold or want the slot
 }
 
 func newReplayLimiter() *replayLimiter {
 	return &replayLimiter{slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)/2)), users: map[chat.Identity]*userReplays{}}
 }
 
-// acquire waits until it is the user's turn, which ends with done.
+// acquire waits for the user's turn, which ends with release. The context bounds the wait.
 func (t *replayLimiter) acquire(ctx context.Context, user chat.Identity) (release func(), err error) {
 	u := t.user(user)
 	select {
