@@ -11,6 +11,7 @@ import (
 
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/notify"
 	"github.com/chatd/chatd/internal/notify/native"
 	"github.com/chatd/chatd/internal/notify/trouter"
@@ -57,10 +58,10 @@ func newRealtime(ctx context.Context, core *core, front front, log *slog.Logger,
 		hub: hub,
 		trouter: trouter.New(trouter.Config{
 			Hub: hub, Metrics: metrics, Authenticate: authenticate, Revalidate: revalidate, Endpoints: core.db, Secret: secret,
-			Base: front.base, CORS: front.cors, Now: now, Log: log,
+			Base: front.base, CORS: front.cors, Clock: clock.System, Log: log,
 		}),
 		native: native.New(native.Config{
-			Hub: hub, Metrics: metrics, CORS: front.cors, Now: now, Log: log,
+			Hub: hub, Metrics: metrics, CORS: front.cors, Clock: clock.System, Log: log,
 			Authenticate: func(ctx context.Context, token string) (chat.Identity, chat.Time, error) {
 				c, err := authenticate(ctx, token)
 				return c.User, c.Expires, err

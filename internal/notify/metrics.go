@@ -44,6 +44,6 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 func (m *Metrics) dispatched(e *chat.Event) { m.events.WithLabelValues(string(e.Kind)).Inc() }
 
 // Delivered records that an event was written to a connection.
-func (m *Metrics) Delivered(protocol string, e *chat.Event) {
-	m.delivery.WithLabelValues(protocol).Observe(max(0, time.Since(e.At.Std()).Seconds()))
+func (m *Metrics) Delivered(protocol string, e *chat.Event, now time.Time) {
+	m.delivery.WithLabelValues(protocol).Observe(max(0, now.Sub(e.At.Std()).Seconds()))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/notify"
 )
 
@@ -42,7 +43,7 @@ type connection struct {
 	threads     map[chat.ThreadID]bool // that the client wants to hear of; nil: all
 	unsubscribe func()                 // the hub
 	cancel      func()                 // of the replay
-	expiry      *time.Timer
+	expiry      clock.Timer
 	pingTimer   *time.Timer
 
 	mu        sync.Mutex
@@ -223,7 +224,7 @@ func (c *connection) write(w *bufio.Writer) {
 		}
 		for i := range batch {
 			if e := batch[i].event; e != nil {
-				c.server.Metrics.Delivered(protocol, e)
+				c.server.Metrics.Delivered(protocol, e, c.server.Clock.Now())
 			}
 		}
 	}
@@ -318,5 +319,5 @@ func (c *connection) cleanUp() {
 	c.close(closeReason{CloseGoingAway, ""}) // nobody is there to be told
 	c.expiry.Stop()
 	c.pingTimer.Stop()
-	c.server.remove(c.user)
+	c.server.remove(c)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/chatd/chatd/client"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/notify"
 )
 
@@ -57,6 +58,26 @@ func TestExpiry(t *testing.T) {
 		}
 		if took := time.Since(begun); took != 3*time.Minute {
 			t.Errorf("closed after %s, want 3m", took)
+		}
+	})
+}
+
+// The clock alone ends a connection whose token expires: no real time passes.
+func TestExpiryGoesByTheClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		moved := clock.NewManual()
+		moved.Freeze()
+		w := newStore(t, func(c *Config) { c.Clock = moved })
+		w.serveInMemory()
+		w.tokens.expires[string(alice)] = now() + 3_600_000
+		l, begun := w.listen(alice, client.Options{}), time.Now()
+		moved.Advance(time.Hour)
+		if reason := l.closed(client.CodeUnauthorized); reason != "token expired" {
+			t.Errorf("reason is %q", reason)
+		}
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("closed after %s of real time", took)
 		}
 	})
 }
@@ -200,7 +221,7 @@ func TestClientThatNeverReads(t *testing.T) {
 		r.read()
 		begun := time.Now()
 		w.send(alice, id, "hello")
-		w.server.waitForConnections()
+		w.server.waitForConnections(time.Minute)
 		if took := time.Since(begun); took < w.server.WriteTimeout || took > 2*w.server.WriteTimeout {
 			w.Errorf("cut off after %s, want %s or little more", took, w.server.WriteTimeout)
 		}

@@ -171,7 +171,7 @@ func TestKinds(t *testing.T) {
 		w.must(l.Close())
 	}
 	w.stop()
-	w.server.waitForConnections()
+	w.server.waitForConnections(time.Minute)
 	if n := strings.Count(log.String(), "kind=chatMessagePinned"); n != 3 { // to alice and bob, and to bob again
 		t.Errorf("logged %d times: %s", n, log.String())
 	}

@@ -15,11 +15,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/notify"
 	"github.com/chatd/chatd/internal/web"
 )
 
-// Config is what the server is made of. Hub, Metrics, Authenticate, CORS and Now are required.
+// Config is what the server is made of. Hub, Metrics, Authenticate, CORS and Clock are required.
 type Config struct {
 	Hub     *notify.Hub
 	Metrics *notify.Metrics
@@ -30,7 +31,9 @@ type Config struct {
 	// do before other requests, they only say who wants it.
 	CORS web.OriginPolicy
 	Log  *slog.Logger
-	Now  func() chat.Time
+	// Clock is what the expiry of tokens goes by. Pings and the deadlines of reads and writes protect a connection and use the
+	// real time.
+	Clock clock.Clock
 
 	MaxPerUser   int           // connections; 0 for 50
 	MaxTotal     int           // connections; 0 for 20,000
@@ -42,13 +45,12 @@ type Config struct {
 type Server struct {
 	Config
 	queuedGauge prometheus.Gauge
-	writers     sync.Pool // of *bufio.Writer, in use only while something is written
+	empty       chan struct{} // holds a token when the last connection has ended
+	writers     sync.Pool     // of *bufio.Writer, in use only while something is written
 
 	mu       sync.Mutex
-	changed  sync.Cond // a connection has ended
 	stopping bool
-	starting map[*connection]struct{} // whose start message has not come
-	total    int
+	open     map[*connection]bool // true: its start message has come
 	users    map[chat.Identity]int
 }
 
@@ -59,8 +61,7 @@ func New(c Config) *Server {
 	}
 	c.MaxPerUser, c.MaxTotal = cmp.Or(c.MaxPerUser, 50), cmp.Or(c.MaxTotal, 20_000)
 	c.WriteTimeout, c.Ping = cmp.Or(c.WriteTimeout, 10*time.Second), cmp.Or(c.Ping, 30*time.Second)
-	s := &Server{Config: c, queuedGauge: c.Metrics.QueueBytes.WithLabelValues(protocol), users: map[chat.Identity]int{}, starting: map[*connection]struct{}{}}
-	s.changed.L = &s.mu
+	s := &Server{Config: c, queuedGauge: c.Metrics.QueueBytes.WithLabelValues(protocol), users: map[chat.Identity]int{}, open: map[*connection]bool{}, empty: make(chan struct{}, 1)}
 	s.writers.New = func() any { return bufio.NewWriterSize(nil, writeBytes) }
 	return s
 }
@@ -105,7 +106,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from, position, err := c.start(token, start)
 	if err != nil {
 		c.reject(err)
-		s.remove(c.user)
+		s.remove(c)
 		return
 	}
 	go c.read()
@@ -170,12 +171,11 @@ func (s *Server) add(c *connection) error {
 	switch {
 	case s.stopping:
 		return closeReasonFor(notify.Stopping)
-	case s.total >= s.MaxTotal:
+	case len(s.open) >= s.MaxTotal:
 		return closeReason{CloseTooMany, "too many connections"}
 	}
 	_ = c.net.SetReadDeadline(time.Now().Add(startTimeout)) // fails on a closed connection, as reading will
-	s.total++
-	s.starting[c] = struct{}{}
+	s.open[c] = false
 	s.Metrics.Connections.WithLabelValues(protocol).Inc()
 	return nil
 }
@@ -184,7 +184,7 @@ func (s *Server) add(c *connection) error {
 func (s *Server) started(c *connection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.starting, c)
+	s.open[c] = true
 	return s.stopping
 }
 
@@ -205,42 +205,59 @@ func (s *Server) addUser(user chat.Identity) bool {
 	return true
 }
 
-// remove undoes both; user is empty for one who was not admitted.
-func (s *Server) remove(user chat.Identity) {
+// remove undoes both; the user of a connection that was not authenticated is empty.
+func (s *Server) remove(c *connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.users[user]--; s.users[user] <= 0 {
-		delete(s.users, user)
+	if s.users[c.user]--; s.users[c.user] <= 0 {
+		delete(s.users, c.user)
 	}
-	s.total--
+	delete(s.open, c)
 	s.Metrics.Connections.WithLabelValues(protocol).Dec()
-	s.changed.Broadcast()
+	if len(s.open) == 0 {
+		select {
+		case s.empty <- struct{}{}:
+		default:
+		}
+	}
 }
 
-// Run waits until the context ends. Then it takes no more connections and waits for those that there are, which the hub ends
-// when they have started.
+// Run waits until the context ends. Then the server takes no more connections, and Run waits for those that are open: the hub,
+// which is stopped at the same time, ends their subscriptions. After 8 seconds it cuts those that are left. When it returns, no
+// connection is open. It is called once.
 func (s *Server) Run(ctx context.Context) {
 	<-ctx.Done()
-	timer := time.NewTimer(goodbyeSpread + closeTimeout + time.Second)
-	defer timer.Stop()
 	s.stop()
-	empty := make(chan struct{})
-	go func() {
-		defer close(empty)
-		s.waitForConnections()
-	}()
-	select {
-	case <-empty:
-	case <-timer.C: // the program ends
+	s.waitForConnections(goodbyeSpread + closeTimeout + time.Second)
+	s.cut()
+	s.waitForConnections(time.Second)
+}
+
+// waitForConnections returns when no connection is open, or when the time is up.
+func (s *Server) waitForConnections(timeout time.Duration) {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	for s.connections() > 0 {
+		select {
+		case <-s.empty:
+		case <-timer.C:
+			return
+		}
 	}
 }
 
-// waitForConnections returns when no connection is open.
-func (s *Server) waitForConnections() {
+func (s *Server) connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.total > 0 {
-		s.changed.Wait()
+	return len(s.open)
+}
+
+// cut closes all connections without a close frame. Their readers clean up.
+func (s *Server) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.open {
+		_ = c.net.Close() // it may be closed already
 	}
 }
 
@@ -248,7 +265,10 @@ func (s *Server) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopping = true
-	for c := range s.starting {
+	for c, started := range s.open {
+		if started {
+			continue
+		}
 		_ = c.net.SetReadDeadline(time.Now()) // start says why; it fails on a closed connection, as reading will
 	}
 }

@@ -160,7 +160,7 @@ func (c *connection) subscribe(m *startMessage, token string, expires chat.Time)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unsubscribe, c.latest = unsubscribe, max(c.latest, position)
-	c.expiry = time.AfterFunc(time.Duration(expires-c.server.Now())*time.Millisecond, func() { c.End(notify.Expired) })
+	c.expiry = c.server.Clock.AfterFunc(time.Duration(expires-chat.TimeOf(c.server.Clock.Now()))*time.Millisecond, func() { c.End(notify.Expired) })
 	c.pingTimer = time.AfterFunc(c.server.Ping, c.ping)
 	_ = c.net.SetReadDeadline(time.Now().Add(2 * c.server.Ping))
 	return from, position, nil

@@ -26,6 +26,7 @@ import (
 	"github.com/chatd/chatd/client"
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/notify"
 	"github.com/chatd/chatd/internal/store"
 )
@@ -136,7 +137,7 @@ func newEmpty(tb testing.TB) *world {
 	w := &world{TB: tb, client: http.DefaultClient, tokens: &tokens{refused: map[string]error{}, expires: map[string]chat.Time{}}}
 	metrics, err := notify.NewMetrics(prometheus.NewRegistry())
 	w.must(err)
-	w.Config = Config{Metrics: metrics, Authenticate: w.tokens.authenticate, CORS: pagesOf("*"), Now: now}
+	w.Config = Config{Metrics: metrics, Authenticate: w.tokens.authenticate, CORS: pagesOf("*"), Clock: clock.System}
 	return w
 }
 

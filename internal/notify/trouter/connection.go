@@ -50,7 +50,7 @@ func (s *Server) openConnection(r *http.Request, id string) (*connection, error)
 	if !s.countConnection(se.User, +1) {
 		return nil, errTooMany
 	}
-	c, err := s.connect(context.WithoutCancel(r.Context()), se)
+	c, err := s.connect(se)
 	if err != nil {
 		s.countConnection(se.User, -1)
 	}
@@ -60,16 +60,16 @@ func (s *Server) openConnection(r *http.Request, id string) (*connection, error)
 var errTooMany = &chat.Error{Kind: chat.Unavailable, Reason: "too many connections, or the server is stopping"}
 
 // connect begins the connection of a session, once. The events of the endpoint come to it from where the last one ended.
-func (s *Server) connect(ctx context.Context, se *session) (*connection, error) {
+func (s *Server) connect(se *session) (*connection, error) {
 	e := s.endpoint(se.key())
-	row, err := s.Endpoints.ConnectEndpoint(ctx, delivery.Connection{
+	row, err := s.Endpoints.ConnectEndpoint(s.ctx, delivery.Connection{
 		User: se.User, Endpoint: se.Endpoint, Number: se.Number, Previous: e.acknowledged().Owner, At: s.Now(),
 		Position: se.Start,
 	})
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(s.ctx) // the request's would keep all of the request
 	c := &connection{
 		ctx: ctx, close: cancel, closed: ctx.Done(),
 		s: s, e: e, number: se.Number, resumed: row.Ended != se.Number-1, surl: se.surl(), caller: se.Caller,
@@ -98,7 +98,7 @@ func (c *connection) run(ctx context.Context) {
 		return
 	}
 	c.signal()
-	timer := time.AfterFunc(time.Duration(c.caller.Expires-c.s.Now())*time.Millisecond, func() { c.end(notify.Expired) })
+	timer := c.s.Clock.AfterFunc(time.Duration(c.caller.Expires-c.s.Now())*time.Millisecond, func() { c.end(notify.Expired) })
 	defer timer.Stop()
 	// The token may have been revoked before the hub knew of this connection.
 	if err := c.s.valid(ctx, c.caller); err != nil {
@@ -171,7 +171,7 @@ func (c *connection) end(reason notify.Reason) {
 	}
 	c.mu.Unlock()
 	c.signal()
-	time.AfterFunc(closeTimeout, c.close)
+	time.AfterFunc(closeTimeout, c.close) // does nothing when it has closed before
 }
 
 // endReason returns why the server ends the connection, "" when it does not.

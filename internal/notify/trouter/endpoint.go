@@ -60,7 +60,7 @@ func (s *Server) endpoint(key endpointKey) *endpoint {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.leftAt = time.Now() // it must not be forgotten before its connection arrives
+	e.leftAt = s.Clock.Now() // it must not be forgotten before its connection arrives
 	return e
 }
 
@@ -94,6 +94,14 @@ func (e *endpoint) idle(now time.Time) time.Duration {
 	return now.Sub(e.leftAt)
 }
 
+// connected reports whether a connection is open here, or ends.
+func (e *endpoint) connected() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.newest != nil || e.current != nil
+}
+
+// currentConnection returns the connection that delivers, nil when none does.
 func (e *endpoint) currentConnection() *connection {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -227,7 +235,7 @@ func (e *endpoint) release(c *connection) {
 		e.current = nil
 	}
 	if e.newest == c {
-		e.newest, e.leftAt = nil, time.Now()
+		e.newest, e.leftAt = nil, c.s.Clock.Now()
 	}
 }
 

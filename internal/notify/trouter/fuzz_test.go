@@ -9,13 +9,25 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/notify"
 )
+
+// fixedClock always tells the same time.
+type fixedClock struct{ now chat.Time }
+
+func (c fixedClock) Now() time.Time                       { return c.now.Std() }
+func (fixedClock) NewTimer(d time.Duration) clock.Timer   { return clock.System.NewTimer(d) }
+func (fixedClock) NewTicker(d time.Duration) clock.Ticker { return clock.System.NewTicker(d) }
+func (fixedClock) AfterFunc(d time.Duration, f func()) clock.Timer {
+	return clock.System.AfterFunc(d, f)
+}
 
 // still is a server for one test function, on a journal in which nothing happens.
 func still(tb testing.TB) *Server {
@@ -32,7 +44,7 @@ func still(tb testing.TB) *Server {
 	k := &tokens{}
 	return New(Config{
 		Hub: hub, Metrics: metrics, Authenticate: k.authenticate, Revalidate: k.revalidate, Endpoints: j.newView(), Secret: []byte("secret"),
-		Base: func(*http.Request) string { return origin }, CORS: pagesOf("*"), Now: now,
+		Base: func(*http.Request) string { return origin }, CORS: pagesOf("*"), Clock: clock.System,
 	})
 }
 
@@ -132,11 +144,11 @@ func FuzzReceive(f *testing.F) {
 func FuzzHandshake(f *testing.F) {
 	s := still(f)
 	const id = "AAAAAAAAAAAAAAAAAAAAAAAAAA"
-	s.Now = func() chat.Time { return arrived } // in each of the fuzzer's processes
+	s.Clock = fixedClock{arrived} // in each of the fuzzer's processes
 	params := map[string]map[string]string{string(alice): s.params(id, Caller{User: alice}, nextTags(nil)), string(bob): s.params(id, Caller{User: bob}, nextTags(nil))}
-	s.Now = func() chat.Time { return arrived - 2*chat.Time(allocationLife.Milliseconds()) }
+	s.Clock = fixedClock{arrived.Add(-2 * allocationLife)}
 	ended := s.params(id, Caller{User: alice}, nextTags(nil))
-	s.Now = func() chat.Time { return arrived }
+	s.Clock = fixedClock{arrived}
 	for _, seed := range []map[string]string{params[string(alice)], params[string(bob)], ended, {}, {"sr": "x", "u": "!", "se": "soon", "sig": "%"}} {
 		q := url.Values{}
 		for k, v := range seed {

@@ -57,11 +57,13 @@ func (s *Server) endpointChanged(user chat.Identity, id string, number int64) {
 }
 
 func (s *Server) reloadFormat(e *endpoint) {
-	ctx, cancel := context.WithTimeout(context.Background(), handoverTimeout)
+	ctx, cancel := context.WithTimeout(s.ctx, handoverTimeout)
 	defer cancel()
 	row, err := s.Endpoints.Endpoint(ctx, e.key.user, e.key.id)
 	if err != nil {
-		s.Log.Error("endpoint cannot be read", "error", err)
+		if s.ctx.Err() == nil {
+			s.Log.Error("endpoint cannot be read", "error", err)
+		}
 		return
 	}
 	e.setFormat(format(row.Format))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/web"
 )
@@ -54,6 +55,14 @@ func TestConnectingAcrossServers(t *testing.T) {
 	})
 }
 
+// skewedClock is ahead of another clock.
+type skewedClock struct {
+	clock.Clock
+	by time.Duration
+}
+
+func (c skewedClock) Now() time.Time { return c.Clock.Now().Add(c.by) }
+
 // The same where the clock of the other server is an hour ahead, or behind.
 func TestConnectingAcrossServersWithOtherClocks(t *testing.T) {
 	for _, skew := range []time.Duration{-time.Hour, time.Hour} {
@@ -61,8 +70,7 @@ func TestConnectingAcrossServersWithOtherClocks(t *testing.T) {
 			t.Run(fmt.Sprint(skew, " old ", old), func(t *testing.T) {
 				bubble(t, func(a *world) {
 					b := a.addServer(func(c *Config) {
-						right := c.Now
-						c.Now = func() chat.Time { return right() + chat.Time(skew.Milliseconds()) }
+						c.Clock = skewedClock{c.Clock, skew}
 					})
 					p := a.newClient(bob, "e")
 					if p.old = old; old {

@@ -60,7 +60,7 @@ func (s *Server) allow(step string, key endpointKey) bool {
 
 // bucket returns a bucket as it is now; the lock is held.
 func (s *Server) bucket(key bucketKey, limit rate) *bucket {
-	now := time.Now()
+	now := s.Clock.Now()
 	b := s.buckets[key]
 	if b == nil {
 		b = &bucket{rate: limit, tokens: limit.burst, at: now}
@@ -93,26 +93,4 @@ func (s *Server) countConnection(user chat.Identity, n int) bool {
 		}
 	}
 	return true
-}
-
-// sweep drops what has ended: buckets that are full again, beginnings and endpoints that nobody came back to.
-func (s *Server) sweep() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	for key, b := range s.buckets {
-		if b.full(now) {
-			delete(s.buckets, key)
-		}
-	}
-	for user, start := range s.startPositions {
-		if _, ok := s.readStartPosition(start, user); !ok {
-			delete(s.startPositions, user)
-		}
-	}
-	for key, e := range s.endpoints {
-		if e.idle(now) > endpointIdleLife {
-			delete(s.endpoints, key)
-		}
-	}
 }

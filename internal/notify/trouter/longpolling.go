@@ -1,6 +1,7 @@
 package trouter
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -66,13 +67,12 @@ func (s *Server) startPolling(id string, c *connection) *polling {
 	s.mu.Lock()
 	s.polls[id] = p
 	s.mu.Unlock()
-	go func() {
-		<-c.closed
+	context.AfterFunc(c.ctx, func() {
 		p.idle.Stop()
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		delete(s.polls, id)
-		s.mu.Unlock()
-	}()
+	})
 	return p
 }
 

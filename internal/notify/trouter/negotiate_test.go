@@ -92,7 +92,7 @@ func TestAllocation(t *testing.T) {
 		if left := time.Until(time.Unix(0, 0).Add(end)); left < 24*time.Hour || left > 8*24*time.Hour {
 			t.Errorf("connectparams end in %v", left)
 		}
-		w.ahead.Add((24 * time.Hour).Milliseconds())
+		w.clock.Advance(24 * time.Hour)
 		if again := p.allocate(); again.ID != first.ID || again.Surl != first.Surl {
 			t.Errorf("allocated again it is %s, before %s", again.ID, first.ID)
 		}
@@ -144,7 +144,7 @@ func TestForgedConnectparams(t *testing.T) {
 		if got := p.allocate(); got.ID != first.ID {
 			t.Error("one's own allocation does not go on")
 		}
-		w.ahead.Add((8 * 24 * time.Hour).Milliseconds())
+		w.clock.Advance(8 * 24 * time.Hour)
 		if a := p.getHandshake(); a.status != http.StatusUnauthorized {
 			t.Errorf("connectparams that have ended: handshake answers %d", a.status)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/notify"
 	"github.com/chatd/chatd/internal/web"
@@ -30,9 +31,14 @@ type Config struct {
 	Base       func(r *http.Request) string // "https://host[:port]" by which the client reaches this server
 	// CORS tells why the web page that a request comes from may not call, if so.
 	CORS web.OriginPolicy
-	Now  func() chat.Time
-	Log  *slog.Logger
+	// Clock is what tokens, sessions, idle endpoints and rate limits go by. Deadlines that protect a connection (reads, writes,
+	// heartbeats, acknowledgements, closing) use the real time, so that a clock that a test moves cannot cut a healthy one.
+	Clock clock.Clock
+	Log   *slog.Logger
 }
+
+// Now returns the present of the clock, in milliseconds.
+func (c *Config) Now() chat.Time { return chat.TimeOf(c.Clock.Now()) }
 
 // Caller is who has a token. What is kept of it tells whether it is still good, and is no secret.
 type Caller struct {
@@ -85,6 +91,8 @@ const (
 // Server speaks the protocol.
 type Server struct {
 	Config
+	ctx              context.Context // ends when Run returns, and all connections with it
+	cancel           func()
 	saver            *saver
 	connectionsGauge prometheus.Gauge
 	queuedGauge      prometheus.Gauge
@@ -100,12 +108,14 @@ type Server struct {
 	startPositions map[chat.Identity]string // see startposition.go
 }
 
-// New returns a Server, which is told of endpoints by the hub.
+// New returns a Server. It sets Hub.EndpointChanged, so it must be called before the hub runs.
 func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
+		ctx: ctx, cancel: cancel,
 		Config: c, saver: newSaver(c.Endpoints, c.Now, c.Log), empty: make(chan struct{}, 1),
 		connectionsGauge: c.Metrics.Connections.WithLabelValues(protocol), queuedGauge: c.Metrics.QueueBytes.WithLabelValues(protocol),
 		endpoints: map[endpointKey]*endpoint{}, buckets: map[bucketKey]*bucket{}, perUser: map[chat.Identity]int{},
@@ -115,18 +125,20 @@ func New(c Config) *Server {
 	return s
 }
 
-// Run keeps positions and forgets what has ended, until the context does. Then it takes no more connections, and waits for
-// those that there are, which the hub ends, so that what they acknowledge last is kept too.
+// Run saves positions and sweeps the caches until the context ends. Then the server takes no more connections, and Run waits
+// for those that are open: the hub, which is stopped at the same time, ends their subscriptions, and what their clients still
+// acknowledge is saved too. After 9 seconds it cuts those that are left. When it returns, no connection is open. It is called
+// once.
 func (s *Server) Run(ctx context.Context) {
 	saving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var saver sync.WaitGroup
 	saver.Go(func() { s.saver.run(saving) })
-	ticker := time.NewTicker(time.Minute)
+	ticker := s.Clock.NewTicker(time.Minute)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case <-ticker.C:
+		case <-ticker.C():
 			s.sweep()
 			s.advancePositions()
 		}
@@ -134,7 +146,9 @@ func (s *Server) Run(ctx context.Context) {
 	s.mu.Lock()
 	s.stopping = true
 	s.mu.Unlock()
-	s.waitForConnections()
+	s.waitForConnections(goodbyeSpread + ackTimeout + closeTimeout + time.Second)
+	s.cancel() // cuts those that are left
+	s.waitForConnections(time.Second)
 	stop()
 	saver.Wait()
 }
@@ -149,9 +163,9 @@ func (s *Server) stopped(w http.ResponseWriter, r *http.Request) bool {
 	return s.stopping
 }
 
-// waitForConnections returns when nobody is connected, or should not be any more.
-func (s *Server) waitForConnections() {
-	timer := time.NewTimer(goodbyeSpread + ackTimeout + closeTimeout + time.Second)
+// waitForConnections returns when no client is connected, or when the time is up.
+func (s *Server) waitForConnections(timeout time.Duration) {
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	for s.anyConnection() {
 		select {

@@ -194,7 +194,7 @@ func TestForgedStartPositions(t *testing.T) {
 			other.configure(browserSDK)
 			p.service = other.service
 		},
-		"too old": func(w *world, _ *testClient) { w.ahead.Add((startLife + clockSkew + time.Second).Milliseconds()) },
+		"too old": func(w *world, _ *testClient) { w.clock.Advance(startLife + clockSkew + time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(w *world) {
@@ -242,7 +242,7 @@ func TestStartPositionOfPhones(t *testing.T) {
 		w.equal("it hears", p.connect().receive(), []string{"1"})
 		w.equal("another hears", w.newClient(bob, "f").connect().receive(), nil)
 		p.configure(phoneSDK)
-		w.ahead.Add((startLife + clockSkew + time.Second).Milliseconds())
+		w.clock.Advance(startLife + clockSkew + time.Second)
 		time.Sleep(2 * time.Minute)
 		w.server.mu.Lock()
 		defer w.server.mu.Unlock()

@@ -20,7 +20,6 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request, id string) {
 		_, _ = websocket.Accept(w, r, options) // answers why not; the client now tries long polling with the same session
 		return
 	}
-	ctx := context.WithoutCancel(r.Context())
 	c, err := s.openConnection(r, id)
 	if err != nil {
 		s.refuse(w, r, statusOf(err), "session", err)
@@ -34,8 +33,8 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request, id string) {
 	defer ws.CloseNow() //nolint:errcheck // it is closed or broken already
 	ws.SetReadLimit(maxFrame)
 	var reader sync.WaitGroup
-	reader.Go(func() { c.readFrames(ctx, ws) })
-	c.writeFrames(ctx, ws)
+	reader.Go(func() { c.readFrames(s.ctx, ws) })
+	c.writeFrames(s.ctx, ws)
 	_ = ws.CloseNow()
 	reader.Wait()
 }
@@ -116,6 +115,6 @@ func readFrame(ctx context.Context, ws *websocket.Conn) (kind websocket.MessageT
 
 func (c *connection) observeSent(sent []*chat.Event) {
 	for _, e := range sent {
-		c.s.Metrics.Delivered(protocol, e)
+		c.s.Metrics.Delivered(protocol, e, c.s.Clock.Now())
 	}
 }

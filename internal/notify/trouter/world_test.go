@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/notify"
 )
@@ -54,7 +54,7 @@ type world struct {
 	listener *pipes
 	view     *view         // of the journal
 	stop     func()        // hub and server, as when the program ends
-	ahead    *atomic.Int64 // milliseconds by which the clock of chat is ahead, for what takes days
+	clock    *clock.Manual // of the servers; it runs with the time of the bubble until a test moves it
 	shared   bool          // there are other servers
 }
 
@@ -80,12 +80,12 @@ func newWorld(tb testing.TB, change ...func(*Config)) *world {
 	tb.Helper()
 	w := &world{
 		TB: tb, journal: newJournal(), tokens: &tokens{refused: map[string]error{}, expires: map[string]chat.Time{}},
-		logs: &logbook{}, ahead: &atomic.Int64{},
+		logs: &logbook{}, clock: clock.NewManual(),
 	}
 	w.Config = Config{
 		Log: slog.New(w.logs), Authenticate: w.tokens.authenticate, Revalidate: w.tokens.revalidate, Secret: []byte("secret"),
-		Now:  func() chat.Time { return now() + chat.Time(w.ahead.Load()) },
-		Base: func(r *http.Request) string { return "http://" + r.Host }, CORS: pagesOf("*"),
+		Clock: w.clock,
+		Base:  func(r *http.Request) string { return "http://" + r.Host }, CORS: pagesOf("*"),
 	}
 	for _, c := range change {
 		c(&w.Config)
@@ -98,7 +98,7 @@ func newWorld(tb testing.TB, change ...func(*Config)) *world {
 func (w *world) addServer(change ...func(*Config)) *world {
 	w.Helper()
 	w.shared = true
-	other := &world{TB: w.TB, Config: w.Config, journal: w.journal, tokens: w.tokens, logs: w.logs, ahead: w.ahead, shared: true}
+	other := &world{TB: w.TB, Config: w.Config, journal: w.journal, tokens: w.tokens, logs: w.logs, clock: w.clock, shared: true}
 	for _, c := range change {
 		c(&other.Config)
 	}
