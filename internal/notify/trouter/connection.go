@@ -15,33 +15,34 @@ import (
 
 const protocol = "trouter"
 
-// connection is one connection, whatever carries it. Its writer calls next, its reader receive; follow begins and ends it.
+// connection is one connection of a client, over websocket or long polling. Its writer calls next, its reader calls receive; run
+// spans its life.
 type connection struct {
 	s            *Server
 	e            *endpoint
 	number       int64 // among the connections of the endpoint
-	resumed      bool  // it goes on where one before ended
+	resumed      bool  // it begins where an earlier one ended
 	surl         string
 	caller       Caller
-	tag          string   // of what it marks, "" when the client cannot be marked; see marks.go
-	previousTags []string // those of the connections before, the newest first
+	tag          string   // of its marks, "" when the client keeps none; see marks.go
+	previousTags []string // of the connections before, the newest first
 
 	wake         chan struct{}   // holds a token when there is something for the writer
 	ctx          context.Context // ends when the connection is closed
-	close        func()          // ends the connection for good; follow clears up
-	closed       <-chan struct{} // that of ctx
-	journalReads sync.WaitGroup  // of the journal
+	close        func()          // ends the connection for good; run cleans up
+	closed       <-chan struct{} // ctx.Done()
+	journalReads sync.WaitGroup  // that are under way
 
 	mu         sync.Mutex
 	control    []string // packets that go before events: acknowledgements must be quick
 	announced  bool
-	markQuery  *markQuery // that is not answered, if any
+	markQuery  *markQuery // that is not answered; nil when none is
 	reason     notify.Reason
-	discarding bool // nothing is taken in any more
+	discarding bool // nothing is queued any more
 	queue
 }
 
-// openConnection makes the connection of the session that a request names, if it is good.
+// openConnection opens the connection of the session that a request names. The error has the kind that statusOf expects.
 func (s *Server) openConnection(r *http.Request, id string) (*connection, error) {
 	se, err := s.readSession(r, id)
 	if err != nil {
@@ -59,7 +60,7 @@ func (s *Server) openConnection(r *http.Request, id string) (*connection, error)
 
 var errTooMany = &chat.Error{Kind: chat.Unavailable, Reason: "too many connections, or the server is stopping"}
 
-// connect begins the connection of a session, once. The events of the endpoint come to it from where the last one ended.
+// connect opens the connection of a session. A session is good for one connection: the store takes each number once.
 func (s *Server) connect(se *session) (*connection, error) {
 	e := s.endpoint(se.key())
 	row, err := s.Endpoints.ConnectEndpoint(s.ctx, delivery.Connection{
@@ -88,7 +89,7 @@ func (s *Server) connect(se *session) (*connection, error) {
 	return c, nil
 }
 
-// run has the socket told of events until it closes, which it sees to when the token ends.
+// run delivers events to the connection until it closes, at the latest when the token expires.
 func (c *connection) run(ctx context.Context) {
 	defer c.s.countConnection(c.e.key.user, -1)
 	defer c.release()
@@ -111,7 +112,7 @@ func (c *connection) run(ctx context.Context) {
 	c.journalReads.Wait()
 }
 
-// release lets another connection go on, on whichever server.
+// release lets the next connection take over, on this server or another.
 func (c *connection) release() {
 	c.e.release(c)
 	c.s.saver.add(c.e)
@@ -120,7 +121,8 @@ func (c *connection) release() {
 var connectedPacket = `5:1::{"name":"trouter.connected","args":[{"ttl":` + strconv.Itoa(int(allocationLife.Seconds())) +
 	`,"dur":"` + strconv.Itoa(int(allocationLife.Milliseconds())) + `"}]}`
 
-// announce tells the client that it is connected. From then on it relies on hearing everything, and takes events.
+// announce tells the client that it is connected. The SDK for JavaScript then reports that it is online, and the application
+// relies on receiving all events from there on.
 func (c *connection) announce() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -131,6 +133,7 @@ func (c *connection) announce() {
 	}
 }
 
+// signal wakes the writer.
 func (c *connection) signal() {
 	select {
 	case c.wake <- struct{}{}:
@@ -138,13 +141,14 @@ func (c *connection) signal() {
 	}
 }
 
-// subscriber is the side of a socket that the hub sees. The hub calls it while it is locked, so it only takes notes.
+// subscriber is a connection as the hub sees it. The hub calls it with a lock held, so it only queues.
 type subscriber struct{ c *connection }
 
 func (u subscriber) Offer(d notify.Delivery) { u.c.offer(d) }
 
-// End says goodbye. A client whose token is no good asks for a new one and comes back; five times in a row were seen to work.
-// When the server stops, clients are let go one after the other, with what they were told acknowledged.
+// End closes the connection. A client whose token is no longer valid gets a new one and reconnects (the SDK for JavaScript did so
+// five times in a row). When the server stops, connections close at random moments within goodbyeSpread, each after its client
+// has acknowledged what was sent, or ackTimeout.
 func (u subscriber) End(reason notify.Reason) {
 	if reason != notify.Stopping {
 		u.c.end(reason)
@@ -160,7 +164,7 @@ func (u subscriber) End(reason notify.Reason) {
 	}()
 }
 
-// end has the writer close the connection, and closes it if there is none that does.
+// end has the writer close the connection. Without a writer (no long poll is waiting) it closes after closeTimeout.
 func (c *connection) end(reason notify.Reason) {
 	c.mu.Lock()
 	if c.reason == "" {

@@ -11,7 +11,7 @@ import (
 	"github.com/chatd/chatd/internal/delivery"
 )
 
-// endpointKey names one client of one user: a ChatClient in a page. Its id (epid) stays the same over reconnects.
+// endpointKey names one client of one user, say a ChatClient in a web page. Its id (epid) stays the same over reconnects.
 type endpointKey struct {
 	user chat.Identity
 	id   string
@@ -29,8 +29,8 @@ func endpointID(epid, allocation string) string {
 	return epid
 }
 
-// endpoint is what outlives a connection. That events were acknowledged stays true, so what is known here is put together with
-// what the store knows, which may have been acknowledged at other servers. Its lock is taken after that of a socket, never
+// endpoint is what outlives a connection. An event that was acknowledged stays so, hence what this server knows is merged with
+// what the store knows, which may have been acknowledged at other servers. Its lock is taken after that of a connection, never
 // before.
 type endpoint struct {
 	key          endpointKey
@@ -38,15 +38,15 @@ type endpoint struct {
 
 	mu          sync.Mutex
 	format      format
-	newest      *connection                // of the connections; nil while the client is away
-	current     *connection                // that is told of events: the newest, when its turn has come
+	newest      *connection                // of the connections here; nil while the client is disconnected
+	current     *connection                // that delivers: the newest, once it has taken over
 	leftAt      time.Time                  // when the newest connection ended
 	latest      int64                      // number of the newest connection, on whichever server
-	owner       int64                      // number of the last one here that was to tell; it is not when the store has another one
-	lastCurrent int64                      // number of the last one here that was told of events
-	sentTo      chat.Position              // newest position that went out
-	unacked     map[chat.Position]struct{} // positions up to there that were not acknowledged
-	rootTag     string                     // tag of the connection that began anew, see marks.go
+	owner       int64                      // number of the last owner here; the store may have another one by now
+	lastCurrent int64                      // number of the last one here that delivered
+	sentTo      chat.Position              // newest position that was sent
+	unacked     map[chat.Position]struct{} // positions up to there that are not acknowledged
+	rootTag     string                     // tag of the connection that did not resume another, see marks.go
 }
 
 // endpoint returns the endpoint of that key, made when it is new.
@@ -60,18 +60,18 @@ func (s *Server) endpoint(key endpointKey) *endpoint {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.leftAt = s.Clock.Now() // it must not be forgotten before its connection arrives
+	e.leftAt = s.Clock.Now() // it must not be swept before its connection arrives
 	return e
 }
 
-// knownEndpoint returns the endpoint of that key, nil when nobody connected as it lately.
+// knownEndpoint returns the endpoint of that key, nil when it is not in memory.
 func (s *Server) knownEndpoint(key endpointKey) *endpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.endpoints[key]
 }
 
-// setFormat sets the dialect in which the client reads events.
+// setFormat sets the format in which the client reads events.
 func (e *endpoint) setFormat(f format) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -84,7 +84,7 @@ func (e *endpoint) currentFormat() format {
 	return e.format
 }
 
-// idle returns for how long nobody has been connected.
+// idle returns for how long no connection has been open.
 func (e *endpoint) idle(now time.Time) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -108,8 +108,8 @@ func (e *endpoint) currentConnection() *connection {
 	return e.current
 }
 
-// acknowledged returns what the store is to know: the position up to which the client has acknowledged everything, by whom it was
-// told, and whether that one has gone.
+// acknowledged returns what the store keeps: the position up to which the client has acknowledged everything, the owner, and
+// whether that has been released.
 func (e *endpoint) acknowledged() delivery.Acknowledged {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -118,7 +118,7 @@ func (e *endpoint) acknowledged() delivery.Acknowledged {
 	}
 }
 
-// ackedTo returns the position up to which nothing is owed; the lock is held.
+// ackedTo returns the position up to which everything is acknowledged. The lock is held.
 func (e *endpoint) ackedTo() chat.Position {
 	at := e.sentTo
 	for p := range e.unacked {
@@ -127,8 +127,8 @@ func (e *endpoint) ackedTo() chat.Position {
 	return at
 }
 
-// add notes the newest connection, as the store has it, and has one that still waits for its turn end. It reports false
-// when there is a newer one already.
+// add makes c the newest connection, as the store has it, and closes one that still waits to take over. It reports false when
+// there is a newer one already.
 func (e *endpoint) add(c *connection, row delivery.Endpoint) bool {
 	e.mu.Lock()
 	e.updateLocked(row)
@@ -146,15 +146,15 @@ func (e *endpoint) add(c *connection, row delivery.Endpoint) bool {
 	return true
 }
 
-// unackedPositions returns the positions that went out and were not acknowledged, in order.
+// unackedPositions returns the positions that were sent and not acknowledged, in order.
 func (e *endpoint) unackedPositions() []chat.Position {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Sorted(maps.Keys(e.unacked))
 }
 
-// reconcile notes which of the positions the client was told, whether it acknowledged them or not. It returns the position up
-// to which it knows everything.
+// reconcile records which of the positions asked for the client has received, whether it acknowledged them or not. It returns
+// the position up to which it has received everything.
 func (e *endpoint) reconcile(asked, seen []chat.Position) chat.Position {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -172,7 +172,7 @@ func (e *endpoint) reconcile(asked, seen []chat.Position) chat.Position {
 	return e.ackedTo()
 }
 
-// sameJournal returns those of the tags whose connections told of this journal.
+// sameJournal returns those of the tags whose connections delivered from this journal.
 func (e *endpoint) sameJournal(tags []string) []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -182,14 +182,14 @@ func (e *endpoint) sameJournal(tags []string) []string {
 	return tags
 }
 
-// update takes over what the store knows, as a connection that arrived here found it.
+// update merges what the store knows.
 func (e *endpoint) update(row delivery.Endpoint) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.updateLocked(row)
 }
 
-// updateLocked is adopt while the lock is held.
+// updateLocked is update with the lock held.
 func (e *endpoint) updateLocked(row delivery.Endpoint) {
 	if row.Owner == row.Newest {
 		e.owner = row.Owner
@@ -199,8 +199,8 @@ func (e *endpoint) updateLocked(row delivery.Endpoint) {
 	maps.DeleteFunc(e.unacked, func(p chat.Position, _ struct{}) bool { return p <= row.Position })
 }
 
-// supersededBy notes a connection at another server, and returns those here: that which waits for its turn, if there is one, and
-// that which is told of events. news is false when one here is as new.
+// supersededBy records a connection at another server, and returns those here that it supersedes: the one that waits to take over
+// and the one that delivers, each nil when there is none. isNew is false when a connection here is as new.
 func (e *endpoint) supersededBy(number int64) (waiting, current *connection, isNew bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -211,9 +211,9 @@ func (e *endpoint) supersededBy(number int64) (waiting, current *connection, isN
 	return e.newest, e.current, true
 }
 
-// makeCurrent makes sk the connection that is told of events, unless there is a newer one, which may be at another server. It returns
-// the position from which on, and whether the connection before was here too, so that it is known what that was told and did
-// not acknowledge.
+// makeCurrent makes c the connection that delivers, unless there is a newer one, which may be at another server. It returns the
+// position to deliver from, and whether the connection before was here too, so that it is known what that sent without an
+// acknowledgement.
 func (e *endpoint) makeCurrent(c *connection) (from chat.Position, here, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -228,6 +228,7 @@ func (e *endpoint) makeCurrent(c *connection) (from chat.Position, here, ok bool
 	return e.ackedTo(), here, true
 }
 
+// release records that a connection has closed.
 func (e *endpoint) release(c *connection) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -239,7 +240,7 @@ func (e *endpoint) release(c *connection) {
 	}
 }
 
-// markSent notes that an event goes out.
+// markSent records that an event is sent.
 func (e *endpoint) markSent(position chat.Position) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -247,7 +248,7 @@ func (e *endpoint) markSent(position chat.Position) {
 	e.unacked[position] = struct{}{}
 }
 
-// skipTo notes that up to a position there is nothing that was not sent, and reports whether that is news.
+// skipTo records that nothing up to a position is left to be sent, and reports whether that is new.
 func (e *endpoint) skipTo(position chat.Position) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -256,14 +257,14 @@ func (e *endpoint) skipTo(position chat.Position) bool {
 	return isNew
 }
 
-// ack notes that an event needs not be told again.
+// ack records that an event is not to be sent again.
 func (e *endpoint) ack(position chat.Position) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.unacked, position)
 }
 
-// isAcked reports whether an event was settled before: what is replayed begins with the oldest that was not.
+// isAcked reports whether an event was acknowledged before: a replay begins with the oldest that was not.
 func (e *endpoint) isAcked(position chat.Position) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -271,7 +272,7 @@ func (e *endpoint) isAcked(position chat.Position) bool {
 	return position <= e.sentTo && !unacked
 }
 
-// ackMissing settles what is owed of a stretch of the journal and was not found there: it was purged, or is out of date.
+// ackMissing acknowledges what is unacknowledged in a part of the journal and was not found there: it was purged or is out of date.
 func (e *endpoint) ackMissing(from, to chat.Position, found []pendingEvent) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

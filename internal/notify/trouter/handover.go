@@ -7,15 +7,15 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// A client may connect to any of several servers on one store, while a connection of it is still open at another one: the
-// network took that, or has not said yet that it ended. Who tells the client is written in the store. A connection that finds
-// there one of another server waits, and the journal brings the word to that server: it tells nothing of what is behind the
-// word, waits as long for acknowledgements as when a connection of its own takes over, saves the position and lets go. A
-// server that is dead or does not hear is not waited for longer than handTime; what it saves later is refused.
+// A client may connect to any of several servers on one store while another of them still has a connection of it, whose network
+// is gone or has not reported the end. The store says which connection owns the endpoint. One that finds an owner at another
+// server waits, and delivery.EndpointChanged in the journal tells that server: it delivers nothing behind that event, waits for
+// acknowledgements as it does for a connection of its own that takes over, saves the position and releases the endpoint. A server
+// that is dead or frozen is waited for no longer than handoverTimeout; what it saves later is refused.
 
-const firstPoll = 50 * time.Millisecond // at whether another server has let go; then after twice the time, and so on
+const firstPoll = 50 * time.Millisecond // whether another server has released the endpoint; then after twice the time, and so on
 
-// acquire gets the endpoint from the server that tells it. It reports whether the socket is the one now.
+// acquire waits for another server to release the endpoint, or takes it. It reports whether the connection owns it now.
 func (c *connection) acquire(ctx context.Context) bool {
 	end := time.NewTimer(handoverTimeout)
 	defer end.Stop()
@@ -43,8 +43,8 @@ func (c *connection) acquire(ctx context.Context) bool {
 	return true
 }
 
-// endpointChanged is told by the hub that an endpoint has a connection which waits for that of another server, or has another dialect
-// when the number is 0.
+// endpointChanged is called by the hub when an endpoint has a connection that waits for one of another server, or, with the number
+// 0, another format.
 func (s *Server) endpointChanged(user chat.Identity, id string, number int64) {
 	e := s.knownEndpoint(endpointKey{user, id})
 	switch {
@@ -56,6 +56,7 @@ func (s *Server) endpointChanged(user chat.Identity, id string, number int64) {
 	}
 }
 
+// reloadFormat reads the format of an endpoint that a client registered at another server.
 func (s *Server) reloadFormat(e *endpoint) {
 	ctx, cancel := context.WithTimeout(s.ctx, handoverTimeout)
 	defer cancel()
@@ -69,7 +70,7 @@ func (s *Server) reloadFormat(e *endpoint) {
 	e.setFormat(format(row.Format))
 }
 
-// handOver ends the connections of an endpoint for that of another server.
+// handOver ends the connections of an endpoint in favour of one at another server.
 func (s *Server) handOver(e *endpoint, number int64) {
 	waiting, current, isNew := e.supersededBy(number)
 	if !isNew {

@@ -10,46 +10,46 @@ import (
 	"github.com/chatd/chatd/internal/notify"
 )
 
-// Bounds of what one connection holds. Beyond, events are left to the journal, from which they are read when there is room.
+// Bounds of what one connection holds in memory. Events beyond are read from the journal when there is room.
 const (
-	maxPending      = 1024      // events waiting to be sent
-	maxHeldBytes    = 1 << 20   // of those, and of what was sent and not acknowledged, roughly
+	maxPending      = 1024      // events to be sent
+	maxHeldBytes    = 1 << 20   // of pending and unacknowledged events, roughly
 	maxUnacked      = 256       // frames sent and not acknowledged
-	maxUnackedBytes = 256 << 10 // bytes of them: an acknowledgement that the client waits for comes behind no more
-	maxControl      = 1024      // other packets that wait: a client that asks and does not read
-	maxReplay       = 10_000    // events told after an absence
+	maxUnackedBytes = 256 << 10 // bytes of them: a response that the client waits for queues behind no more than that
+	maxControl      = 1024      // other packets to be sent: a client may send requests and not read
+	maxReplay       = 10_000    // events replayed after a disconnection
 	replayStep      = 256       // positions read at a time
-	maxAttempts     = 3         // for a frame that came too early
+	maxAttempts     = 3         // for an event that the client was not ready for
 	typingLife      = 10 * time.Second
 )
 
-// queue is the events of a socket on their way; the lock of the socket covers it.
+// queue holds the events of a connection until they are acknowledged. The lock of the connection covers it.
 type queue struct {
 	pending      []pendingEvent // in the order of positions
-	started      bool           // the position from which on to tell is known
-	stopped      bool           // another connection of the endpoint is told of events
-	behind       bool           // some events are to be read from the journal first; so at the beginning
-	reading      bool           // a step of them is being read
-	readTo       chat.Position  // position up to which events are pending, or were
+	started      bool           // the position to deliver from is known
+	stopped      bool           // it delivers no more: another connection of the endpoint does, or the server stops
+	behind       bool           // events are to be read from the journal first; true at the beginning
+	reading      bool           // a step of the journal is being read
+	readTo       chat.Position  // position up to which events have become pending
 	latest       chat.Position  // newest position that was offered
-	subscribedAt chat.Position  // position at which the hub began to offer
+	subscribedAt chat.Position  // position of the hub when it began to offer
 
 	unacked      map[int64]pendingEvent // sent and not acknowledged
 	nextID       int64
-	unackedBytes int           // bytes of the frames
-	heldBytes    int           // bytes of frames and pending
-	drained      chan struct{} // closes when a retired socket has no frames
+	unackedBytes int           // bytes of unacked
+	heldBytes    int           // bytes of unacked and pending
+	drained      chan struct{} // closes when a stopped connection has nothing unacknowledged
 	replayed     int
 }
 
-// pendingEvent is an event for the client, its size, and how often it was sent.
+// pendingEvent is an event for the client, its size in memory, and how often it was sent.
 type pendingEvent struct {
 	notify.Delivery
 	size     int
 	attempts int
 }
 
-// newPending makes room for an event. Sizes are estimates: what a frame has beside the texts is about half a kilobyte.
+// newPending estimates the size: what a frame has beside its texts is about half a kilobyte.
 func newPending(d notify.Delivery) pendingEvent {
 	size := 600 + 250*len(d.Participants)
 	if d.Message != nil {
@@ -61,14 +61,14 @@ func newPending(d notify.Delivery) pendingEvent {
 	return pendingEvent{Delivery: d, size: size}
 }
 
-// addHeld adds to what the socket holds; the lock is held.
+// addHeld adds to the bytes that the connection holds. The lock is held.
 func (c *connection) addHeld(bytes int) {
 	c.heldBytes += bytes
 	c.s.queuedGauge.Add(float64(bytes))
 }
 
-// start lets events flow from a position on. What was offered since subscribing is read from the journal, like all that is
-// behind it.
+// start has events delivered from a position on. Those that were offered since subscribing are read from the journal, after
+// those that were missed.
 func (c *connection) start(from, present chat.Position) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,13 +76,13 @@ func (c *connection) start(from, present chat.Position) {
 	c.readTo, c.subscribedAt, c.latest = from, present, max(c.latest, present)
 }
 
-// offer takes an event, or leaves it to the journal.
+// offer queues an event, or leaves it to be read from the journal.
 func (c *connection) offer(d notify.Delivery) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.latest = d.Position
 	switch {
-	case c.behind || c.stopped || c.discarding || c.e.isAcked(d.Position) || !c.hasPayload(d): // done by another server that was ahead
+	case c.behind || c.stopped || c.discarding || c.e.isAcked(d.Position) || !c.hasPayload(d): // acknowledged at another server that was ahead
 	case len(c.pending) >= maxPending || c.heldBytes >= maxHeldBytes:
 		c.behind = true
 	default:
@@ -94,7 +94,7 @@ func (c *connection) offer(d notify.Delivery) {
 	c.signal()
 }
 
-// discard lets go of all.
+// discard empties the queue for good.
 func (c *connection) discard() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,8 +103,8 @@ func (c *connection) discard() {
 	c.pending, c.unacked, c.control = nil, nil, nil
 }
 
-// next returns the packets to be written now, grouped by what goes into one message, and the events among them: it waits for
-// some, at most for the given time, after which there are none. end says that they are the last.
+// next waits for packets to write, grouped by what goes into one message, and returns them with the new events among them. After
+// the given time it returns none. end reports that they are the last.
 func (c *connection) next(ctx context.Context, wait time.Duration) (groups [][]string, sent []*chat.Event, end bool) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -126,8 +126,8 @@ func (c *connection) next(ctx context.Context, wait time.Duration) (groups [][]s
 	}
 }
 
-// readBehind has a step of the journal read when something was not offered or did not fit, and there is room. The writer does not
-// wait for it, since the client waits for acknowledgements meanwhile; it is called again when the step was read.
+// readBehind starts to read a step of the journal when events were missed or did not fit, and there is room for them. The writer
+// does not wait for that, since the client waits for responses meanwhile; it is called again when the step was read.
 func (c *connection) readBehind() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,7 +144,7 @@ func (c *connection) readBehind() {
 	c.journalReads.Go(func() { c.readJournal(from, to) })
 }
 
-// readJournal queues the events of a stretch of the journal.
+// readJournal queues the events of a part of the journal.
 func (c *connection) readJournal(from, to chat.Position) {
 	var found []pendingEvent
 	missed, err := c.s.Hub.Replay(c.ctx, c.e.key.user, from, to, func(d notify.Delivery) {
@@ -159,12 +159,12 @@ func (c *connection) readJournal(from, to chat.Position) {
 	case err == nil:
 		c.replay(from, to, found, missed)
 		c.signal()
-	case c.ctx.Err() == nil: // tried again with the next event, or beat
+	case c.ctx.Err() == nil: // tried again with the next event or heartbeat
 		c.s.Log.Error("journal cannot be replayed", "error", err)
 	}
 }
 
-// hasPayload reports whether there is a payload for an event. One of a kind without comes from a newer server on the same store.
+// hasPayload reports whether there is a payload for an event. A newer server on the same store may write kinds without one.
 func (c *connection) hasPayload(d notify.Delivery) bool {
 	_, ok := payloadKinds[d.Kind]
 	if !ok {
@@ -173,15 +173,15 @@ func (c *connection) hasPayload(d notify.Delivery) bool {
 	return ok
 }
 
-// stale reports whether an event says nothing any more. Where the clock of its server is ahead that cannot be said, and typing
-// that is not told is no loss.
+// stale reports whether an event is out of date: typing is, after typingLife. It is too when the clock of the server that wrote it
+// is ahead by as much, since its age is not known then and an indicator that is not shown does no harm.
 func (c *connection) stale(d notify.Delivery) bool {
 	age := time.Duration(c.s.Now()-d.At) * time.Millisecond
 	return d.Kind == chat.TypingReceived && age.Abs() > typingLife
 }
 
-// replay queues what was found in a stretch of the journal. After a long absence there may be too much: then the rest is
-// given up, and the client goes on at the present. The lock is held.
+// replay queues what was found in a part of the journal. After a long disconnection there may be too much: then the rest is
+// dropped, and the client continues at the present. The lock is held.
 func (c *connection) replay(from, to chat.Position, found []pendingEvent, missed bool) {
 	if c.discarding || c.stopped {
 		return
@@ -205,7 +205,7 @@ func (c *connection) replay(from, to chat.Position, found []pendingEvent, missed
 	c.readTo = to
 }
 
-// takePackets returns what is to be written: other packets first, then as many events as may be outstanding.
+// takePackets returns what is to be written: other packets first, then events as far as the limit of unacknowledged ones goes.
 func (c *connection) takePackets() (groups [][]string, sent []*chat.Event, end bool) {
 	c.mu.Lock()
 	for _, packet := range c.control {
@@ -221,14 +221,14 @@ func (c *connection) takePackets() (groups [][]string, sent []*chat.Event, end b
 	joined := c.subscribedAt
 	c.mu.Unlock()
 	for _, d := range events {
-		if d.Position > joined { // how late the others are says how long the client was away
+		if d.Position > joined { // a replayed one is as late as the client was disconnected, which says nothing of the server
 			sent = append(sent, d.Event)
 		}
 	}
-	return append(groups, c.groups(from, events, c.e.currentFormat())...), sent, end // outside the lock, which the hub waits for
+	return append(groups, c.groups(from, events, c.e.currentFormat())...), sent, end // encoded outside the lock, which the hub waits for
 }
 
-// takeFrames makes frames of pending events, numbered from an id on; the lock is held.
+// takeFrames moves pending events to the unacknowledged ones, numbered from an id on. The lock is held.
 func (c *connection) takeFrames() (from int64, out []notify.Delivery) {
 	from = c.nextID + 1
 	n := 0
@@ -249,8 +249,8 @@ func (c *connection) takeFrames() (from int64, out []notify.Delivery) {
 	return from, out
 }
 
-// frame is the request that tells of an event. The name of the event ends the url: phones route by it, JavaScript does not
-// look.
+// frame is the request that carries an event. Its URL ends in the name of the event: the SDKs for iOS and Android route by it, the
+// one for JavaScript ignores it.
 func (c *connection) frame(id int64, d notify.Delivery, f format) string {
 	body := sharedBody(d, f)
 	var b strings.Builder

@@ -7,13 +7,13 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// takeOver makes the socket the one that is told of the events of its endpoint. The one before, when there is one still (a
-// client keeps the old one for a minute when it switches), is told nothing more, and has a moment to acknowledge what it got,
-// so that nothing is told twice. Of several that wait for this only the newest is wanted. It reports whether the socket is
+// takeOver makes the connection the one that delivers to its endpoint. An earlier one that is still open (the SDK for JavaScript
+// keeps it for a minute when it switches) sends no more, and its client has switchTimeout to acknowledge what was sent, so that
+// no event is delivered twice. Of several connections that wait for this only the newest goes on. ok is false when this is not
 // the one.
 func (c *connection) takeOver(ctx context.Context) (unsubscribe func(), ok bool) {
 	e := c.e
-	c.announce() // the client need not wait: whatever happens from when it arrived will be told
+	c.announce() // the client need not wait: it will get all events since it connected
 	select {
 	case e.takeoverSlot <- struct{}{}:
 	case <-c.closed:
@@ -21,7 +21,7 @@ func (c *connection) takeOver(ctx context.Context) (unsubscribe func(), ok bool)
 	}
 	defer func() { <-e.takeoverSlot }()
 	if old := e.currentConnection(); old != nil && !old.drain(switchTimeout) {
-		old.close() // it answers nothing: the network took it
+		old.close() // its network is gone
 	}
 	if e.acknowledged().Owner != c.number && !c.acquire(ctx) {
 		return nil, false
@@ -38,11 +38,11 @@ func (c *connection) takeOver(ctx context.Context) (unsubscribe func(), ok bool)
 		c.markNewStart()
 	}
 	c.start(from, present)
-	c.s.saver.add(e) // so that it goes on here even when it hears nothing before the server stops
+	c.s.saver.add(e) // so that it resumes from here even when no event comes before the server stops
 	return unsubscribe, true
 }
 
-// supersede closes a socket that waits to take over: a newer one does.
+// supersede closes a connection that waits to take over: a newer one will.
 func (c *connection) supersede() {
 	c.mu.Lock()
 	pending := !c.started
@@ -53,8 +53,8 @@ func (c *connection) supersede() {
 	}
 }
 
-// drain stops telling events and waits until those told are acknowledged, the connection has ended, or time is up.
-// It reports whether they were acknowledged.
+// drain stops delivery and waits until what was sent is acknowledged, the connection has closed, or the time is up. It reports
+// whether all was acknowledged.
 func (c *connection) drain(timeout time.Duration) bool {
 	drained := c.stopDelivery()
 	timer := time.NewTimer(timeout)
@@ -68,13 +68,13 @@ func (c *connection) drain(timeout time.Duration) bool {
 	return false
 }
 
-// stopDelivery stops telling events. The channel closes when those told are acknowledged.
+// stopDelivery has the connection send no more events. The channel closes when those sent are acknowledged.
 func (c *connection) stopDelivery() (drained <-chan struct{}) {
 	c.advancePosition()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stopped = true
-	for _, f := range c.pending { // for the connection that goes on
+	for _, f := range c.pending { // the next connection sends them
 		c.addHeld(-f.size)
 	}
 	c.pending = nil
@@ -85,7 +85,7 @@ func (c *connection) stopDelivery() (drained <-chan struct{}) {
 	return c.drained
 }
 
-// signalDrained tells who waits for it that nothing is outstanding, if that is so; the lock is held.
+// signalDrained closes drained when nothing is unacknowledged. The lock is held.
 func (c *connection) signalDrained() {
 	if c.drained == nil || len(c.unacked) > 0 {
 		return
@@ -97,8 +97,8 @@ func (c *connection) signalDrained() {
 	}
 }
 
-// advancePosition notes that the endpoint has been told all that the hub handed over, if that is so: else what it did not have
-// to hear would be searched for it again when it comes back.
+// advancePosition moves the position to that of the hub when nothing is pending, so that the events of others need not be
+// searched again when the client reconnects.
 func (c *connection) advancePosition() {
 	position := c.s.Hub.Position()
 	c.mu.Lock()
@@ -108,7 +108,7 @@ func (c *connection) advancePosition() {
 	}
 }
 
-// skipTo notes that up to a position there is nothing that was not sent.
+// skipTo records that nothing up to a position is left to be sent.
 func (c *connection) skipTo(position chat.Position) {
 	if c.e.skipTo(position) {
 		c.s.saver.add(c.e)
