@@ -122,11 +122,11 @@ func (v *view) SaveEndpoints(_ context.Context, positions []delivery.Acknowledge
 	return nil
 }
 
-func (v *view) RegisterEndpoint(_ context.Context, user chat.Identity, id, dialect string, at chat.Time) error {
+func (v *view) RegisterEndpoint(_ context.Context, user chat.Identity, id, format string, at chat.Time) error {
 	_, err := v.change(user, id, func(e *delivery.Endpoint) bool {
-		if e.Newest > 0 && (e.Format != dialect || e.Ended != 0) {
+		if e.Newest > 0 && (e.Format != format || e.Ended != 0) {
 			v.append(delivery.Changed(user, id, 0, at))
-			e.Format = dialect
+			e.Format = format
 			if e.Owner != 0 {
 				e.Ended = 0
 			}

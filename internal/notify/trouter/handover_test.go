@@ -385,7 +385,7 @@ func TestEndCouldNotBeSaved(t *testing.T) {
 	})
 }
 
-// The dialect is known wherever the client registered and connects.
+// The format is known wherever the client registered and connects.
 func TestFormatAtAnotherServer(t *testing.T) {
 	twoServers(t, func(a, b *world) {
 		p := a.newClient(bob, "e")
@@ -499,7 +499,7 @@ func TestSupersededWhileTakingOver(t *testing.T) {
 	})
 }
 
-// A store that does not answer holds no goroutine for ever that wants to know the dialect of an endpoint.
+// A store that does not answer holds no goroutine for ever that wants to know the format of an endpoint.
 func TestFormatThatCannotBeRead(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.newClient(bob, "e").connect()

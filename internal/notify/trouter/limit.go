@@ -13,8 +13,8 @@ type rate struct {
 	interval time.Duration
 }
 
-// Allocations and handshakes are limited: chat 1.0.0 tries again without any pause when a handshake fails. The limit of the
-// user bounds how many endpoints one can make up.
+// Allocations and handshakes are limited: chat 1.0.0 tries again without a pause when a handshake fails. The limit of the user bounds
+// how many endpoints a client can make up.
 var (
 	endpointRate = rate{20, time.Second}
 	userRate     = rate{200, 100 * time.Millisecond}
@@ -71,7 +71,7 @@ func (s *Server) bucket(key bucketKey, limit rate) *bucket {
 	return b
 }
 
-// full reports whether the bucket is as good as a new one.
+// full reports whether the bucket is like a new one.
 func (b *bucket) full(now time.Time) bool { return now.Sub(b.at) > time.Duration(b.burst)*b.interval }
 
 // countConnection adds n to the connections, in all and of the user; it refuses to go over a limit, and more when the server stops.

@@ -40,7 +40,7 @@ func (s *Server) polling(w http.ResponseWriter, r *http.Request, id string) {
 	}
 }
 
-// findPolling finds the connection of a session, or begins it with the first GET.
+// findPolling returns the connection of a session, which the first GET opens.
 func (s *Server) findPolling(r *http.Request, id string) (*polling, error) {
 	s.mu.Lock()
 	p := s.polls[id]
@@ -85,13 +85,13 @@ func (p *polling) get(w http.ResponseWriter, r *http.Request) {
 	}
 	p.idle.Reset(pollIdle)
 	groups, sent, end := p.c.next(r.Context(), pollWait)
-	if r.Context().Err() != nil { // nobody is there to take them; they are told again after the next connect
+	if r.Context().Err() != nil { // the client is gone; the next connection sends them again
 		p.c.close()
 		return
 	}
 	packets := slices.Concat(groups...)
 	switch {
-	case end && p.c.endReason() == string(notify.Stopping): // a websocket closes: here the client would ask on, and be refused
+	case end && p.c.endReason() == string(notify.Stopping): // a websocket closes; a client that polls would poll on, and be refused
 		packets = append(packets, string(disconnectPacket)+"::")
 	case len(packets) == 0:
 		packets = []string{string(noopPacket) + "::"}

@@ -17,28 +17,28 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// When a connection breaks, or the server is killed, nobody here knows whether what was told last arrived. But pages can be
-// asked. Their SDK takes note of each pair {tag, etag} in an event trouter.message_loss, for as long as the page lives, and
-// answers trouter.processed_message_loss: first with the pairs it had noted before, if there are any, then with those that
-// are new. Applications hear nothing of it. So each event is followed by a mark, in one message of the websocket so that the
-// page has either both or none: the tag is that of the connection, which is in its connectparams, the etag the event's
-// position. The next connection asks for the marks that may be missing of the one before, whose tag the page brings in the
-// connectparams, and tells again what has none.
+// When a connection breaks, or the server is killed, the server does not know whether the events that it sent last arrived. But the
+// SDK for JavaScript can be asked. It keeps each pair {tag, etag} of an event trouter.message_loss for as long as the web page
+// lives, and answers trouter.processed_message_loss: first with the pairs that it had before, if there are any, then with the new
+// ones (trouter-client of the SDK). The application sees nothing of this. So each event is followed by a mark, in one message of
+// the websocket so that the client gets both or none: the tag is that of the connection, which is in its connectparams, the etag
+// the event's position. The next connection asks for the marks of the one before, whose tag the client brings in the
+// connectparams, and sends again the events without one.
 //
-// To ask is to mark. So marks are asked for once, and the question leaves a mark of its own: when the answer was lost, the
-// connection after that one finds it, and the events in question are told again. A connection that begins anew leaves the
-// same mark: what came before it may be of another journal, in which positions meant other events.
+// A query is a mark too, since the client keeps every pair. So it is sent once, with a mark of its own: when the response is lost,
+// the connection after that finds this mark, and the events in question are sent again. A connection that does not resume another
+// leaves the same mark: what came before may be of another journal, in which positions meant other events.
 
 const (
-	maxPreviousTags = 3               // connections before that are asked about: the last may not have come as far as to tell events
-	maxPairs        = 1280            // to ask for: the answer must fit into a message of maxFrame
-	maxMarkSteps    = 64              // of the journal to look for them
+	maxPreviousTags = 3               // earlier connections whose marks are asked for: the last may have closed before it sent events
+	maxPairs        = 1280            // in a query: the response must fit into a message of maxFrame
+	maxMarkSteps    = 64              // of the journal that are searched for them
 	groupSize       = 16 << 10        // bytes of frames in one message, roughly
-	markTimeout     = 3 * time.Second // for the answer of a client that does not even answer the heartbeat behind the question
-	queried         = "?"             // the etag of the mark behind which nothing is to be looked for
+	markTimeout     = 3 * time.Second // for a client that does not even answer the heartbeat behind the query
+	queried         = "?"             // the etag of a mark that says that its connection was asked for
 )
 
-// pair is what pages take note of.
+// pair is what clients keep: a mark.
 type pair struct {
 	Tag  string `json:"tag"`
 	Etag string `json:"etag"`
@@ -48,8 +48,8 @@ var tagShape = regexp.MustCompile(`^[A-Z2-7]{10}$`)
 
 func newTag() string { return rand.Text()[:10] }
 
-// tagsOf returns the tags of the connection and of those before it, the newest first, as connectparams have them. There are
-// none when the client cannot be marked: only the SDK for browsers is known to work as described.
+// tagsOf returns the tags of the connection and of those before it, the newest first, as connectparams have them; none for a client
+// that keeps no marks. Only the SDK for JavaScript is known to work as described.
 func tagsOf(q url.Values) []string {
 	if !strings.Contains(q.Get("tc"), `"acs-chat-web"`) {
 		return nil
@@ -73,12 +73,12 @@ func nextTags(tags []string) string {
 
 func etag(position chat.Position) string { return strconv.FormatInt(int64(position), 36) }
 
-// lossPacket has the page take note.
+// lossPacket has the client keep marks.
 func lossPacket(pairs []pair) string {
 	return `5:1::{"name":"trouter.message_loss","args":[{"droppedIndicators":` + string(web.EncodeJSON(pairs)) + `}]}`
 }
 
-// mark has the page note that it was told the events at the positions.
+// mark has the client keep marks for the events at the positions.
 func (c *connection) mark(positions []chat.Position) string {
 	pairs := make([]pair, len(positions))
 	for i, p := range positions {
@@ -87,8 +87,8 @@ func (c *connection) mark(positions []chat.Position) string {
 	return lossPacket(pairs)
 }
 
-// groups returns the frames of events, numbered from an id on, as they go into messages: with a mark behind them where the
-// client can be marked.
+// groups returns the frames of events, numbered from an id on, in the groups that go into one message each: with a mark at the end
+// where the client keeps marks.
 func (c *connection) groups(from int64, events []notify.Delivery, f format) (out [][]string) {
 	var group []string
 	var positions []chat.Position
@@ -109,7 +109,7 @@ func (c *connection) groups(from int64, events []notify.Delivery, f format) (out
 	return out
 }
 
-// markQuery is one that a page was asked.
+// markQuery is a query for marks whose response has not been read to its end.
 type markQuery struct {
 	tag  string // of the connection that asks
 	done chan struct{}
@@ -119,7 +119,7 @@ type markQuery struct {
 	marks map[pair]bool
 }
 
-// add takes an event of the page that may be part of the answer.
+// add takes an event of the client that may be part of the response.
 func (q *markQuery) add(pairs []pair) {
 	if slices.Contains(pairs, pair{q.tag, queried}) {
 		q.finish() // these are the new ones
@@ -132,10 +132,10 @@ func (q *markQuery) add(pairs []pair) {
 	}
 }
 
-// finish says that there will be no more of the answer.
+// finish says that nothing more of the response will come.
 func (q *markQuery) finish() { q.once.Do(func() { close(q.done) }) }
 
-// received reports whether the page was told the event by one of the connections. What was asked for later says nothing.
+// received reports whether the client got the event over one of the connections. Behind a mark of a query the others say nothing.
 func (q *markQuery) received(position chat.Position, previousTags []string) bool {
 	for _, tag := range previousTags {
 		if q.marks[pair{tag, etag(position)}] {
@@ -148,7 +148,7 @@ func (q *markQuery) received(position chat.Position, previousTags []string) bool
 	return false
 }
 
-// markNewStart has nothing that was told before this connection count.
+// markNewStart has later connections not ask for marks of earlier ones.
 func (c *connection) markNewStart() {
 	if len(c.previousTags) == 0 {
 		return
@@ -159,9 +159,8 @@ func (c *connection) markNewStart() {
 	c.signal()
 }
 
-// reconcile settles what the page was told by the connection before and nobody here knows of. It returns the position from
-// which on to tell. here says that the connection before was at this server: else it may have been told anything that is not
-// known to be acknowledged.
+// reconcile asks the client which of the events in doubt it has received, and returns the position to deliver from. here reports that
+// the connection before was at this server; otherwise any event may have been sent that is not known to be acknowledged.
 func (c *connection) reconcile(ctx context.Context, from chat.Position, here bool) chat.Position {
 	if c.previousTags = c.e.sameJournal(c.previousTags); len(c.previousTags) == 0 {
 		return from
@@ -185,8 +184,8 @@ func (c *connection) reconcile(ctx context.Context, from chat.Position, here boo
 	return from
 }
 
-// unackedInJournal returns the positions in the journal behind one that the user hears and did not acknowledge here, as many as are
-// wanted or a few more. Another server may have told what this one has not read yet.
+// unackedInJournal returns positions behind one in the journal that the user may see and that are not acknowledged here: as many as
+// are wanted, or a few more. Another server may have sent events that this one has not read yet.
 func (c *connection) unackedInJournal(ctx context.Context, from chat.Position, most int) (out []chat.Position) {
 	to, err := c.s.Hub.Head(ctx)
 	if err != nil {
@@ -214,8 +213,8 @@ func (c *connection) unackedInJournal(ctx context.Context, from chat.Position, m
 	return out
 }
 
-// queryMarks returns those of the positions whose events the page knows. The client answers a heartbeat at once and in order, so
-// when it answers the one behind the question, there is no other answer.
+// queryMarks returns those of the positions whose events the client has received. The client answers a heartbeat at once and in
+// order, so when it answers the one behind the query, there is no other response.
 func (c *connection) queryMarks(positions []chat.Position) (seen []chat.Position) {
 	var pairs []pair
 	for _, tag := range c.previousTags {
@@ -264,7 +263,7 @@ func (c *connection) onProcessedLoss(args []json.RawMessage) {
 	q.add(what.Pairs)
 }
 
-// onHeartbeat takes the answer to a heartbeat.
+// onHeartbeat ends a query: the response would have come before it.
 func (c *connection) onHeartbeat() {
 	c.mu.Lock()
 	q := c.markQuery

@@ -9,7 +9,7 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// config tells where the services are: here. For a client this is the beginning.
+// config answers where the services are: here. It is the first request of a client.
 func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 	token, _ := web.BearerToken(r)
 	c, ok := s.caller(w, r, token)
@@ -36,8 +36,8 @@ func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 	}{trouter, base, "public"})
 }
 
-// allocate gives the client its connectparams, which it carries to the handshake and to later allocations. Params that are
-// stale or not ours are passed over, never refused: the client would not drop them. So is a beginning from the configuration.
+// allocate gives the client its connectparams, which it carries to the handshake and to later allocations. Params that are expired or
+// not ours are ignored, never refused: the client would keep them. So is a start position that is.
 func (s *Server) allocate(w http.ResponseWriter, r *http.Request, start string) {
 	c, ok := s.caller(w, r, r.Header.Get("X-Skypetoken"))
 	if !ok || s.stopped(w, r) || s.limited(w, r, "allocation", c.User) {

@@ -41,7 +41,8 @@ func (s *Server) signature(p params) string {
 	return s.sign("params", p.id, string(p.User), number(p.validFrom), number(p.validTo), number(p.Issued), number(p.Expires), p.Key)
 }
 
-// sign returns a signature for what nobody else shall be able to make up. The first part says what it is.
+// sign returns a signature of the parts, the first of which says what they are, so that one kind of signature is not good for
+// another.
 func (s *Server) sign(parts ...string) string {
 	mac := hmac.New(sha256.New, s.Secret)
 	mac.Write([]byte(strings.Join(parts, "\x00")))

@@ -31,8 +31,8 @@ var payloadKinds = map[chat.EventKind]payloadKind{
 	chat.ParticipantsRemoved:     {261, (*payload).participantsRemoved},
 }
 
-// recipientMark stands for the recipient in a payload that is encoded once for all who hear the event. It is random, so that
-// no message can hold it.
+// recipientMark stands for the recipient in a payload that is encoded once for all recipients. It is random, so that no message can
+// contain it.
 var recipientMark = rand.Text()
 
 // bareRecipientMark stands for the recipient without "8:", which old clients put before it themselves.
@@ -40,7 +40,7 @@ var bareRecipientMark = rand.Text()
 
 // payload is the superset of what the JavaScript, iOS and Android SDKs read. Ids and versions are decimal strings, times
 // ISO 8601, and what is nested is JSON in a string. JavaScript finds the kind in eventId and the recipient in recipientMri, its
-// release 1.0.0 in _eventId and recipientId; iOS finds the recipient there too, and demands senderId, recipientId, groupId,
+// release 1.0.0 in _eventId and recipientId; iOS finds the recipient there too, and requires senderId, recipientId, groupId,
 // transactionId and priority of every event.
 type payload struct {
 	EventID       int    `json:"eventId"`
@@ -81,7 +81,7 @@ type payload struct {
 	RemovedUsers string `json:"participantsRemoved,omitempty"`
 }
 
-// format is how a kind of client reads nested JSON.
+// format is how a kind of client reads nested JSON. The store keeps it under these names.
 type format string
 
 const (
@@ -96,8 +96,7 @@ func formatOf(template string) format {
 	return webFormat
 }
 
-// sharedBody is the body of the frames that tell of the event, with marks where the recipient belongs: the payload as a JSON
-// string.
+// sharedBody is the body of the frames of an event, with marks in place of the recipient: the payload as a JSON string.
 func sharedBody(d notify.Delivery, f format) []byte {
 	return d.Shared.Once("trouter:"+string(f), func() []byte {
 		return web.EncodeJSON(string(web.EncodeJSON(payloadOf(d.Event, f))))
@@ -202,7 +201,7 @@ func (p *payload) threadDeleted(e *chat.Event, f format) {
 	p.Reason = "deletedByUser"
 	if e.Actor == "" { // the retention policy did it
 		p.Reason = "deletedByPolicy"
-		if f == webFormat { // which may leave it out only then; iOS demands it always
+		if f == webFormat { // iOS requires it always
 			p.DeletedBy = ""
 		}
 	}

@@ -284,7 +284,7 @@ func TestTextSurvivesUnescape(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		words := rapid.OneOf(rapid.String(), rapid.StringMatching(`[%u"\\0-9a-f{}]{0,20}`), rapid.SampledFrom([]string{trap, recipientMark[1:], "\u2028\ufffd\x00\x7f"}))
 		text, topic, name, key, value := words.Draw(rt, "text"), words.Draw(rt, "topic"), words.Draw(rt, "name"), words.Draw(rt, "key"), words.Draw(rt, "value")
-		f := rapid.SampledFrom([]format{webFormat, phoneFormat}).Draw(rt, "dialect")
+		f := rapid.SampledFrom([]format{webFormat, phoneFormat}).Draw(rt, "format")
 		metadata := map[string]string{key: value}
 
 		e := kinds()["message received"]

@@ -57,7 +57,7 @@ func (c *connection) onEvent(p packet) error {
 	return nil
 }
 
-// onResponse handles the client's response to a frame. One that it was not sent is passed over.
+// onResponse handles the client's response to a frame. One to an unknown frame is ignored.
 func (c *connection) onResponse(data string) error {
 	var response struct {
 		ID     json.Number `json:"id"`
@@ -78,15 +78,15 @@ func (c *connection) onResponse(data string) error {
 	if response.Status == http.StatusGatewayTimeout {
 		c.s.Metrics.Dropped.WithLabelValues(protocol, "too early").Inc()
 	}
-	// 404: the page has no handler, its handler threw, or the SDK could not read the payload; the SDK does not say which
-	// (trouter-client of the JavaScript SDK). The first two are the page's own, hence no error of ours.
+	// 404: the application has no handler, its handler threw, or the SDK could not read the payload; the SDK does not say which
+	// (trouter-client of the JavaScript SDK). The first two are matters of the application, hence only a warning.
 	c.s.Log.Warn("a page did not handle an event: its handler is missing or threw an exception, or the SDK could not read the event",
 		"kind", f.Kind, "position", f.Position, "status", response.Status, "user", c.e.key.user)
 	return nil
 }
 
-// ackFrame takes a frame off those that are outstanding. again says that its event is to be told again, since the client was
-// not ready for it.
+// ackFrame removes a frame from the unacknowledged ones. again reports that its event is to be sent again, since the client was not
+// ready for it (504).
 func (c *connection) ackFrame(id int64, status int) (f pendingEvent, again, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -29,8 +29,8 @@ func registrations(path string) bool {
 	return path == "/v3/registrations" || strings.HasPrefix(path, "/v3/registrations/")
 }
 
-// ServeHTTP routes by path. Answers carry CORS headers whatever they are; other pages are refused, from which browsers send
-// websockets and simple requests without asking first.
+// ServeHTTP routes by path. All answers carry CORS headers. Other origins are refused, since browsers send websockets and simple
+// requests without a preflight.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Origin")
 	if _, err := s.CORS(r); err != nil {
@@ -62,7 +62,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// cors echoes the origin, which is allowed: SDKs up to 1.2.0 send credentials with the handshake, for which "*" does not do.
+// cors echoes the origin, which is allowed: SDKs up to 1.2.0 send credentials with the handshake, for which browsers do not accept
+// "*".
 func (s *Server) cors(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
 	h := w.Header()
@@ -85,7 +86,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, reas
 	w.WriteHeader(status)
 }
 
-// stepOf names a path without the session id in it, which is a secret, or a beginning.
+// stepOf names a path for logs, without what is secret in it: a session id or a start position.
 func stepOf(path string) string {
 	path = web.CleanPath(path)
 	if _, ok := allocationPath(path); ok {
@@ -108,13 +109,13 @@ func (s *Server) caller(w http.ResponseWriter, r *http.Request, token string) (C
 	return c, err == nil
 }
 
-// refuseToken answers who has no good token.
+// refuseToken answers a request without a valid token.
 func (s *Server) refuseToken(w http.ResponseWriter, r *http.Request, err error) {
 	s.refuse(w, r, statusOf(err), "token", err)
 }
 
-// statusOf is 404 for a session that is not there, 401 for a token that is no good, and 503 when that cannot be said:
-// three 401s in a row stop the client for good.
+// statusOf is 404 for an unknown session, 401 for a token that is refused, and 503 when it cannot be checked: after three 401s in a
+// row the SDK for JavaScript stops for good.
 func statusOf(err error) int {
 	switch chat.KindOf(err) {
 	case chat.NotFound:

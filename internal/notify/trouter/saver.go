@@ -17,7 +17,8 @@ const (
 	saveRetry = time.Second
 )
 
-// saver keeps the positions of endpoints in the store: all that changed while the last time was under way, at once.
+// saver saves the positions of endpoints to the store. All that changed while the last save was under way goes into the next, so that
+// acknowledgements, which are as many as deliveries, cost few transactions.
 type saver struct {
 	store Endpoints
 	now   func() chat.Time
@@ -32,7 +33,7 @@ func newSaver(store Endpoints, now func() chat.Time, log *slog.Logger) *saver {
 	return &saver{store: store, now: now, log: log, wake: make(chan struct{}, 1), dirty: map[*endpoint]struct{}{}}
 }
 
-// add asks for the position of an endpoint to be kept.
+// add has the position of an endpoint saved soon.
 func (v *saver) add(e *endpoint) {
 	v.mu.Lock()
 	v.dirty[e] = struct{}{}
@@ -76,7 +77,7 @@ func (v *saver) save(ctx context.Context) {
 	}
 }
 
-// retry notes what could not be saved: it is tried with what changes next, or soon.
+// retry saves later what could not be saved: with the next change, or after saveRetry.
 func (v *saver) retry(dirty map[*endpoint]struct{}) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -18,18 +18,19 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// Config is what the protocol is made of. All but Log are required.
+// Config has what the server uses. All but Log are required.
 type Config struct {
 	Hub     *notify.Hub
 	Metrics *notify.Metrics
-	// Authenticate tells whose token it is; an error says that it is not good (any more).
+	// Authenticate returns the user of a token. An error of kind Unauthorized or Forbidden refuses the token, any other is answered
+	// 503.
 	Authenticate func(ctx context.Context, token string) (Caller, error)
-	// Revalidate tells whether a token that was good is no worse since, but for its end.
+	// Revalidate returns an error when a token that was accepted has been revoked since; expiry is not looked at.
 	Revalidate func(ctx context.Context, c Caller) error
 	Endpoints  Endpoints
-	Secret     []byte                       // signs connectparams and sessions; all servers have the same
+	Secret     []byte                       // signs connectparams and sessions; the same on all servers of a store
 	Base       func(r *http.Request) string // "https://host[:port]" by which the client reaches this server
-	// CORS tells why the web page that a request comes from may not call, if so.
+	// CORS decides whether the web page that a request comes from may call.
 	CORS web.OriginPolicy
 	// Clock is what tokens, sessions, idle endpoints and rate limits go by. Deadlines that protect a connection (reads, writes,
 	// heartbeats, acknowledgements, closing) use the real time, so that a clock that a test moves cannot cut a healthy one.
@@ -40,50 +41,50 @@ type Config struct {
 // Now returns the present of the clock, in milliseconds.
 func (c *Config) Now() chat.Time { return chat.TimeOf(c.Clock.Now()) }
 
-// Caller is who has a token. What is kept of it tells whether it is still good, and is no secret.
+// Caller is the owner of a token, with what Revalidate needs. It is no secret.
 type Caller struct {
 	User            chat.Identity
 	Issued, Expires chat.Time
-	Key             string // by which the token was asked for, in characters for URLs; "" when by none
+	Key             string // id of the access key that asked for the token, in characters for URLs; "" when none did
 }
 
-// Endpoints keeps what is to be known of endpoints when they connect again, to whichever server.
+// Endpoints is the part of the store that knows endpoints, for all servers.
 type Endpoints interface {
 	// Endpoint returns an endpoint; one that is not known has no arrivals.
 	Endpoint(ctx context.Context, user chat.Identity, id string) (delivery.Endpoint, error)
-	// ConnectEndpoint notes a connection. One that has not the number after that of the last is NotFound. It is the teller when none is,
-	// or when it takes over from one of the same server; else EndpointChanged comes into the journal.
+	// ConnectEndpoint records a connection. One whose number does not follow the last one is NotFound. It becomes the owner when there is
+	// none or when it replaces one of the same server; otherwise EndpointChanged is written to the journal.
 	ConnectEndpoint(ctx context.Context, a delivery.Connection) (delivery.Endpoint, error)
-	// TakeEndpoint makes a connection the teller in any case. One that is not the newest is NotFound.
+	// TakeEndpoint makes a connection the owner in any case. One that is not the newest is NotFound.
 	TakeEndpoint(ctx context.Context, user chat.Identity, id string, number int64) (delivery.Endpoint, error)
-	// SaveEndpoints keeps how far endpoints have been told; what is not of the teller is passed over.
+	// SaveEndpoints saves how far endpoints have acknowledged; those of another owner are skipped.
 	SaveEndpoints(ctx context.Context, positions []delivery.Acknowledged, now chat.Time) error
-	// RegisterEndpoint keeps the dialect of an endpoint, if that is known, and takes an end back that came late.
-	// EndpointChanged comes into the journal when that is news.
-	RegisterEndpoint(ctx context.Context, user chat.Identity, id, dialect string, now chat.Time) error
-	// EndEndpoint has the next connection begin at the present.
+	// RegisterEndpoint saves the format of an endpoint, if that is known, and revokes an end that came late. A change is written to
+	// the journal as EndpointChanged.
+	RegisterEndpoint(ctx context.Context, user chat.Identity, id, format string, now chat.Time) error
+	// EndEndpoint has the next connection start at the present.
 	EndEndpoint(ctx context.Context, user chat.Identity, id string) error
 }
 
-// Limits and times. Heartbeat and close timeouts of a minute and more let the client's own ping, every 40 s, keep the
-// connection; hidden browser tabs are throttled to one timer a minute, hence the patience.
+// Limits and times. Heartbeat and close timeouts of a minute and more let the client's own ping, every 40 s, keep the connection.
+// Browsers throttle the timers of hidden tabs to one a minute, hence readTimeout.
 const (
-	heartbeatSeconds  = 150 // seconds, for the client
+	heartbeatSeconds  = 150 // told to the client
 	readTimeout       = 150 * time.Second
 	heartbeatInterval = 25 * time.Second
 	stepLife          = time.Minute        // from allocation to handshake, and from there to the connection
 	clockSkew         = time.Hour          // by which clocks of servers may differ: what one has signed, another has to take
 	allocationLife    = 7 * 24 * time.Hour // validity of connectparams
 	maxFrame          = 64 << 10           // of a client
-	maxBody           = 256 << 10          // of a client: a poll may bring the answers to all that is outstanding
+	maxBody           = 256 << 10          // of a client: a poll may bring the responses to all unacknowledged frames
 	maxConnections    = 20_000             // in all
 	maxPerUser        = 100                // of one user
 	writeTimeout      = 10 * time.Second   // for one write
 	switchTimeout     = 3 * time.Second    // for the last acknowledgements on a connection that another takes over from
-	handoverTimeout   = 5 * time.Second    // for another server to let go of an endpoint: to hear of it (a second at most), switchTime, and saving
+	handoverTimeout   = 5 * time.Second    // for another server to release an endpoint: reading of it (a second at most), switchTimeout, and saving
 	endpointIdleLife  = 2 * time.Hour      // without connection; what matters stays in the store
 
-	goodbyeSpread = 2 * time.Second // over which connections are closed when the server stops, so that not all come back at once
+	goodbyeSpread = 2 * time.Second // over which connections are closed when the server stops, so that not all clients reconnect at once
 	ackTimeout    = time.Second     // for the last acknowledgements then
 	closeTimeout  = 5 * time.Second // for a client to close
 )
@@ -153,7 +154,7 @@ func (s *Server) Run(ctx context.Context) {
 	saver.Wait()
 }
 
-// stopped answers 503 when the server takes no more connections: a client that was let go would come back here otherwise.
+// stopped answers 503 when the server takes no more connections: a client that was disconnected would reconnect here otherwise.
 func (s *Server) stopped(w http.ResponseWriter, r *http.Request) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,7 +183,7 @@ func (s *Server) anyConnection() bool {
 	return s.total > 0
 }
 
-// advancePositions moves the positions of those on who hear nothing while much goes on elsewhere.
+// advancePositions moves the positions of clients that get no events while there are many of others.
 func (s *Server) advancePositions() {
 	s.mu.Lock()
 	endpoints := slices.Collect(maps.Values(s.endpoints))

@@ -12,15 +12,15 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// session is what a handshake leads to: who may connect, for a little while. Its id holds it all, so that the connection can
-// come to any server. It is good once, since it is for one connection of those of its endpoint, which are numbered. It holds
-// no token, but what tells whether that was revoked since.
+// session is the result of a handshake: who may connect, for a short time. Its id contains all of it, signed, so that the connection
+// may come to any server. It is good for one connection, that of its number among those of the endpoint. It holds no token, only
+// what tells whether that was revoked since.
 type session struct {
 	Caller
 	Endpoint   string
 	Allocation string
 	Number     int64
-	Start      chat.Position `json:"Begin"` // position at which one begins that is new or had ended
+	Start      chat.Position `json:"Begin"` // where an endpoint starts that is new or had unregistered; servers of older versions call it so
 	Tags       []string      // of the connection and of those before; see marks.go
 	Until      chat.Time
 }
@@ -46,8 +46,8 @@ func (s *Server) unseal(id string) (*session, bool) {
 	return &se, err == nil && json.Unmarshal(body, &se) == nil
 }
 
-// handshakeCaller tells who makes a handshake: by the token, else as the allocation just before was given to, since SDKs before chat
-// 1.5.2 send none. It answers otherwise.
+// handshakeCaller returns who makes a handshake: by the token, or else as in the allocation just before, since SDKs before chat 1.5.2
+// send none. It answers the request when it returns false.
 func (s *Server) handshakeCaller(w http.ResponseWriter, r *http.Request, p params) (Caller, bool) {
 	token := r.Header.Get("X-Skypetoken")
 	if token != "" || s.Now() >= p.validFrom.Add(stepLife+clockSkew) {
@@ -60,7 +60,7 @@ func (s *Server) handshakeCaller(w http.ResponseWriter, r *http.Request, p param
 	return p.Caller, true
 }
 
-// valid returns why a token that was good is not any more.
+// valid returns why a token that was accepted is refused by now.
 func (s *Server) valid(ctx context.Context, c Caller) error {
 	if c.Expires <= s.Now() {
 		return &chat.Error{Kind: chat.Unauthorized, Reason: "token is expired"}
@@ -68,8 +68,8 @@ func (s *Server) valid(ctx context.Context, c Caller) error {
 	return s.Revalidate(ctx, c)
 }
 
-// requester tells whose request it is, "" when nothing in it says. A websocket has no header for the token, but carries the
-// connectparams.
+// requester returns who makes a request, "" when nothing in it says. A websocket of a browser has no header for the token, but
+// carries the connectparams.
 func (s *Server) requester(r *http.Request) (chat.Identity, error) {
 	if token := r.Header.Get("X-Skypetoken"); token != "" {
 		c, err := s.Authenticate(r.Context(), token)
@@ -84,7 +84,7 @@ func (s *Server) requester(r *http.Request) (chat.Identity, error) {
 
 var errSession = &chat.Error{Kind: chat.NotFound, Reason: "unknown or used session, or that of somebody else"}
 
-// readSession reads the session of a request. It must be for who asks, whose token must still be good.
+// readSession reads the session of a request. It must be for the user who makes it, whose token must still be valid.
 func (s *Server) readSession(r *http.Request, id string) (*session, error) {
 	requester, err := s.requester(r)
 	if err != nil {
