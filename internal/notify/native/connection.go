@@ -34,13 +34,13 @@ const goodbyeSpread = 2 * time.Second
 // closeTimeout is how long the websocket library waits for a client to close too.
 const closeTimeout = 5 * time.Second
 
-// connection is one client. What it is told waits in a queue, which a goroutine empties as long as there is something in it.
+// connection is one client. Its frames wait in a queue, which a goroutine empties for as long as there is something in it.
 type connection struct {
 	server      *Server
 	ws          *websocket.Conn
 	net         net.Conn // under ws, which writes the frames of control only
 	user        chat.Identity
-	threads     map[chat.ThreadID]bool // that the client wants to hear of; nil: all
+	threads     map[chat.ThreadID]bool // whose events the client gets; nil: all
 	unsubscribe func()                 // the hub
 	cancel      func()                 // of the replay
 	expiry      clock.Timer
@@ -52,7 +52,7 @@ type connection struct {
 	queuedTo  chat.Position // up to here all was queued
 	replaying bool          // what is offered is left to the replay
 	latest    chat.Position // newest position that was
-	writing   bool          // somebody empties the queue
+	writing   bool          // a goroutine empties the queue
 	closing   closeReason   // nothing but a close frame follows when its code is set
 }
 
@@ -69,7 +69,7 @@ func (c *connection) Offer(d notify.Delivery) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case d.Position <= c.queuedTo: // another server has told it
+	case d.Position <= c.queuedTo: // sent by another server before
 		return
 	case c.replaying:
 		c.latest = d.Position
@@ -81,7 +81,7 @@ func (c *connection) Offer(d notify.Delivery) {
 	}
 }
 
-// isWanted reports whether the client is to be told an event. One of an unknown kind comes from a newer server on the same store.
+// isWanted reports whether the client gets an event. A newer server on the same store may write kinds that are not specified.
 func (c *connection) isWanted(d notify.Delivery) bool {
 	if !kinds[d.Kind] {
 		c.server.Log.Error("an event is of a kind that is not specified", "kind", d.Kind, "position", d.Position, "user", c.user)
@@ -90,7 +90,7 @@ func (c *connection) isWanted(d notify.Delivery) bool {
 	return c.threads == nil || c.threads[d.ThreadID]
 }
 
-// End ends the connection. It is told that the server stops at some time soon, all else at once.
+// End ends the connection: at a random moment within goodbyeSpread when the server stops, at once otherwise.
 func (c *connection) End(reason notify.Reason) {
 	if reason == notify.Stopping {
 		time.AfterFunc(rand.N(goodbyeSpread), func() { c.close(closeReasonFor(reason)) })
@@ -99,8 +99,8 @@ func (c *connection) End(reason notify.Reason) {
 	c.close(closeReasonFor(reason))
 }
 
-// enqueue queues a frame and sees that somebody writes it; the lock is held. When there is no room, typing goes first, and
-// then the client.
+// enqueue queues a frame and has it written. When there is no room, typing indicators are dropped, and then the client is
+// disconnected. The lock is held.
 func (c *connection) enqueue(i item) {
 	if c.closing.code != 0 {
 		return
@@ -150,8 +150,8 @@ func (c *connection) startWriter() {
 	}
 }
 
-// close closes the connection, with a close frame behind what is being written. What is queued is given up: after a
-// revocation nothing more may be told, and otherwise the client resumes.
+// close closes the connection, with a close frame behind what is being written. What is queued is dropped: after a revocation
+// nothing more may be sent, and otherwise the client resumes.
 func (c *connection) close(with closeReason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -218,7 +218,7 @@ func (c *connection) write(w *bufio.Writer) {
 		}
 		if len(batch) == 0 {
 			if with.code != 0 {
-				_ = c.ws.Close(with.code, with.reason) // gone now, one way or the other
+				_ = c.ws.Close(with.code, with.reason) // closed now, whether the client answered or not
 			}
 			return
 		}
@@ -288,8 +288,8 @@ func (c *connection) handle(data []byte) error {
 	return nil
 }
 
-// ping pings the client, so that a connection that is dead without a word is found, and tells it how far it is: when it
-// comes back later, less has to be searched for it.
+// ping finds out whether the client is still there, and tells it the position that it has reached: when it resumes from that, less
+// of the journal is searched.
 func (c *connection) ping() {
 	position := c.server.Hub.Position()
 	c.mu.Lock()
@@ -316,7 +316,7 @@ func (c *connection) pong(context.Context, []byte) {
 func (c *connection) cleanUp() {
 	c.unsubscribe()
 	_ = c.ws.CloseNow()
-	c.close(closeReason{CloseGoingAway, ""}) // nobody is there to be told
+	c.close(closeReason{CloseGoingAway, ""}) // the client is gone, so no close frame is sent
 	c.expiry.Stop()
 	c.pingTimer.Stop()
 	c.server.remove(c)

@@ -59,7 +59,7 @@ var kinds = map[chat.EventKind]bool{
 	chat.ThreadCreated: true, chat.ThreadPropertiesUpdated: true, chat.ThreadDeleted: true, chat.ParticipantsAdded: true, chat.ParticipantsRemoved: true,
 }
 
-// eventFrame is the frame of an event, the same for all who hear it.
+// eventFrame is the frame of an event, encoded once for all recipients.
 func eventFrame(d notify.Delivery) []byte {
 	return d.Shared.Once("native", func() []byte { return frame(toEvent(d.Event)) })
 }

@@ -25,10 +25,10 @@ type Config struct {
 	Hub     *notify.Hub
 	Metrics *notify.Metrics
 	// Authenticate returns whose token it is and when it ends. A token that is refused is a *chat.Error of kind
-	// Unauthorized or Forbidden, whose Reason the client is told.
+	// Unauthorized or Forbidden, whose Reason is in the close frame.
 	Authenticate func(ctx context.Context, token string) (user chat.Identity, expires chat.Time, err error)
-	// CORS tells why the web page that a request comes from may not call, if so. Browsers do not ask before a websocket as they
-	// do before other requests, they only say who wants it.
+	// CORS decides whether the web page that a request comes from may call. Browsers send no preflight before a websocket, only the
+	// origin.
 	CORS web.OriginPolicy
 	Log  *slog.Logger
 	// Clock is what the expiry of tokens goes by. Pings and the deadlines of reads and writes protect a connection and use the
@@ -38,7 +38,7 @@ type Config struct {
 	MaxPerUser   int           // connections; 0 for 50
 	MaxTotal     int           // connections; 0 for 20,000
 	WriteTimeout time.Duration // for a client to take what is written; 0 for 10 s
-	Ping         time.Duration // between pings; who answers none until the next is gone; 0 for 30 s
+	Ping         time.Duration // between pings; a client that answers none for twice as long is cut off; 0 for 30 s
 }
 
 // Server serves GET /realtime.
@@ -72,7 +72,7 @@ const protocol = "native"
 // writeBytes is how much of what is queued goes into one write.
 const writeBytes = 16 << 10
 
-// ServeHTTP takes a connection over and returns when it is ready and has caught up. A client that begins is told what happens
+// ServeHTTP takes a connection over and returns when it is ready and has caught up. A client that does not resume gets what happens
 // from its request on: it need not wait for the answer to its start message.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.Hub.Position()

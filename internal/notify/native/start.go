@@ -19,7 +19,7 @@ const (
 	startTimeout = 10 * time.Second // for a client to send its first message, and for its token to be looked at
 	maxThreads   = 100              // in a filter
 	maxReplay    = 1_000_000        // events of the journal that are searched for what a client missed
-	replayStep   = 4096             // of those, after which the client is told how far it is
+	replayStep   = 4096             // of those, after which the client gets its position
 )
 
 // startMessage is the first message of a client.
@@ -28,7 +28,7 @@ type startMessage struct {
 	Token   string          `json:"token"`
 	Threads []chat.ThreadID `json:"threads"`
 	After   *string         `json:"after"`
-	from    chat.Position   // After as a number; without, the beginning
+	from    chat.Position   // After as a number
 }
 
 // parseMessage returns the type of a message.
@@ -73,14 +73,13 @@ func parseStart(data []byte) (*startMessage, error) {
 	return &m, nil
 }
 
-// start waits for the first message, authenticates and subscribes. What the client is to be told first are the events
-// behind from up to at: for one that begins, from where its request found the journal. An error is a closing, or the client is
-// gone.
+// start waits for the first message, authenticates and subscribes. The client gets the events behind from up to position first; one
+// that does not resume those since its request. The error is a closeReason, unless the client is gone.
 func (c *connection) start(token string, start chat.Position) (from, position chat.Position, err error) {
 	m, err := c.first()
 	stopping := c.server.started(c)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		_ = c.net.SetReadDeadline(time.Time{}) // the client's answer to the closing shall be read
+		_ = c.net.SetReadDeadline(time.Time{}) // or the client's close frame could not be read
 		err = closeReason{CloseSlow, "no start message"}
 		if stopping {
 			err = closeReasonFor(notify.Stopping)
@@ -133,7 +132,7 @@ func (c *connection) authenticate(token string) (chat.Identity, chat.Time, error
 	}
 }
 
-// subscribe begins to listen. What the hub offers from here on waits until catchUp is done.
+// subscribe subscribes to the hub. What it offers from here on waits until catchUp is done.
 func (c *connection) subscribe(m *startMessage, token string, expires chat.Time) (from, position chat.Position, err error) {
 	for _, id := range m.Threads {
 		if c.threads == nil {
@@ -142,13 +141,13 @@ func (c *connection) subscribe(m *startMessage, token string, expires chat.Time)
 		c.threads[id] = true
 	}
 	c.writing, c.replaying = true, true
-	c.queuedTo = m.from // this server may be behind another that told up to there
+	c.queuedTo = m.from // another server may have sent events that this one has not read
 	position, unsubscribe := c.server.Hub.Subscribe(c.user, c)
 	from = m.from
 	if m.After != nil {
 		c.server.Metrics.Reconnects.WithLabelValues(protocol).Inc()
 	}
-	_, _, err = c.authenticate(token) // again: a revocation since the first time found nobody to end
+	_, _, err = c.authenticate(token) // again: a revocation since the first time found no subscription to end
 	if err == nil && from > position {
 		err = c.ahead(from)
 	}
@@ -185,14 +184,14 @@ func (c *connection) ahead(from chat.Position) error {
 func (c *connection) reject(err error) {
 	var with closeReason
 	if !errors.As(err, &with) {
-		_ = c.ws.CloseNow() // it is gone
+		_ = c.ws.CloseNow() // the client is gone
 		return
 	}
 	c.server.Log.Debug("listener refused", "code", int(with.code), "reason", with.reason)
-	_ = c.ws.Close(with.code, with.reason) // gone now, one way or the other
+	_ = c.ws.Close(with.code, with.reason) // closed now, whether the client answered or not
 }
 
-// catchUp tells the client what it missed, and then what is queued. What happens meanwhile is left to the replay, so that a long
+// catchUp sends what the client missed, and then what is queued. Events that happen meanwhile are left to the replay, so that a long
 // one does not end in a full queue.
 func (c *connection) catchUp(ctx context.Context, from, position chat.Position) {
 	w := c.writer()
@@ -204,8 +203,8 @@ func (c *connection) catchUp(ctx context.Context, from, position chat.Position) 
 	c.write(w)
 }
 
-// replay writes the events that the client missed, as they were when it came up to at, and since. That there may be more, of
-// which the journal knows nothing, comes first. After each step the client is told how far it is, and what else is queued.
+// replay sends the events that the client missed, up to the position of its subscription and since. A gap that the journal cannot
+// fill comes first. After each step the client gets its position, and what else is queued.
 func (c *connection) replay(ctx context.Context, w *bufio.Writer, from, position chat.Position) error {
 	if from < position {
 		oldest, err := c.server.Hub.Oldest(ctx)
