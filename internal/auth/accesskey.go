@@ -69,7 +69,7 @@ func decodeKey(text string) ([]byte, error) {
 }
 
 // Verify checks that the request was signed with one of the keys within MaxSkew of now, and returns which. Otherwise its
-// error is of kind Unauthorized with code Denied. It does not look at the body, so that nobody has the server read one without
+// error is of kind Unauthorized with code Denied. It does not look at the body, so that no client makes the server read one without
 // a key: what is signed is the body's hash in a header, and VerifyBody compares the two.
 //
 // SDKs do not agree on what they sign, so the signature may be that of any of the texts of signedTexts.
@@ -81,7 +81,7 @@ func (a *AccessKeys) Verify(r *http.Request, now time.Time) (KeyID, error) {
 	}
 	date := r.Header.Get(dateHeader)
 	if len(authorization)+len(date)+len(r.Method)+len(r.RequestURI)+len(r.Host) > maxSignedBytes {
-		return "", errDenied("request line, host and headers are too long")
+		return "", Denied("request line, host and headers are too long")
 	}
 	if err := checkDate(date, now); err != nil {
 		return "", err
@@ -92,7 +92,7 @@ func (a *AccessKeys) Verify(r *http.Request, now time.Time) (KeyID, error) {
 	}
 	key := a.signer(signedTexts(r, date, hash, a.hosts), signature)
 	if key == nil {
-		return "", errDenied("no access key gives the signature of this method, path, query and host")
+		return "", Denied("no access key gives the signature of this method, path, query and host")
 	}
 	return keyIDOf(key), nil
 }
@@ -135,24 +135,24 @@ func sign(key []byte, text string) []byte {
 // The date is in x-ms-date or, by SDKs before mid-2021 and by the Power Platform connector, in date.
 func parseAuthorization(header string) (dateHeader string, signature []byte, err error) {
 	if header == "" {
-		return "", nil, errDenied("no Authorization header")
+		return "", nil, Denied("no Authorization header")
 	}
 	name, rest, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(name, scheme) {
-		return "", nil, errDenied("authorization scheme is not %s", scheme)
+		return "", nil, Denied("authorization scheme is not %s", scheme)
 	}
 	names, text, found := strings.Cut(strings.TrimSpace(rest), "&Signature=")
 	names, prefixed := strings.CutPrefix(names, "SignedHeaders=")
 	if !found || !prefixed {
-		return "", nil, errDenied("Authorization header has no SignedHeaders and Signature")
+		return "", nil, Denied("Authorization header has no SignedHeaders and Signature")
 	}
 	dateHeader, others, _ := strings.Cut(strings.ToLower(names), ";")
 	if dateHeader != "x-ms-date" && dateHeader != "date" || others != "host;"+hashHeader {
-		return "", nil, errDenied("SignedHeaders are not a date, host and %s", hashHeader)
+		return "", nil, Denied("SignedHeaders are not a date, host and %s", hashHeader)
 	}
 	signature, decodeErr := base64.StdEncoding.DecodeString(text)
 	if decodeErr != nil || len(signature) != sha256.Size {
-		return "", nil, errDenied("signature is not base64 of %d bytes", sha256.Size)
+		return "", nil, Denied("signature is not base64 of %d bytes", sha256.Size)
 	}
 	return dateHeader, signature, nil
 }
@@ -160,10 +160,10 @@ func parseAuthorization(header string) (dateHeader string, signature []byte, err
 func checkDate(text string, now time.Time) error {
 	date, err := time.Parse(dateLayout, text)
 	if err != nil {
-		return errDenied("signed date is missing or not of RFC 1123")
+		return Denied("signed date is missing or not of RFC 1123")
 	}
 	if skew := now.Sub(date); skew.Abs() > MaxSkew {
-		return errDenied("signed date is %s from the server's time, at most %s", skew.Round(time.Second), MaxSkew)
+		return Denied("signed date is %s from the server's time, at most %s", skew.Round(time.Second), MaxSkew)
 	}
 	return nil
 }

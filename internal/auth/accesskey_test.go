@@ -234,7 +234,7 @@ func TestVerifyDate(t *testing.T) {
 				noError(t, err)
 				return
 			}
-			sameError(t, err, errDenied("%s", tt.reason))
+			sameError(t, err, Denied("%s", tt.reason))
 		})
 	}
 }
@@ -265,7 +265,7 @@ func TestVerifyHeaders(t *testing.T) {
 			r := signing{}.request(t)
 			r.Header.Set("Authorization", tt.header)
 			_, err := verify(accessKeys(t), r, []byte(body), signedOn)
-			sameError(t, err, errDenied("%s", tt.reason))
+			sameError(t, err, Denied("%s", tt.reason))
 		})
 	}
 }
@@ -273,7 +273,7 @@ func TestVerifyHeaders(t *testing.T) {
 func TestVerifyRefusesAbsurdSizes(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", maxSignedBytes)
-	want := errDenied("request line, host and headers are too long")
+	want := Denied("request line, host and headers are too long")
 	for name, s := range map[string]signing{
 		"target": {sentTarget: "/" + long},
 		"host":   {sentHost: long},

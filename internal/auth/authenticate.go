@@ -28,9 +28,9 @@ func (s *Identities) Authenticate(ctx context.Context, raw string) (Principal, e
 	return token, nil
 }
 
-// Revalidate tells, without the token, whether one that Authenticate accepted, here or at another server, still stands: it is not
-// revoked, its identity is there, and so are its access key and the key that signed it. Errors are those of Authenticate. When
-// the token ends the caller knows.
+// Revalidate checks, without the token, that one which Authenticate accepted, here or on another server, still counts: it is not
+// revoked, and its identity, its access key and the key that signed it still exist. Errors are those of Authenticate. It does
+// not look at the expiry, which the caller knows.
 func (s *Identities) Revalidate(ctx context.Context, p Principal) error {
 	if err := s.checkKeyID(p.Key); err != nil {
 		return err

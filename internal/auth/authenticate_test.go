@@ -157,6 +157,23 @@ func TestForget(t *testing.T) {
 	b.refuses(token, "token is revoked")
 }
 
+// Clear is for a store whose content was replaced: neither tokens nor users are remembered from before.
+func TestClear(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.create()
+	token := b.issue(id, ScopeChat).Value
+	b.accepts(token)
+	second := NewIdentities(resource, b.keys, b.memory, b.clock.now)
+	noError(t, second.Delete(t.Context(), id))
+	b.accepts(token) // it is remembered
+	b.Clear()
+	b.refuses(token, "identity is deleted")
+	if n := len(b.tokens.entries); n != 1 {
+		t.Errorf("%d tokens are remembered after Clear and one look, want 1", n)
+	}
+}
+
 func TestRevocationElsewhereCountsWithoutForget(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

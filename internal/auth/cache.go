@@ -17,14 +17,14 @@ type cache[K comparable, V any] struct {
 
 type entry[V any] struct {
 	value V
-	until chat.Time // it is no more from here on
+	until chat.Time // from then on the entry does not count
 }
 
 func newCache[K comparable, V any](limit int) *cache[K, V] {
 	return &cache[K, V]{limit: limit, entries: make(map[K]entry[V])}
 }
 
-// get returns the value of k, and how many drops there were so far, for put.
+// get returns the value of k, and how many drops there have been so far, for put.
 func (c *cache[K, V]) get(k K, now chat.Time) (v V, ok bool, drops uint64) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -76,4 +76,12 @@ func (c *cache[K, V]) drop(k K) {
 	defer c.mu.Unlock()
 	c.drops++
 	delete(c.entries, k)
+}
+
+// clear removes all entries.
+func (c *cache[K, V]) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drops++
+	clear(c.entries)
 }

@@ -4,6 +4,6 @@
 // requests create identities and issue tokens. A user of the resource shows a token (Identities), a JWT that the
 // service signed with its own key (KeySet); what the token is good for is its scopes.
 //
-// Errors that reach a client are *chat.Error; their Reason says for the log what the client is not told. No Reason
+// Errors that reach a client are *chat.Error; their Reason says for the log what the client does not see. No Reason
 // holds a token, a key or a signature.
 package auth

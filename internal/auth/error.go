@@ -6,8 +6,9 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// errDenied is the answer to a request that no access key signed (azure-sdk-for-js#22312).
-func errDenied(reason string, args ...any) error {
+// Denied is the answer to a request of Identity whose credentials are not accepted (azure-sdk-for-js#22312). The reason, with
+// arguments as for fmt.Sprintf, is for the log.
+func Denied(reason string, args ...any) error {
 	return &chat.Error{
 		Kind: chat.Unauthorized, Code: "Denied",
 		Message: "Denied by the resource provider.",

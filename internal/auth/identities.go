@@ -131,8 +131,7 @@ func (s *Identities) Get(ctx context.Context, id chat.Identity) (User, error) {
 // in whole seconds.
 // An identity that is not one of the resource's living users is refused with code IdentityNotOwned.
 //
-// Whether a token is revoked is told by its iat, which has seconds only: all tokens issued up to and in the second of
-// a revocation are. A token issued after the revocation in the same second gets the next second as its iat, so
+// A token is revoked when its iat, which has seconds only, is not after the second of the revocation. A token issued after the revocation in the same second gets the next second as its iat, so
 // that it works at once as it does with the service (identity model page of the ACS documentation).
 //
 // Clocks of nodes differ, so the store decides, which has both times: a revocation counts from the newest iat that it
@@ -162,7 +161,7 @@ func (s *Identities) Revoke(ctx context.Context, id chat.Identity) error {
 	if _, err := s.owned(ctx, id); err != nil {
 		return err
 	}
-	defer s.Forget(id) // after an error too: the store may have done it
+	defer s.Forget(id) // after an error too: the write may have been applied
 	return notOwned(s.store.RevokeUser(ctx, id, s.now()))
 }
 
@@ -175,7 +174,7 @@ func (s *Identities) RevokeBefore(ctx context.Context, id chat.Identity, validFr
 	if _, err := s.owned(ctx, id); err != nil {
 		return err
 	}
-	defer s.Forget(id) // after an error too: the store may have done it
+	defer s.Forget(id) // after an error too: the write may have been applied
 	return notOwned(s.store.RevokeUserBefore(ctx, id, validFrom))
 }
 
@@ -184,12 +183,18 @@ func (s *Identities) Delete(ctx context.Context, id chat.Identity) error {
 	if _, err := s.owned(ctx, id); err != nil {
 		return err
 	}
-	defer s.Forget(id) // after an error too: it may have come after the change
+	defer s.Forget(id) // after an error too: the write may have been applied
 	return notOwned(s.store.DeleteUser(ctx, id, s.now()))
 }
 
-// Forget says that the identity was revoked or deleted, by another server too: the next Authenticate asks the store.
+// Forget is for an identity that was revoked or deleted, also by another server: the next Authenticate asks the store.
 func (s *Identities) Forget(id chat.Identity) { s.users.drop(id) }
+
+// Clear forgets all tokens and users that are remembered, for a store whose content was replaced.
+func (s *Identities) Clear() {
+	s.tokens.clear()
+	s.users.clear()
+}
 
 // owned returns a living user of the resource.
 func (s *Identities) owned(ctx context.Context, id chat.Identity) (User, error) {
@@ -203,7 +208,7 @@ func (s *Identities) owned(ctx context.Context, id chat.Identity) (User, error) 
 	return user, notOwned(err)
 }
 
-// notOwned says for the client what the store says with NotFound.
+// notOwned turns the NotFound of a store into what the client gets.
 func notOwned(err error) error {
 	if chat.KindOf(err) == chat.NotFound {
 		return errNotOwned("identity is unknown, or deleted just now")

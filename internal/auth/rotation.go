@@ -10,8 +10,8 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// VerifiesUntil is when the key at index i of a store's keys, oldest first, verifies no more; 0 for the newest, which is active.
-// A key whose successor signs has tokens for a day, the longest that one lives. After that whoever got hold of it has nothing.
+// VerifiesUntil is when the key at index i of a store's keys, oldest first, stops verifying; 0 for the newest, which is active.
+// A key whose successor signs has tokens for a day, the longest that one lives. After that a stolen key is of no use.
 func VerifiesUntil(keys []SigningKey, i int) chat.Time {
 	if i == len(keys)-1 {
 		return 0

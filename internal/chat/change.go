@@ -1,7 +1,7 @@
 package chat
 
 // Change is everything that one request does to one thread. Rules make it, the store applies it in one
-// transaction. Before and Thread are the thread as it was (zero when it is created) and as it shall be.
+// transaction. Before and Thread are the thread as it was (zero when it is created) and as it will be.
 type Change struct {
 	Actor     Identity // who did it; empty for the service itself
 	ActorName string

@@ -12,7 +12,7 @@ type ErrorKind int
 const (
 	Internal     ErrorKind = iota // a defect or a failing store; the cause is for the log only
 	Invalid                       // the request cannot be understood or breaks a limit
-	Unauthorized                  // nobody, or not who they claim to be
+	Unauthorized                  // no credentials, or none that are valid
 	Forbidden                     // known, but not allowed
 	NotFound                      // the thing does not exist, or must look so
 	TooLarge                      // a body or message beyond its limit
@@ -24,13 +24,13 @@ const (
 type Error struct {
 	Kind    ErrorKind
 	Code    string // code on the wire where it differs from the kind's own, e.g. "IdentityNotOwned"
-	Message string // what the client is told; empty where the real service says nothing
+	Message string // what the client gets; empty where the real service sends no text
 	Target  string // the field at fault, where the service names one
 	Reason  string // what the log says; never sent to the client
 	Cause   error
 }
 
-// Error tells all there is, for logs and tests.
+// Error returns all of it, for logs and tests.
 func (e *Error) Error() string {
 	text := e.Message
 	if text == "" {
@@ -59,7 +59,7 @@ func KindOf(err error) ErrorKind {
 
 // Errors of chat, each with the text that the service sends and, in Reason, what it keeps to itself.
 
-// badRequest is for what the service's text is not known of: the client is told what is wrong.
+// badRequest is for errors whose text in the service is not known: the client gets what is wrong.
 func badRequest(message string, args ...any) *Error {
 	return &Error{Kind: Invalid, Message: fmt.Sprintf(message, args...)}
 }
@@ -80,7 +80,7 @@ func errThreadNotFound(reason string) *Error {
 	return &Error{Kind: NotFound, Message: "The specified thread id was not found.", Reason: reason}
 }
 
-// notFound never tells the client why: what is hidden must look like what is not there.
+// notFound keeps the reason for the log: to the client, what is hidden must look like what does not exist.
 func notFound(reason string) *Error { return &Error{Kind: NotFound, Reason: reason} }
 
 // errNotMember: the text since 2024 (recordings of the CLI suite, June 2024 to March 2025).
@@ -88,7 +88,7 @@ func errNotMember(user Identity, thread ThreadID) *Error {
 	return &Error{Kind: Forbidden, Message: fmt.Sprintf("User %s is not a member of the thread %s", user, thread), Reason: "not a participant"}
 }
 
-// forbidden is for what the service's text is not known of.
+// forbidden is for refusals whose text in the service is not known.
 func forbidden(message string) *Error { return &Error{Kind: Forbidden, Message: message} }
 
 func errTextOnly() *Error { return forbidden("The messaging policy of the thread allows text only.") }

@@ -19,7 +19,7 @@ const (
 	ParticipantsRemoved     EventKind = "participantsRemoved"
 )
 
-// EventKinds returns all kinds that clients hear of. A protocol has a form for each of them.
+// EventKinds returns all kinds that clients get. A protocol has a form for each of them.
 func EventKinds() []EventKind {
 	return []EventKind{
 		MessageReceived, MessageEdited, MessageDeleted, TypingReceived, ReadReceiptReceived,
@@ -27,19 +27,19 @@ func EventKinds() []EventKind {
 	}
 }
 
-// IdentityEnded tells the servers themselves, and no client, that tokens of a user are not valid any more. It rides in the
-// journal since that reaches every server.
+// IdentityEnded tells the servers, and no client, that the tokens of a user are no longer valid. It is journaled, since the
+// journal reaches every server.
 const IdentityEnded EventKind = "identityEnded"
 
 // Position is a place in the journal: that of an event, or one up to which a reader has read. Later events have greater ones;
 // there may be gaps. 0 is before the first.
 type Position int64
 
-// Event is what listeners are told. It is journaled in the transaction of its change; in one thread the order
+// Event is what subscribers get. It is journaled in the transaction of its change; in one thread the order
 // of positions is the order of commits.
 //
-// Those who hear it are the participants of the thread at the roster version Roster: the originator too, somebody
-// removed by it too.
+// It goes to the participants of the thread at the roster version Roster: also to the one who caused it, and to a participant
+// whom it removed.
 type Event struct {
 	Position Position // in the journal; 0 before it is there
 	Kind     EventKind
@@ -70,8 +70,8 @@ func propertiesOf(t *Thread) *Properties {
 	return &Properties{Topic: t.Topic, Metadata: t.Metadata, Retention: t.Retention, TextOnly: t.TextOnly}
 }
 
-// eventsOf derives the events of a change. It is the only maker of events, so that what listeners hear can not
-// differ from what was done. System messages make none of their own: the event of what they tell says it.
+// eventsOf derives the events of a change. Nothing else makes events, so that what subscribers get cannot
+// differ from what was done. System messages have no events of their own: the event of what they report says it.
 func eventsOf(c *Change) []Event {
 	var out []Event
 	add := func(kind EventKind, roster RosterVersion, fill func(*Event)) {
@@ -83,14 +83,14 @@ func eventsOf(c *Change) []Event {
 		out = append(out, e)
 	}
 	t := &c.Thread
-	if c.Before.Roster == 0 { // a new thread: one event tells all
+	if c.Before.Roster == 0 { // a new thread: one event has it all
 		add(ThreadCreated, t.Roster, func(e *Event) { e.Properties, e.Participants = propertiesOf(t), c.Join })
 		return out
 	}
 	if len(c.Join) > 0 {
 		add(ParticipantsAdded, t.Roster, func(e *Event) { e.Participants = c.Join })
 	}
-	if len(c.Leave) > 0 { // heard by those who left too, so under the roster before
+	if len(c.Leave) > 0 { // also for those who left, so under the roster before
 		add(ParticipantsRemoved, c.Before.Roster, func(e *Event) { e.Participants = c.Leave })
 	}
 	if t.Topic != c.Before.Topic || !maps.Equal(t.Metadata, c.Before.Metadata) || t.Retention != c.Before.Retention || t.TextOnly != c.Before.TextOnly {
@@ -131,8 +131,8 @@ func EndOf(user Identity, now Time) Event {
 	return Event{Kind: IdentityEnded, At: now, Version: int64(now), Actor: user}
 }
 
-// VisibleTo reports whether somebody of the audience may hear the event: what tells of a message is not for those whose
-// history hides the message.
+// VisibleTo reports whether a participant may get the event: one about a message is not for participants whose history hides
+// the message.
 func (e *Event) VisibleTo(p *Participant) bool {
 	var id MessageID
 	switch {

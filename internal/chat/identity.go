@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Identity is the raw id of somebody who can take part in a chat, for example
+// Identity is the raw id of a user who can take part in a chat, for example
 // "8:acs:<resource id>_<user>", "4:+15550100" or "28:orgid:<app>". The zero value is nobody.
 type Identity string
 
-// Kind tells what an Identity names.
+// Kind is what an Identity names.
 type Kind int
 
 // The kinds of identity that the models of the service know, by the prefix of the raw id

@@ -6,7 +6,7 @@ import "strconv"
 // was taken.
 type MessageID int64
 
-// ParseMessageID reads an id as it stands in a path or body.
+// ParseMessageID reads an id from a path or body.
 func ParseMessageID(raw string) (MessageID, error) {
 	n, err := strconv.ParseInt(raw, 10, 64)
 	if err != nil || raw[0] == '+' || raw[0] == '-' {
@@ -75,7 +75,7 @@ const (
 	AttachedFile  = "file"
 )
 
-// ReadReceipt says that somebody has read up to a message.
+// ReadReceipt says that a participant has read up to a message.
 type ReadReceipt struct {
 	Reader    Identity
 	MessageID MessageID

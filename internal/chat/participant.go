@@ -1,7 +1,7 @@
 package chat
 
-// Participant is somebody's stay in a thread: from the roster version at which they joined to the one at which
-// they left. Who comes back begins a new stay.
+// Participant is a user's stay in a thread: from the roster version at which they joined to the one at which they left. A user
+// who comes back begins a new stay.
 type Participant struct {
 	Identity    Identity
 	DisplayName string
@@ -13,7 +13,7 @@ type Participant struct {
 	Until       MessageID     // the last message of the stay: it tells of the removal
 }
 
-// NewParticipant is somebody to be added.
+// NewParticipant is a user to be added.
 type NewParticipant struct {
 	Identity    Identity
 	DisplayName string
@@ -22,27 +22,27 @@ type NewParticipant struct {
 	Roles       []string
 }
 
-// ParticipantUpdate changes how somebody appears; what is nil stays as it is.
+// ParticipantUpdate changes how a participant appears; what is nil stays as it is.
 type ParticipantUpdate struct {
 	Identity    Identity
 	DisplayName *string
 	Roles       []string
 }
 
-// InvalidParticipant is somebody who could not be added; the others were.
+// InvalidParticipant is a user who could not be added; the others were.
 type InvalidParticipant struct {
 	Identity Identity `json:"target"`
 	Code     string   `json:"code"`
 	Message  string   `json:"message"`
 }
 
-// Access is what one user may see of a thread: the thread, for who left as they left it, and the user's latest stay in it.
+// Access is what one user may see of a thread: the thread, as it was when they left if they did, and the user's latest stay in it.
 type Access struct {
 	Thread Thread
-	Stay   *Participant // nil for somebody who never took part
+	Stay   *Participant // nil for a user who never took part
 }
 
-// member refuses whoever is not in the thread now.
+// member refuses a user who is not in the thread now.
 func (a *Access) member(user Identity) error {
 	if a.Stay == nil || a.Stay.Left != 0 {
 		return errNotMember(user, a.Thread.ID)
@@ -50,9 +50,9 @@ func (a *Access) member(user Identity) error {
 	return nil
 }
 
-// reader refuses whoever never took part. Who was removed still reads the history up to the removal
-// (concepts page of ACS Chat; Azure/Communication issue 345), as it was then: what has been changed since is not theirs to
-// read. The service's own rule is not known; this one is that of the Matrix specification for rooms that were left.
+// reader refuses a user who never took part. A removed participant still reads the history up to the removal (concepts page of
+// ACS Chat; Azure/Communication issue 345), as it was then, without later changes. The service's own rule is not known; this one
+// is that of the Matrix specification for rooms that were left.
 func (a *Access) reader(user Identity) error {
 	if a.Stay == nil {
 		return errNotMember(user, a.Thread.ID)

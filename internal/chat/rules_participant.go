@@ -2,7 +2,7 @@ package chat
 
 import "fmt"
 
-// checkFirst checks those with whom a thread is created. Too many are refused without a text, as by the service
+// checkFirst checks the participants of a new thread. Too many are refused without a text, as by the service
 // (Azure/Communication issue 379).
 func checkFirst(in []NewParticipant) error {
 	if len(in) > MaxParticipantsPerCall {
@@ -34,7 +34,7 @@ func checkParticipants(in []NewParticipant) error {
 	return nil
 }
 
-// admit sorts those to be added: new ones join, those present or named before are passed over, those who are no users
+// admit sorts those to be added: new ones join, those present or named before are passed over, ids that are no users
 // of this resource are reported (text and code: recordings of the CLI suite). The history is shared from the moment of
 // joining at the latest: a later one, by a clock that is ahead, would hide what is said until then for good.
 func admit(in []NewParticipant, known map[Identity]bool, present []Participant, roster RosterVersion, on MessageID) (join []Participant, invalid []InvalidParticipant) {
@@ -78,8 +78,8 @@ func addParticipants(a *Access, present []Participant, actor Identity, in []NewP
 	return c.done(), invalid, nil
 }
 
-// removeParticipant ends a stay. Removing oneself is allowed, also for the last one; removing somebody who is not there
-// changes nothing.
+// removeParticipant ends a stay. Participants may remove themselves, also the last one; removing a user who is not in the
+// thread changes nothing.
 func removeParticipant(a, target *Access, actor, who Identity, now Time) (*Change, error) {
 	if !who.WellFormed() {
 		return nil, errIdentifier(who)
@@ -100,7 +100,7 @@ func removeParticipant(a, target *Access, actor, who Identity, now Time) (*Chang
 	return c.done(), nil
 }
 
-// alterParticipant changes how somebody appears in the thread. It has no event and no system message: none is known.
+// alterParticipant changes how a participant appears in the thread. It has no event and no system message: none is known.
 func alterParticipant(a, target *Access, actor Identity, in ParticipantUpdate, now Time) (*Change, error) {
 	if !in.Identity.WellFormed() {
 		return nil, errIdentifier(in.Identity)

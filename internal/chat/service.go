@@ -48,7 +48,7 @@ func (s *Service) ListThreads(ctx context.Context, actor Identity, q ThreadQuery
 	return s.store.ThreadsOf(ctx, actor, q)
 }
 
-// GetThread returns the thread to whoever takes or took part in it.
+// GetThread returns the thread to a user who takes or took part in it.
 func (s *Service) GetThread(ctx context.Context, actor Identity, id ThreadID) (Thread, error) {
 	a, err := s.reader(ctx, id, actor)
 	if KindOf(err) == NotFound {

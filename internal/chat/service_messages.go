@@ -10,7 +10,7 @@ import (
 
 // SendMessage stores a message and returns it with its place in the thread.
 func (s *Service) SendMessage(ctx context.Context, actor Identity, id ThreadID, in NewMessage) (Message, error) {
-	// What is remembered of the thread does for most posts. It refuses none: that is for what is true now to do.
+	// What the store remembers of the thread is enough for most posts. It refuses none: a refusal needs the present state.
 	if id.WellFormed() {
 		if a, err := s.store.Recent(ctx, id, actor); err == nil && a.Thread.DeletedOn == 0 {
 			if p, err := post(&a, actor, in, s.now()); err == nil {
@@ -42,7 +42,8 @@ func (s *Service) SendMessage(ctx context.Context, actor Identity, id ThreadID, 
 	return Message{}, &Error{Kind: Unavailable, Reason: "the thread changed each time while the message was placed"}
 }
 
-// A decision is made again at most so often, after a pause of at most so long: random, so that those who met do not meet again.
+// A decision is made again at most maxDecisions times, after a pause of at most maxPause: random, so that senders who collided
+// do not collide again.
 const (
 	maxDecisions = 10
 	maxPause     = 50 * time.Millisecond
@@ -146,7 +147,7 @@ func (s *Service) ListReadReceipts(ctx context.Context, actor Identity, id Threa
 }
 
 // SendTyping tells the listeners of the thread that the actor is typing. Nothing is kept; in a thread of many
-// participants nothing is told either (concepts page of ACS Chat).
+// participants no event is sent either (concepts page of ACS Chat).
 func (s *Service) SendTyping(ctx context.Context, actor Identity, id ThreadID, name string) error {
 	a, err := s.member(ctx, id, actor)
 	if err != nil {

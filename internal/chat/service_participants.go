@@ -33,7 +33,7 @@ func (s *Service) ListParticipants(ctx context.Context, actor Identity, id Threa
 	return s.store.Participants(ctx, a.Thread.Key, q)
 }
 
-// RemoveParticipant ends somebody's stay in the thread.
+// RemoveParticipant ends a participant's stay in the thread.
 func (s *Service) RemoveParticipant(ctx context.Context, actor Identity, id ThreadID, who Identity) error {
 	return s.update(ctx, id, actor, func(v View, a *Access, now Time) (*Change, error) {
 		target, err := v.Access(who)
@@ -44,7 +44,7 @@ func (s *Service) RemoveParticipant(ctx context.Context, actor Identity, id Thre
 	})
 }
 
-// UpdateParticipant changes how somebody appears in the thread.
+// UpdateParticipant changes how a participant appears in the thread.
 func (s *Service) UpdateParticipant(ctx context.Context, actor Identity, id ThreadID, in ParticipantUpdate) error {
 	return s.update(ctx, id, actor, func(v View, a *Access, now Time) (*Change, error) {
 		target, err := v.Access(in.Identity)
@@ -55,7 +55,7 @@ func (s *Service) UpdateParticipant(ctx context.Context, actor Identity, id Thre
 	})
 }
 
-// known asks which of those to be added exist.
+// known returns which of the users to be added exist.
 func (s *Service) known(ctx context.Context, in []NewParticipant) (map[Identity]bool, error) {
 	if len(in) == 0 {
 		return nil, nil

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// keepTyping is how long typing stays in the journal. It is told for some seconds only, but the clock of the node that sweeps
+// keepTyping is how long typing stays in the journal. It is of use for some seconds only, but the clock of the node that sweeps
 // may be an hour ahead of that of another one.
 const keepTyping = 2 * time.Hour
 
@@ -33,8 +33,8 @@ func (s *Service) Sweep(ctx context.Context, keep time.Duration) error {
 			break
 		}
 	}
-	if err := s.store.PurgeTyping(ctx, s.now()-Time(keepTyping.Milliseconds())); err != nil {
+	if err := s.store.PurgeTyping(ctx, s.now().Add(-keepTyping)); err != nil {
 		return err
 	}
-	return s.store.Purge(ctx, s.now()-Time(keep.Milliseconds()))
+	return s.store.Purge(ctx, s.now().Add(-keep))
 }

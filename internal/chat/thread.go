@@ -62,7 +62,7 @@ type ThreadKey int64
 // RosterVersion counts the changes of a thread's participants: each raises it by one. A new thread has version 1.
 type RosterVersion int64
 
-// Thread is a conversation as it stands.
+// Thread is a conversation in its present state.
 type Thread struct {
 	Key       ThreadKey // the store's own number for it; 0 before it is stored
 	ID        ThreadID

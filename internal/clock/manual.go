@@ -8,7 +8,7 @@ import (
 
 // Manual is a clock that can be moved. It begins at the time of the machine and runs on from there until it is frozen.
 type Manual struct {
-	turn sync.Mutex // held by whoever fires timers, so that they fire in order
+	turn sync.Mutex // held while timers fire, so that they fire in order
 
 	mu      sync.Mutex
 	base    time.Time // the clock's time at real
@@ -50,7 +50,7 @@ func (m *Manual) now() time.Time {
 // Freeze stops the clock.
 func (m *Manual) Freeze() { m.change(true, func(now time.Time) time.Time { return now }) }
 
-// Resume lets the clock run on from where it stands.
+// Resume lets the clock run on from its present time.
 func (m *Manual) Resume() { m.change(false, func(now time.Time) time.Time { return now }) }
 
 // Set moves the clock to t and fires what came due. Timers keep their moments when the clock moves back.
@@ -62,7 +62,7 @@ func (m *Manual) Advance(d time.Duration) {
 	m.moveTo(func(now time.Time) time.Time { return now.Add(d) })
 }
 
-// moveTo stands still at each moment at which something is due, and goes on to the target.
+// moveTo stops at each moment at which something is due, and goes on to the target.
 func (m *Manual) moveTo(target func(now time.Time) time.Time) {
 	m.turn.Lock()
 	defer m.turn.Unlock()
@@ -79,7 +79,7 @@ func (m *Manual) moveTo(target func(now time.Time) time.Time) {
 	m.change(frozen, func(time.Time) time.Time { return end })
 }
 
-// change sets the clock and whether it stands.
+// change sets the clock and whether it is frozen.
 func (m *Manual) change(frozen bool, to func(now time.Time) time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -41,14 +41,14 @@ func (a *answer) empty(status int) {
 	}
 }
 
-// why is any text that says what is wrong, where the service's own is not known.
-const why = "*"
+// anyReason is any text that says what is wrong, where the service's own is not known.
+const anyReason = "*"
 
 // refused fails the test unless Chat refused with the status, code and text; an empty text is none at all.
 func (a *answer) refused(status int, code, message string) {
 	a.b.Helper()
 	inner := map[string]any{"Code": code, "Details": []any{}}
-	if message == why {
+	if message == anyReason {
 		message = a.is(status).reason()
 	}
 	if message != "" {
@@ -72,7 +72,7 @@ func (a *answer) reason() string {
 // denied fails the test unless Identity refused with the status, code, text and target; an empty target is none at all.
 func (a *answer) denied(status int, code, message, target string) {
 	a.b.Helper()
-	if message == why {
+	if message == anyReason {
 		message = a.is(status).reason()
 	}
 	inner := map[string]any{"code": code, "message": message}
@@ -106,8 +106,8 @@ func (a *answer) value() any {
 	return v
 }
 
-// missing is what pick finds where nothing is.
-type missing struct{}
+// absent is what pick finds where nothing is.
+type absent struct{}
 
 // pick follows a path such as "value.0.content.message" or "value.*.id"; the latter gives a list.
 func pick(v any, path string) any {
@@ -116,7 +116,7 @@ func pick(v any, path string) any {
 	case map[string]any:
 		inner, ok := at[name]
 		if !ok {
-			return missing{}
+			return absent{}
 		}
 		v = inner
 	case []any:
@@ -131,11 +131,11 @@ func pick(v any, path string) any {
 		}
 		i, err := strconv.Atoi(name)
 		if err != nil || i >= len(at) {
-			return missing{}
+			return absent{}
 		}
 		v = at[i]
 	default:
-		return missing{}
+		return absent{}
 	}
 	if more {
 		return pick(v, rest)
@@ -164,7 +164,7 @@ func (a *answer) holds(path string, want ...any) *answer {
 func (a *answer) lacks(paths ...string) *answer {
 	a.b.Helper()
 	for _, path := range paths {
-		if got := pick(a.value(), path); got != (missing{}) {
+		if got := pick(a.value(), path); got != (absent{}) {
 			a.b.Errorf("%s: %s is %v, want it left out", a.name(), path, got)
 		}
 	}

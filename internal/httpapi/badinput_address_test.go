@@ -36,7 +36,7 @@ var badThreads = map[string]string{
 	"characters of Europe": "19:%C3%A9@thread.v2",
 }
 
-// Malformed and unknown ids are not told apart (recordings of the CLI suite since December 2022).
+// Malformed and unknown ids have the same answer (recordings of the CLI suite since December 2022).
 func TestBadThreadIDs(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -128,7 +128,7 @@ func TestBadNumbers(t *testing.T) {
 				bad = append(bad, "0", "-0")
 			}
 			for _, value := range bad {
-				w.alice.get(target+"?"+name+"="+value).refused(http.StatusBadRequest, "BadRequest", why)
+				w.alice.get(target+"?"+name+"="+value).refused(http.StatusBadRequest, "BadRequest", anyReason)
 			}
 			w.alice.get(target + "?" + name + "=").is(http.StatusOK)
 			w.alice.get(target + "?" + name + "=2147483647").is(http.StatusOK)
@@ -146,7 +146,7 @@ func TestBadStartTimes(t *testing.T) {
 			"yesterday", "0", "1647345600", "2022-13-01", "2022-02-30", "2022-01-01T25:00:00Z", "10000-01-01T00:00:00Z", "-2022-01-01T00:00:00Z",
 			"13%2F1%2F1970%2012:00:00%20AM%20%2B00:00", "%00", "%FF", "2022-01-01T00:00:00Z%00", strings.Repeat("9", long), "Z", "%20", "+", "++",
 		} {
-			w.alice.get(target+"?startTime="+value).refused(http.StatusBadRequest, "BadRequest", why)
+			w.alice.get(target+"?startTime="+value).refused(http.StatusBadRequest, "BadRequest", anyReason)
 		}
 		for _, value := range []string{"", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00"} {
 			w.alice.get(target + "?startTime=" + value).is(http.StatusOK)
@@ -188,13 +188,13 @@ func TestBadContinuations(t *testing.T) {
 		if a.status != http.StatusBadRequest {
 			t.Errorf("%s: %d, want 400", name, a.status)
 		}
-		a.refused(http.StatusBadRequest, "BadRequest", why)
+		a.refused(http.StatusBadRequest, "BadRequest", anyReason)
 	}
-	w.bob.get(w.at("/messages?syncState="+good)).refused(http.StatusBadRequest, "BadRequest", why)
-	w.alice.get(other.path("/messages?syncState="+good)).refused(http.StatusBadRequest, "BadRequest", why)
-	w.alice.get("/chat/threads?syncState="+good).refused(http.StatusBadRequest, "BadRequest", why)
-	w.bob.get("/chat/threads?syncState="+ofThreads).refused(http.StatusBadRequest, "BadRequest", why)
-	newBench(t).user().get("/chat/threads?syncState="+ofThreads).refused(http.StatusBadRequest, "BadRequest", why)
+	w.bob.get(w.at("/messages?syncState="+good)).refused(http.StatusBadRequest, "BadRequest", anyReason)
+	w.alice.get(other.path("/messages?syncState="+good)).refused(http.StatusBadRequest, "BadRequest", anyReason)
+	w.alice.get("/chat/threads?syncState="+good).refused(http.StatusBadRequest, "BadRequest", anyReason)
+	w.bob.get("/chat/threads?syncState="+ofThreads).refused(http.StatusBadRequest, "BadRequest", anyReason)
+	newBench(t).user().get("/chat/threads?syncState="+ofThreads).refused(http.StatusBadRequest, "BadRequest", anyReason)
 
 	w.alice.get(w.at("/messages?syncState=" + good)).is(http.StatusOK)
 	w.alice.get(w.at("/messages?syncState=")).is(http.StatusOK).holds("value.*.sequenceId", "3", "2", "1")

@@ -19,25 +19,25 @@ import (
 
 func withBodyTimeout(d time.Duration) option { return func(s *setup) { s.BodyTimeout = d } }
 
-// wire is a connection without a client behind it.
-type wire struct {
+// rawConnection is a connection without a client behind it.
+type rawConnection struct {
 	net.Conn
 	b      *bench
 	reader *bufio.Reader
 }
 
-func (b *bench) dial() *wire {
+func (b *bench) dial() *rawConnection {
 	b.Helper()
 	conn := must((&net.Dialer{}).DialContext(b.Context(), "tcp", b.Listener.Addr().String()))(b)
 	b.Cleanup(func() { conn.Close() })
 	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		b.Fatal(err)
 	}
-	return &wire{Conn: conn, b: b, reader: bufio.NewReader(conn)}
+	return &rawConnection{Conn: conn, b: b, reader: bufio.NewReader(conn)}
 }
 
 // send writes lines of a request as they are.
-func (w *wire) send(text string) {
+func (w *rawConnection) send(text string) {
 	w.b.Helper()
 	if _, err := io.WriteString(w, text); err != nil {
 		w.b.Fatal(err)
@@ -45,7 +45,7 @@ func (w *wire) send(text string) {
 }
 
 // receive reads an answer to a request like r.
-func (w *wire) receive(r *http.Request) *answer {
+func (w *rawConnection) receive(r *http.Request) *answer {
 	w.b.Helper()
 	return w.b.read(r, must(http.ReadResponse(w.reader, r))(w.b))
 }
@@ -59,7 +59,7 @@ func head(r *http.Request, length string) string {
 	return strings.Join(lines, "\r\n") + "\r\n\r\n"
 }
 
-// A client that sends half a body and stops is told so, or finds the connection closed; nobody else waits for it.
+// A client that sends half a body and stops gets an answer, or finds the connection closed; nobody else waits for it.
 func TestHalfABody(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, withBodyTimeout(50*time.Millisecond))
@@ -103,7 +103,7 @@ func TestHalfABodyOverTheLimit(t *testing.T) {
 	} {
 		conn := b.dial()
 		conn.send(start)
-		conn.receive(r).refused(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", why)
+		conn.receive(r).refused(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", anyReason)
 		if _, err := conn.reader.ReadByte(); !errors.Is(err, io.EOF) {
 			t.Errorf("%s: %v follows the answer, want the end of the connection", name, err)
 		}
@@ -114,7 +114,7 @@ func TestHalfABodyOverTheLimit(t *testing.T) {
 // The time for a body is not that for a request or a connection.
 func TestBodyTimeoutEndsWithTheBody(t *testing.T) {
 	t.Parallel()
-	gate := &gate{entered: make(chan struct{}), open: make(chan struct{})}
+	gate := &blockingStore{entered: make(chan struct{}), open: make(chan struct{})}
 	b := newBench(t, withBodyTimeout(100*time.Millisecond), withStore(gate.layer))
 	w := newWorld(b)
 	gate.shut.Store(true)
@@ -165,7 +165,7 @@ func TestClientThatDisconnects(t *testing.T) {
 		conn.Close()
 		line := b.log.find(t, id)
 		if line["status"] != 400.0 || !strings.Contains(line["reason"].(string), "body broke off") {
-			t.Errorf("the log tells of %v, want a body that broke off", line)
+			t.Errorf("the log has %v, want a body that broke off", line)
 		}
 		b.alive()
 	}
@@ -175,7 +175,7 @@ func TestClientThatDisconnects(t *testing.T) {
 // A client that goes away while it is served ends its own request only.
 func TestClientThatDoesNotWait(t *testing.T) {
 	t.Parallel()
-	gate := &gate{entered: make(chan struct{}), open: make(chan struct{})}
+	gate := &blockingStore{entered: make(chan struct{}), open: make(chan struct{})}
 	b := newBench(t, withStore(gate.layer))
 	w := newWorld(b)
 	gate.shut.Store(true)
@@ -192,14 +192,14 @@ func TestClientThatDoesNotWait(t *testing.T) {
 	}
 	line := b.log.find(t, "it-did-not-wait")
 	if line["status"] != 499.0 || line["level"] != "INFO" { // 5xx would count it as a failure of the server
-		t.Errorf("the log tells of %v, want 499", line)
+		t.Errorf("the log has %v, want 499", line)
 	}
 	gate.shut.Store(false)
 	b.alive()
 }
 
 // What is no HTTP is refused before it reaches us, and does no harm.
-func TestNoHTTP(t *testing.T) {
+func TestBytesThatAreNoHTTP(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for _, text := range []string{
@@ -248,21 +248,21 @@ func TestUnusualButGoodRequests(t *testing.T) {
 	conn.receive(sent).is(http.StatusCreated)
 }
 
-// gate holds calls of the store back.
-type gate struct {
+// blockingStore holds calls of the store back.
+type blockingStore struct {
 	chat.Store
 	shut    atomic.Bool
 	entered chan struct{}
 	open    chan struct{}
 }
 
-func (g *gate) layer(s chat.Store) chat.Store {
+func (g *blockingStore) layer(s chat.Store) chat.Store {
 	g.Store = s
 	return g
 }
 
 // Note waits at the gate, while it is shut, until it opens or the caller goes away.
-func (g *gate) Note(ctx context.Context, e chat.Event) error {
+func (g *blockingStore) Note(ctx context.Context, e chat.Event) error {
 	if !g.shut.Load() {
 		return g.Store.Note(ctx, e)
 	}

@@ -26,7 +26,7 @@ func (b *bench) alive() {
 	b.owner().post("/identities", "").is(http.StatusCreated)
 }
 
-// strangerKey is a signing key of somebody else.
+// strangerKey is a signing key of another server.
 var strangerKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -111,7 +111,7 @@ func TestBadTokens(t *testing.T) {
 		{"no signature", "Bearer " + parts[0] + "." + parts[1] + ".", "bad signature"},
 		{"signature of another", "Bearer " + parts[0] + "." + parts[1] + "." + strings.Split(w.bob.token, ".")[2], "bad signature"},
 		{"other claims", "Bearer " + parts[0] + "." + encodedClaims(claimsOf(w.bob.id)) + "." + parts[2], "bad signature"},
-		{"key of somebody else", "Bearer " + sign(t, rs, "1", strangerKey(), claimsOf(id)), "bad signature"},
+		{"key of another server", "Bearer " + sign(t, rs, "1", strangerKey(), claimsOf(id)), "bad signature"},
 		{"unknown kid", "Bearer " + sign(t, rs, "2", strangerKey(), claimsOf(id)), "unknown kid"},
 		{"no kid", "Bearer " + sign(t, rs, "", ours, claimsOf(id)), "unknown kid"},
 		{"alg none", "Bearer " + none, "wrong algorithm"},
@@ -140,7 +140,7 @@ func TestBadTokens(t *testing.T) {
 				a := b.send(r)
 				a.empty(http.StatusUnauthorized)
 				if v, ok := a.header["Api-Supported-Versions"]; ok {
-					t.Errorf("%s lists versions %q to somebody unknown", s.operation, v)
+					t.Errorf("%s lists versions %q to an unknown caller", s.operation, v)
 				}
 				if got, _ := b.log.of(t, a)["reason"].(string); !strings.Contains(got, "["+test.reason+"]") {
 					t.Errorf("%s is refused because of %q, want %q", s.operation, got, test.reason)
@@ -161,7 +161,7 @@ func TestGoodTokens(t *testing.T) {
 	}
 }
 
-func TestTokenEnds(t *testing.T) {
+func TestTokenExpires(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	alice := b.bearer(b.owner().post("/identities", `{"createTokenWithScopes":["chat"],"expiresInMinutes":60}`).text("accessToken.token"))
@@ -245,7 +245,7 @@ func TestBadSignatures(t *testing.T) {
 				a := b.send(r)
 				a.denied(http.StatusUnauthorized, "Denied", test.message, "")
 				if v, ok := a.header["Api-Supported-Versions"]; ok {
-					t.Errorf("%s lists versions %q to somebody unknown", s.operation, v)
+					t.Errorf("%s lists versions %q to an unknown caller", s.operation, v)
 				}
 			}
 			b.alive()

@@ -22,30 +22,32 @@ type call struct {
 	query     url.Values
 	body      []byte
 	links     links
-	held      *hold      // what it keeps in memory
-	entra     bool       // the caller has the Entra token instead of the access key
-	key       auth.KeyID // of the access key that the caller has
+	memory    *reservation
+	entra     bool       // the caller has the Entra token
+	key       auth.KeyID // of the caller's access key; empty for none
 }
 
-// reply is what a handler answers.
+// reply is the answer of a handler, in the newest version.
 type reply struct {
 	status   int
 	location string // absolute; empty for none
 	body     any    // nil for none
 }
 
+// ok is the reply 200 with a body.
 func ok(body any) (reply, error) { return reply{status: http.StatusOK, body: body}, nil }
 
-// done is the reply without a body, or the error.
-func done(status int, err error) (reply, error) { return reply{status: status}, err }
+// noBody is the reply without a body, unless there is an error.
+func noBody(status int, err error) (reply, error) { return reply{status: status}, err }
 
+// user is the caller of an operation of Chat.
 func (c *call) user() chat.Identity { return c.principal.Identity }
 
-// What a client sends reaches handlers by decode, param, header and query alone, as UTF-8 without NUL: PostgreSQL cannot
-// keep anything else in text, and engines shall not differ.
+// What a client sends reaches handlers only through decode, param, header and query, as UTF-8 without NUL: PostgreSQL cannot
+// keep anything else in text, and engines must not differ. TestTextComesThroughTheGate reads the handlers for it.
 
-// param returns a path parameter. It is decoded here and nowhere else: chi routes on, and returns, the escaped path. What is
-// no text has U+FFFD in it, so that it is an id of nothing.
+// param returns a path parameter. It is decoded only here: chi routes by the escaped path and returns that. Bytes that are no
+// UTF-8 become U+FFFD, so that the id is that of nothing.
 func (c *call) param(name string) string {
 	raw := chi.URLParam(c.r, name)
 	if decoded, err := url.PathUnescape(raw); err == nil {
@@ -68,15 +70,17 @@ func queryOf(r *http.Request) url.Values {
 	return query
 }
 
-// escapedText makes text of what was percent-encoded, which is UTF-8 (RFC 3986, 2.5).
+// escapedText returns the text of bytes that were percent-encoded, which are meant to be UTF-8 (RFC 3986, 2.5).
 func escapedText(raw string) string { return chat.ToText(strings.ToValidUTF8(raw, "\ufffd")) }
+
+// thread, identity and message are the ids in the path; the last may be malformed.
 
 func (c *call) thread() chat.ThreadID   { return chat.ThreadID(c.param("thread")) }
 func (c *call) identity() chat.Identity { return chat.Identity(c.param("identity")) }
 
 func (c *call) message() (chat.MessageID, error) { return chat.ParseMessageID(c.param("message")) }
 
-// number reads a whole number of the query, from least on; absent is the fallback.
+// number reads a whole number from the query, at least least; fallback if there is none.
 func (c *call) number(name string, least, fallback int) (int, error) {
 	raw := c.query.Get(name)
 	if raw == "" {
@@ -89,17 +93,17 @@ func (c *call) number(name string, least, fallback int) (int, error) {
 	return n, nil
 }
 
-// page reads maxPageSize, and makes room for so many items; more than the limit is cut to it.
+// page reads maxPageSize, which is cut to the maximum (docs/fidelity.md), and reserves memory for so many items.
 func (c *call) page(limit chat.PageLimit) (int, error) {
 	n, err := c.number("maxPageSize", 1, limit.Default)
 	if err != nil {
 		return 0, err
 	}
 	n = min(n, limit.Max)
-	return n, c.held.grow(c, int64(n)*listItem)
+	return n, c.memory.reserve(c, int64(n)*itemSize)
 }
 
-// startTime reads the time from which on to list; 0 for none.
+// startTime reads the time from which to list; 0 for none.
 func (c *call) startTime() (chat.Time, error) {
 	raw := c.query.Get("startTime")
 	if raw == "" {

@@ -135,7 +135,7 @@ func differ(path string, want, got any) []string {
 	return out
 }
 
-// names fill in what stands in braces. Bob has read the message that alice wrote; carol is somebody who is not in the thread.
+// names fill in what stands in braces. Bob has read the message that alice wrote; carol is not in the thread.
 func (w *world) names() []string {
 	carol := w.b.users(1)[0]
 	system := w.alice.get(w.at("/messages")).is(http.StatusOK).text("value.1.id")

@@ -16,10 +16,10 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// maxJSON bounds a JSON body, in bytes: 200 participants with full names and metadata fit in.
+// maxJSON is the size of a JSON body, in bytes. 200 participants with long names and full metadata fit in.
 const maxJSON = 1 << 20
 
-// invalid is a bad request of which the service's text is not known: the client is told what is wrong.
+// invalid is a bad request for which the service's text is not known. The text, as for fmt.Sprintf, says what is wrong.
 func invalid(message string, args ...any) error {
 	return &chat.Error{Kind: chat.Invalid, Message: fmt.Sprintf(message, args...)}
 }
@@ -28,21 +28,22 @@ func bodyTooLarge(limit int64) error {
 	return &chat.Error{Kind: chat.TooLarge, Message: fmt.Sprintf("The body is larger than %d bytes.", limit)}
 }
 
-// errSlowBody is answered to a client that began a body and did not finish it in time.
+// errSlowBody is the error of a body that did not arrive within the body timeout.
 var errSlowBody = errors.New("body did not arrive in time")
 
+// hasBody reports whether a body follows the headers.
 func hasBody(r *http.Request) bool {
 	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
 }
 
-// limitReading gives the body of a request its time.
-func (s *server) limitReading(w http.ResponseWriter, r *http.Request) {
+// startBodyTimeout starts the body timeout, so that a client cannot keep a request open by sending slowly.
+func (s *server) startBodyTimeout(w http.ResponseWriter, r *http.Request) {
 	if hasBody(r) {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.BodyTimeout)) // a test recorder has no deadlines
 	}
 }
 
-// readBody reads the whole body, and ends its time with it.
+// readBody reads the whole body, up to limit bytes, and ends the body timeout.
 func (s *server) readBody(w http.ResponseWriter, c *call, limit int64) ([]byte, error) {
 	r := c.r
 	if !hasBody(r) {
@@ -52,21 +53,21 @@ func (s *server) readBody(w http.ResponseWriter, c *call, limit int64) ([]byte, 
 		return nil, bodyTooLarge(limit)
 	}
 	length := r.ContentLength
-	if length < 0 { // it is not said
+	if length < 0 { // chunked: any length is possible
 		length = limit
 	}
-	if length > smallBody {
-		if err := c.held.grow(c, length); err != nil {
+	if length > smallBody { // a small one is read at once, without waiting for memory
+		if err := c.memory.reserve(c, length); err != nil {
 			return nil, err
 		}
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err == nil && int64(len(body)) <= limit {
-		// Not before the end: net/http reads on after the answer, and would wait for the rest for ever.
+		// Only now: net/http reads the rest of an unfinished body after the answer, and would wait for it without a deadline.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded): // the body timeout
 		return nil, errSlowBody
 	case err != nil:
 		return nil, &chat.Error{Kind: chat.Invalid, Message: "The body broke off.", Reason: err.Error()}
@@ -76,12 +77,13 @@ func (s *server) readBody(w http.ResponseWriter, c *call, limit int64) ([]byte, 
 	return body, nil
 }
 
-// errMediaType is answered to a body that does not claim to be JSON.
+// errMediaType is the error of a body whose Content-Type is not JSON.
 var errMediaType = errors.New("unsupported content type")
 
+// checkMediaType accepts JSON and its kinds, such as application/merge-patch+json, in UTF-8.
 func checkMediaType(r *http.Request) error {
 	raw := r.Header.Get("Content-Type")
-	if raw == "" { // some clients send none, the service reads the body as JSON
+	if raw == "" { // some clients send none, and the service reads their bodies as JSON
 		return nil
 	}
 	kind, params, err := mime.ParseMediaType(raw)
@@ -92,46 +94,47 @@ func checkMediaType(r *http.Request) error {
 	return nil
 }
 
-// decodeAt reads a body as the version has it.
+// decodeAt reads the body of a version into the newest shape.
 func decodeAt[T any](v Version, body []byte, in *T) error {
-	if s, ok := any(*in).(shaped[T]); ok {
-		if older := s.shape(v); older != nil {
+	if s, ok := any(*in).(reshaped[T]); ok {
+		if older := s.oldShape(v); older != nil {
 			err := decode(body, older)
-			*in = older.lift()
+			*in = older.upgrade()
 			return err
 		}
 	}
 	err := decode(body, in)
-	if l, ok := any(in).(limited); ok {
-		l.limit(v)
+	if l, ok := any(in).(trimmed); ok {
+		l.trim(v)
 	}
 	return err
 }
 
-// patched is a field of a merge patch (RFC 7396), which tells a field that is absent from one that is null.
-type patched[T any] struct {
+// patchField is a field of a merge patch (RFC 7396), where an absent field and null have different meanings.
+type patchField[T any] struct {
 	Sent  bool
 	Value *T // nil where null was sent
 }
 
-func (p *patched[T]) UnmarshalJSON(raw []byte) error {
-	*p = patched[T]{Sent: true}
+// UnmarshalJSON notes that the field was sent.
+func (p *patchField[T]) UnmarshalJSON(raw []byte) error {
+	*p = patchField[T]{Sent: true}
 	return json.Unmarshal(raw, &p.Value)
 }
 
-// null reports whether the field is to be taken away.
-func (p patched[T]) null() bool { return p.Sent && p.Value == nil }
+// null reports whether the field is null, which removes what it names.
+func (p patchField[T]) null() bool { return p.Sent && p.Value == nil }
 
-// or returns the value where there is one, what null stands for where that was sent, and nil for an absent field.
-func (p patched[T]) or(null T) *T {
+// or returns the value, or a pointer to null if null was sent, or nil if the field is absent.
+func (p patchField[T]) or(null T) *T {
 	if p.null() {
 		return &null
 	}
 	return p.Value
 }
 
-// decode reads a JSON object. Unknown fields are passed over, as the service does. NUL is refused: PostgreSQL cannot keep
-// it in text, and engines shall not differ.
+// decode reads a JSON object. Unknown fields are ignored, as by the service. NUL is refused: PostgreSQL cannot keep it in text,
+// and engines must not differ.
 func decode(body []byte, into any) error {
 	body = chat.WithoutBOM(body)
 	if !utf8.Valid(body) {
@@ -145,11 +148,11 @@ func decode(body []byte, into any) error {
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		var known *chat.Error
-		if errors.As(err, &known) {
+		if errors.As(err, &known) { // of a time, whose text says which
 			return known
 		}
 		var mistyped *json.UnmarshalTypeError
-		if errors.As(err, &mistyped) { // its own text speaks of types of Go
+		if errors.As(err, &mistyped) { // its own text names types of Go
 			return invalid("The field %q cannot hold a JSON %.40s.", mistyped.Field, mistyped.Value)
 		}
 		return invalid("The body is no JSON: %v.", err)
@@ -157,7 +160,7 @@ func decode(body []byte, into any) error {
 	return nil
 }
 
-// hasNUL finds the escape of a NUL, not a backslash followed by the same letters.
+// hasNUL finds the escape of a NUL, but not an escaped backslash before the same letters.
 func hasNUL(body []byte) bool {
 	for rest := body; ; {
 		i := bytes.Index(rest, []byte(`\u0000`))

@@ -17,21 +17,21 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// broken is a store of which something is wrong from some time on.
-type broken struct {
+// brokenStore is a store of which something is wrong from some time on.
+type brokenStore struct {
 	chat.Store
 	fault atomic.Pointer[func() error]
 }
 
-func (s *broken) layer(below chat.Store) chat.Store {
+func (s *brokenStore) layer(below chat.Store) chat.Store {
 	s.Store = below
 	return s
 }
 
-func (s *broken) fail(fault func() error) { s.fault.Store(&fault) }
+func (s *brokenStore) fail(fault func() error) { s.fault.Store(&fault) }
 
 // Access fails.
-func (s *broken) Access(ctx context.Context, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
+func (s *brokenStore) Access(ctx context.Context, id chat.ThreadID, user chat.Identity) (chat.Access, error) {
 	if fault := s.fault.Load(); fault != nil {
 		return chat.Access{}, (*fault)()
 	}
@@ -67,7 +67,7 @@ func TestFailingStore(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			var s broken
+			var s brokenStore
 			b := newBench(t, withStore(s.layer))
 			w := newWorld(b)
 			s.fail(test.fault)
@@ -78,7 +78,7 @@ func TestFailingStore(t *testing.T) {
 			}
 			line := b.log.of(t, a)
 			if line["level"] != "ERROR" || !strings.Contains(line["reason"].(string), test.logged) {
-				t.Errorf("the log tells of %v, want the cause as an error", line)
+				t.Errorf("the log has %v, want the cause as an error", line)
 			}
 			b.alive()
 		})
@@ -88,21 +88,21 @@ func TestFailingStore(t *testing.T) {
 // A panic leaves its stack in the log, under the id that the client has.
 func TestPanicIsLogged(t *testing.T) {
 	t.Parallel()
-	var s broken
+	var s brokenStore
 	b := newBench(t, withStore(s.layer))
 	w := newWorld(b)
 	s.fail(func() error { panic("boom") })
 	a := w.alice.get(w.at("")).is(http.StatusInternalServerError)
 	line := b.log.find(t, "request panicked")
-	if line["request_id"] != a.header.Get("MS-CV") || line["panic"] != "boom" || !strings.Contains(line["stack"].(string), "broken).Access") {
-		t.Errorf("the log tells of %v, want the panic with its stack", line)
+	if line["request_id"] != a.header.Get("MS-CV") || line["panic"] != "boom" || !strings.Contains(line["stack"].(string), "brokenStore).Access") {
+		t.Errorf("the log has %v, want the panic with its stack", line)
 	}
 }
 
 // http.ErrAbortHandler asks net/http to break the connection off; nothing is answered and nothing logged as a defect.
 func TestAbortedHandler(t *testing.T) {
 	t.Parallel()
-	var s broken
+	var s brokenStore
 	b := newBench(t, withStore(s.layer))
 	w := newWorld(b)
 	s.fail(func() error { panic(http.ErrAbortHandler) })
@@ -111,28 +111,28 @@ func TestAbortedHandler(t *testing.T) {
 		t.Errorf("answered %d, want the connection broken off", response.StatusCode)
 	}
 	if strings.Contains(b.log.String(), "request panicked") {
-		t.Error("the log tells of a panic")
+		t.Error("the log has a panic")
 	}
 	b.alive()
 }
 
-// users is a store of users that fails.
-type users struct{ auth.UserStore }
+// brokenUsers is a store of users that fails.
+type brokenUsers struct{ auth.UserStore }
 
 // AddUser fails.
-func (users) AddUser(context.Context, auth.User) error {
+func (brokenUsers) AddUser(context.Context, auth.User) error {
 	return &chat.Error{Kind: chat.Internal, Reason: "store", Cause: errors.New("disk is full")}
 }
 
 // User fails.
-func (users) User(context.Context, chat.Identity) (auth.User, error) {
+func (brokenUsers) User(context.Context, chat.Identity) (auth.User, error) {
 	return auth.User{}, &chat.Error{Kind: chat.Unavailable, Reason: "the store is closed"}
 }
 
 func TestFailingUserStore(t *testing.T) {
 	t.Parallel()
 	var token string
-	b := newBench(t, func(s *setup) { s.Identities = auth.NewIdentities(resource, s.keys, users{}, s.clock.now) })
+	b := newBench(t, func(s *setup) { s.Identities = auth.NewIdentities(resource, s.keys, brokenUsers{}, s.clock.now) })
 	id := b.users(1)[0] // by the store that does not fail
 	token = b.holder(id).token
 
@@ -194,7 +194,7 @@ func TestConfigLacksSomething(t *testing.T) {
 	}
 }
 
-// TestReasons tells what clients are told where the service's text is not known, and where nothing is told since the service
+// TestReasons has the text that clients get where the service's text is not known, and where they get none since the service
 // says nothing there: see docs/fidelity.md.
 func TestReasons(t *testing.T) {
 	t.Parallel()
@@ -203,9 +203,9 @@ func TestReasons(t *testing.T) {
 	many := encoded(map[string]any{"topic": "lunch", "participants": participants(slices.Repeat([]string{w.bob.id}, 249)...)})
 	images := w.alice.at(chatImages)
 	for _, test := range []struct {
-		answer *answer
-		status int
-		told   string
+		answer  *answer
+		status  int
+		message string
 	}{
 		{w.alice.post("/chat/threads", many), 400, ""}, // Azure/Communication issue 379
 		{w.alice.post(w.at("/participants/:add"), many), 400, "The call has 249 participants, at most 200 are allowed."},
@@ -232,13 +232,13 @@ func TestReasons(t *testing.T) {
 		{b.owner().post("/identities", `{"createTokenWithScopes":"chat"}`), 400, `The field "createTokenWithScopes" cannot hold a JSON string.`},
 	} {
 		got := ""
-		if test.answer.is(test.status); test.told != "" {
+		if test.answer.is(test.status); test.message != "" {
 			got = test.answer.reason()
 		} else {
 			test.answer.lacks("CommunicationError.Message")
 		}
-		if got != test.told {
-			t.Errorf("%s = %d %q, want %q", test.answer.name(), test.status, got, test.told)
+		if got != test.message {
+			t.Errorf("%s = %d %q, want %q", test.answer.name(), test.status, got, test.message)
 		}
 	}
 }

@@ -22,7 +22,7 @@ import (
 // decoders read each body that a request may have.
 var decoders = map[string]func(v Version, body []byte) (any, error){
 	"CreateThread":       decoder[createThreadRequest],
-	"CreateWithMembers":  decoder[createWithMembers],
+	"CreateWithMembers":  decoder[createWithMembersRequest],
 	"UpdateThread":       decoder[updateThreadRequest],
 	"SendMessage":        decoder[sendMessageRequest],
 	"UpdateMessage":      decoder[updateMessageRequest],
@@ -34,8 +34,8 @@ var decoders = map[string]func(v Version, body []byte) (any, error){
 	"SendTyping":         decoder[typingRequest],
 	"CreateIdentity":     decoder[createIdentityRequest],
 	"IssueToken":         decoder[issueTokenRequest],
-	"IssueOldToken":      decoder[oldTokenRequest],
-	"RevokeBefore":       decoder[revokeBeforeRequest],
+	"IssueOldToken":      decoder[issueToken2020Request],
+	"RevokeBefore":       decoder[revokeTokensBeforeRequest],
 	"ExchangeTeamsToken": decoder[exchangeTeamsRequest],
 }
 
@@ -49,7 +49,7 @@ func decoder[T any](v Version, body []byte) (any, error) {
 // is read holds a NUL or what is no text.
 func FuzzDecode(f *testing.F) {
 	for _, s := range fields {
-		for _, values := range wrong {
+		for _, values := range wrongTypes {
 			f.Add(strings.Replace(s.around, "%s", values[0], 1))
 		}
 	}
@@ -85,7 +85,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzCursor makes continuations up. None is good, since nobody has the key.
+// FuzzCursor makes up cursors. None is valid, since the key is secret.
 func FuzzCursor(f *testing.F) {
 	s := &server{Config: Config{CursorKey: []byte(cursorKey)}}
 	as := func(user chat.Identity, state string) *call {
@@ -93,7 +93,7 @@ func FuzzCursor(f *testing.F) {
 			r: httptest.NewRequest(http.MethodGet, "/", nil), principal: auth.Principal{Identity: user}, query: url.Values{"syncState": {state}},
 		}
 	}
-	good := s.cursorAt(as("8:acs:alice", ""), "messages", 1742466030456)
+	good := s.newCursor(as("8:acs:alice", ""), "messages", 1742466030456)
 	if at, err := s.cursor(as("8:acs:alice", good), "messages"); err != nil || len(at) != 1 || at[0] != 1742466030456 {
 		f.Fatalf("a good continuation gives %v, %v", at, err)
 	}

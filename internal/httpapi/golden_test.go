@@ -79,11 +79,11 @@ func goldenWith(a *txtar.Archive, name, answer string) *txtar.Archive {
 
 // golden is the world of a file: alice made a thread with bob and wrote a message; dave may do little, carol is a stranger.
 type golden struct {
-	t     *testing.T
-	b     *bench
-	who   map[string]caller
-	words *strings.Replacer // from placeholders
-	names *strings.Replacer // to placeholders
+	t            *testing.T
+	b            *bench
+	who          map[string]caller
+	placeholders *strings.Replacer // from placeholders
+	names        *strings.Replacer // to placeholders
 }
 
 const goldenURL = "https://chat.example.com"
@@ -112,7 +112,7 @@ func newGolden(t *testing.T) *golden {
 	message := alice.say(th, "hello")
 	escaped := strings.Replace(string(th), ":", "%3A", 1)
 	pairs = append(pairs, "{thread}", string(th), "{thread-escaped}", escaped, "{message}", message)
-	g.words = strings.NewReplacer(pairs...)
+	g.placeholders = strings.NewReplacer(pairs...)
 	for i := 0; i < len(pairs); i += 2 {
 		pairs[i], pairs[i+1] = pairs[i+1], pairs[i]
 	}
@@ -120,8 +120,8 @@ func newGolden(t *testing.T) *golden {
 	return g
 }
 
-// random are parts of answers that nobody can foresee, with what stands for them.
-var random = []struct {
+// goldenPlaceholders are parts of answers that cannot be foreseen, with what stands for them.
+var goldenPlaceholders = []struct {
 	form *regexp.Regexp
 	name string
 }{
@@ -131,8 +131,8 @@ var random = []struct {
 	{regexp.MustCompile(`syncState=[A-Za-z0-9_-]+`), "syncState={state}"},
 }
 
-// told are the headers that a golden answer shows. Which versions are listed is tested elsewhere; here, that they are.
-var told = []string{"Content-Type", "Location", "Retry-After", "Request-Context", "x-ms-client-request-id"}
+// goldenHeaders are the headers that a golden answer shows. Which versions are listed is tested elsewhere; here, that they are.
+var goldenHeaders = []string{"Content-Type", "Location", "Retry-After", "Request-Context", "x-ms-client-request-id"}
 
 // exchange sends a request as it stands in a file, and returns the answer in the form of one. The first line is
 // "WHO METHOD TARGET"; headers may follow, then an empty line and the body.
@@ -146,10 +146,10 @@ func (g *golden) exchange(text string) string {
 	if !known || len(first) != 3 {
 		g.t.Fatalf("%q is not WHO METHOD TARGET", lines[0])
 	}
-	target := g.words.Replace(first[2])
-	a := who.at("").do(first[1], target, strings.TrimSuffix(g.words.Replace(body), "\n"), lines[1:]...)
+	target := g.placeholders.Replace(first[2])
+	a := who.at("").do(first[1], target, strings.TrimSuffix(g.placeholders.Replace(body), "\n"), lines[1:]...)
 	out := []string{fmt.Sprint(a.status, " ", http.StatusText(a.status))}
-	for _, name := range told {
+	for _, name := range goldenHeaders {
 		if v := a.header.Get(name); v != "" {
 			out = append(out, name+": "+g.name(v))
 		}
@@ -166,7 +166,7 @@ func (g *golden) exchange(text string) string {
 
 func (g *golden) name(text string) string {
 	text = g.names.Replace(text)
-	for _, r := range random {
+	for _, r := range goldenPlaceholders {
 		text = r.form.ReplaceAllString(text, r.name)
 	}
 	return text

@@ -1,24 +1,22 @@
 package httpapi
 
-import (
-	"github.com/chatd/chatd/internal/chat"
-)
+import "github.com/chatd/chatd/internal/chat"
 
-// handler is how an operation is run, with what the server must know before it runs it.
+// handler runs an operation, and has what must be known before it runs. A limit per operation is one more field here.
 type handler struct {
-	run     func(*server, *call) (reply, error)
-	body    bool  // takes a body
-	maxBody int64 // of the body of a request, in bytes
-	images  bool  // takes or gives images, whose errors have an envelope of their own
-	entra   bool  // only the configured Entra token may call
+	run         func(*server, *call) (reply, error)
+	body        bool  // reads a body
+	maxBody     int64 // size of a body, in bytes
+	imageErrors bool  // errors have the envelope of the image operations
+	entra       bool  // only a caller with the Entra token succeeds
 }
 
-// bodiless makes a handler of an operation that passes over a body.
-func bodiless(run func(*server, *call) (reply, error)) handler {
+// withoutBody returns the handler of an operation that ignores a body.
+func withoutBody(run func(*server, *call) (reply, error)) handler {
 	return handler{run: run, maxBody: maxJSON}
 }
 
-// with makes a handler of an operation that takes a JSON body.
+// with returns the handler of an operation that requires a JSON body.
 func with[T any](handle func(*server, *call, T) (reply, error)) handler {
 	h := withOptional(handle)
 	run := h.run
@@ -31,7 +29,7 @@ func with[T any](handle func(*server, *call, T) (reply, error)) handler {
 	return h
 }
 
-// withOptional makes a handler of an operation whose JSON body may be missing.
+// withOptional returns the handler of an operation whose JSON body may be missing; it gets the zero value then.
 func withOptional[T any](handle func(*server, *call, T) (reply, error)) handler {
 	return handler{body: true, maxBody: maxJSON, run: func(s *server, c *call) (reply, error) {
 		var in T
@@ -47,13 +45,13 @@ func withOptional[T any](handle func(*server, *call, T) (reply, error)) handler 
 	}}
 }
 
-// withBytes makes a handler of an operation that takes the bytes of an image.
+// withBytes returns the handler of an operation that takes the bytes of an image.
 func withBytes(run func(*server, *call) (reply, error)) handler {
-	return handler{run: run, body: true, maxBody: chat.MaxImageBytes + 1} // one more, so that the rule on size can answer
+	return handler{run: run, body: true, maxBody: chat.MaxImageBytes + 1} // one more, so that the rule about the size of images answers
 }
 
-// answering changes the status of success.
-func (h handler) answering(status int) handler {
+// withStatus returns the handler with another status for success, which some operations had in 2020.
+func (h handler) withStatus(status int) handler {
 	run := h.run
 	h.run = func(s *server, c *call) (reply, error) {
 		re, err := run(s, c)
@@ -63,14 +61,14 @@ func (h handler) answering(status int) handler {
 	return h
 }
 
-// ofImages says that the operation takes or gives images.
-func (h handler) ofImages() handler {
-	h.images = true
+// withImageErrors returns the handler with the error envelope of the image operations.
+func (h handler) withImageErrors() handler {
+	h.imageErrors = true
 	return h
 }
 
-// entraOnly refuses a caller who has an access key.
-func (h handler) entraOnly() handler {
+// forEntra returns the handler of an operation by which users of Entra get tokens. It refuses an access key.
+func (h handler) forEntra() handler {
 	run := h.run
 	h.entra = true
 	h.run = func(s *server, c *call) (reply, error) {

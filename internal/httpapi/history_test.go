@@ -79,7 +79,7 @@ func TestShareHistoryTime(t *testing.T) {
 }
 
 // A client whose clock is ahead shares the history from a moment in the future. What is said from the joining on is for the
-// new participant all the same, from the first message that tells of it, however many share its millisecond.
+// new participant all the same, from the first message about it, however many share its millisecond.
 func TestShareHistoryTimeInTheFuture(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -121,7 +121,7 @@ func TestFormsOfTimesInBodies(t *testing.T) {
 	}
 }
 
-// What somebody cannot see they cannot change either.
+// A user cannot change what the user cannot see.
 func TestHiddenMessageOfOneself(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

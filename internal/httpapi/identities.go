@@ -7,13 +7,15 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
+// createIdentityRequest may be absent, empty or {}: SDKs send all three (recordings).
 type createIdentityRequest struct {
 	Scopes           []string `json:"createTokenWithScopes"`
 	ExpiresInMinutes *int     `json:"expiresInMinutes"`
 	CustomID         string   `json:"customId"`
-	ExternalID       string   `json:"externalId"` // its name in the specification's branch of 2025-04-01-preview
+	ExternalID       string   `json:"externalId"` // the name of customId in the API description of 2025-04-01-preview
 }
 
+// identityModel has more than the id only since 2025-03-02-preview.
 type identityModel struct {
 	ID          string `json:"id"`
 	CustomID    string `json:"customId,omitempty"`
@@ -28,6 +30,7 @@ func toIdentity(u *auth.User) identityModel {
 	return m
 }
 
+// tokenModel is a user token. SDKs read the expiry from the token itself.
 type tokenModel struct {
 	Token     string `json:"token"`
 	ExpiresOn string `json:"expiresOn"`
@@ -35,13 +38,15 @@ type tokenModel struct {
 
 func toToken(t auth.Token) *tokenModel { return &tokenModel{t.Value, tokenTime(t.ExpiresOn)} }
 
+// createIdentityReply is the answer of all operations that return an identity with a token.
 type createIdentityReply struct {
 	Identity    identityModel `json:"identity"`
 	AccessToken *tokenModel   `json:"accessToken,omitempty"`
 }
 
+// createIdentity creates an identity, and a token for it if the request names scopes.
 func (s *server) createIdentity(c *call, in createIdentityRequest) (reply, error) {
-	// What is wrong with the token shall not leave an identity behind.
+	// First, so that a request for an impossible token leaves no identity behind.
 	if _, err := auth.Lifetime(in.ExpiresInMinutes); err != nil {
 		return reply{}, err
 	}
@@ -68,6 +73,7 @@ func (s *server) createIdentity(c *call, in createIdentityRequest) (reply, error
 	return reply{status: http.StatusCreated, body: out}, nil
 }
 
+// getIdentity tells when the last token was issued; the service has it since 2025-03-02-preview.
 func (s *server) getIdentity(c *call) (reply, error) {
 	user, err := s.Identities.Get(c, c.identity())
 	if err != nil {
@@ -76,19 +82,24 @@ func (s *server) getIdentity(c *call) (reply, error) {
 	return ok(toIdentity(&user))
 }
 
+// deleteIdentity revokes the tokens too. The id is unknown from then on, so that a second deletion fails.
 func (s *server) deleteIdentity(c *call) (reply, error) {
-	return done(http.StatusNoContent, s.Identities.Delete(c, c.identity()))
+	return noBody(http.StatusNoContent, s.Identities.Delete(c, c.identity()))
 }
 
+// revokeTokens revokes all tokens issued so far. The service may take 15 minutes for it (identity model page of the ACS
+// documentation), chatd does not.
 func (s *server) revokeTokens(c *call) (reply, error) {
-	return done(http.StatusNoContent, s.Identities.Revoke(c, c.identity()))
+	return noBody(http.StatusNoContent, s.Identities.Revoke(c, c.identity()))
 }
 
+// issueTokenRequest is valid for 60 to 1440 minutes, the latter by default; null means the default (recordings of the CLI suite).
 type issueTokenRequest struct {
 	Scopes           []string `json:"scopes"`
 	ExpiresInMinutes *int     `json:"expiresInMinutes"`
 }
 
+// issueToken leaves earlier tokens valid: a user may hold several.
 func (s *server) issueToken(c *call, in issueTokenRequest) (reply, error) {
 	if in.Scopes == nil {
 		return reply{}, errRequired("Scopes")
@@ -100,17 +111,18 @@ func (s *server) issueToken(c *call, in issueTokenRequest) (reply, error) {
 	return ok(toToken(token))
 }
 
+// exchangeTeamsRequest has the token of a Teams user for whom an application asks.
 type exchangeTeamsRequest struct {
 	Token  string `json:"token"`
 	AppID  string `json:"appId"`
 	UserID string `json:"userId"`
 
-	tokenOnly bool // before 2022-06-01 the body held nothing else
+	tokenOnly bool // before 2022-06-01 the body had nothing else
 }
 
-// exchangeTeamsToken refuses every token: no issuer of Teams tokens is known to this server. The service refuses an empty appId
-// first, and a token that it cannot read before an empty userId (recordings of the Python suite, 2022-10-01: 401 for an empty
-// userId with the tokens "" and "invalid", 400 with a genuine one).
+// exchangeTeamsToken refuses every token, since the server knows no issuer of Teams tokens. The order is that of the service: it
+// refuses an empty appId first, and a token that it cannot read before an empty userId (recordings of the Python suite,
+// 2022-10-01: 401 for an empty userId with the tokens "" and "invalid", 400 with a genuine one).
 func (s *server) exchangeTeamsToken(_ *call, in exchangeTeamsRequest) (reply, error) {
 	switch {
 	case in.AppID == "" && !in.tokenOnly:
@@ -126,8 +138,8 @@ func (s *server) exchangeTeamsToken(_ *call, in exchangeTeamsRequest) (reply, er
 // entraUser is the custom id of the user that the configured Entra token stands for.
 const entraUser = "chatd:entra"
 
-// exchangeEntraToken gives the holder of the configured Entra token an identity and a token: always the same identity, as
-// the service does for a user of Entra (identity model page of the ACS documentation).
+// exchangeEntraToken gives the holder of the configured Entra token a token of an identity, always the same one, as the service
+// does for each user of Entra (identity model page of the ACS documentation).
 func (s *server) exchangeEntraToken(c *call) (reply, error) {
 	user, err := s.Identities.CreateCustom(c, entraUser)
 	if err != nil {
@@ -145,9 +157,22 @@ func errExchange(reason string) error {
 	return &chat.Error{Kind: chat.Unauthorized, Code: "InvalidAccessToken", Message: "Provided access token is not valid.", Reason: reason}
 }
 
-// errRequired is the answer of model binding to a field that is missing or empty.
+// errRequired is the answer to a required field that is missing or empty. It comes from model binding, before the operation.
 func errRequired(field string) error {
 	return &bindingError{&chat.Error{
 		Kind: chat.Invalid, Code: "ValidationError", Message: field + ": The " + field + " field is required.", Target: field,
 	}}
+}
+
+// issue makes a token for the scopes and the lifetime, in minutes, of a request.
+func (s *server) issue(c *call, id chat.Identity, names []string, minutes *int) (auth.Token, error) {
+	scopes, err := auth.ParseScopes(names)
+	if err != nil {
+		return auth.Token{}, err
+	}
+	lifetime, err := auth.Lifetime(minutes)
+	if err != nil {
+		return auth.Token{}, err
+	}
+	return s.Identities.Issue(c, id, scopes, lifetime, c.key)
 }

@@ -21,8 +21,8 @@ func (a *answer) notOwned() {
 	a.denied(http.StatusUnauthorized, "IdentityNotOwned", "Provided identity doesn't belong to the resource.", "")
 }
 
-// notOurs are identities that are none of the resource.
-var notOurs = map[string]string{
+// unknownIdentities are identities that are none of the resource.
+var unknownIdentities = map[string]string{
 	"of another resource":  "8:acs:" + otherResource + "_00000020-1234-1234-1234-123456789012",
 	"unknown":              "8:acs:" + resource + "_00000020-1234-1234-1234-123456789012",
 	"of Teams":             "8%3Aorgid%3A10a1d2f9-4f3e-4e0b-8d3a-2b9a1c0d4e5f",
@@ -61,7 +61,7 @@ func checkMinted(t *testing.T, id string, b *bench) {
 	ms := must(strconv.ParseInt(parts[1]+parts[2]+parts[3], 16, 64))(t)
 	at := time.Date(2020, 1, 1, 8, 0, 0, 0, time.UTC).Add(time.Duration(ms) * time.Millisecond)
 	if !at.Equal(b.clock.now().Std()) {
-		t.Errorf("id %s tells of %s, want the time of its creation, %s", id, at, b.clock.now().Std())
+		t.Errorf("id %s has the time %s, want the time of its creation, %s", id, at, b.clock.now().Std())
 	}
 }
 
@@ -217,7 +217,7 @@ func TestDeleteIdentity(t *testing.T) {
 func TestIdentitiesOfOthers(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	for name, id := range notOurs {
+	for name, id := range unknownIdentities {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			owner := b.in(t).owner()
@@ -348,7 +348,7 @@ func TestCorrelationVector(t *testing.T) {
 }
 
 // A custom id gives the same identity until that is deleted (identity model page of ACS). What else there is to it in which
-// version is in identity_versions_test.go.
+// version is in compat_identity_test.go.
 func TestCustomIDOfDeletedIdentity(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

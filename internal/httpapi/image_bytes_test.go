@@ -10,7 +10,7 @@ import (
 
 const octets = "Content-Type: application/octet-stream"
 
-// What an image is tell its bytes, whatever the request claims. The types are those that @azure/communication-chat
+// The type of an image is found in its bytes, whatever the request claims. The types are those that @azure/communication-chat
 // 1.6.0-beta.7 names, and BMP.
 func TestTypesOfImages(t *testing.T) {
 	t.Parallel()

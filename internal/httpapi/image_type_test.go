@@ -2,7 +2,7 @@ package httpapi
 
 import "testing"
 
-// The bytes tell the type, whatever the name says. What a browser would run or open as something else is none of those that
+// The type comes from the bytes, whatever the name says. What a browser would run or open as something else is none of those that
 // internal/chat takes for images.
 func TestImageType(t *testing.T) {
 	t.Parallel()

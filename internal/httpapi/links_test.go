@@ -84,7 +84,7 @@ func TestStartTimeOfNextLinks(t *testing.T) {
 	}
 }
 
-// TestLinksNameTheServer tells by which name answers call the server.
+// TestLinksNameTheServer checks the host in links.
 func TestLinksNameTheServer(t *testing.T) {
 	t.Parallel()
 	trusted := func(prefixes ...string) option {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestLogLine tells what the one line of a request holds.
+// TestLogLine checks what the one line of a request holds.
 func TestLogLine(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -120,7 +120,7 @@ func TestLogLineIsBounded(t *testing.T) {
 	}
 }
 
-// The query is not logged: it may hold what is nobody's business.
+// The query is not logged: it may hold secrets.
 func TestQueryIsNotLogged(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -8,6 +8,7 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
+// sendMessageRequest is the newest shape. Without a type the message is a text.
 type sendMessageRequest struct {
 	Content     string            `json:"content"`
 	SenderName  string            `json:"senderDisplayName"`
@@ -15,15 +16,18 @@ type sendMessageRequest struct {
 	Metadata    map[string]string `json:"metadata"`
 	Attachments []web.Attachment  `json:"attachments"`
 
-	priority string // only in the oldest version
+	priority string // only until 2020-09-21-preview2
 }
 
+// isHigh reports whether a priority is the high one. Others, and none, are normal.
 func isHigh(priority string) bool { return strings.EqualFold(priority, "high") }
 
+// sendMessageReply has the id alone (all recordings): clients that want the message read it.
 type sendMessageReply struct {
 	ID string `json:"id"`
 }
 
+// sendMessage is the most frequent write. chat.Service decides on what it remembers of the thread, mostly without a read.
 func (s *server) sendMessage(c *call, in sendMessageRequest) (reply, error) {
 	thread := c.thread()
 	m, err := s.Chat.SendMessage(c, c.user(), thread, chat.NewMessage{
@@ -36,16 +40,9 @@ func (s *server) sendMessage(c *call, in sendMessageRequest) (reply, error) {
 	return reply{http.StatusCreated, c.links.message(c.r, thread, m.ID), sendMessageReply{m.ID.String()}}, nil
 }
 
-// listMessages gives every full page a nextLink, so that an exact multiple ends with an empty page (12 of 12 recorded
-// lists; the .NET tests count on it).
+// listMessages gives every full page a nextLink, so that a list of exactly so many messages ends with an empty page (12 of 12
+// recorded lists; the tests of the .NET SDK depend on it).
 func (s *server) listMessages(c *call) (reply, error) {
-	return s.listMessagesAs(c, func(_ chat.ThreadID, messages []chat.Message, next string) any {
-		return messagePage{list[messageModel]{models(messages, func(m *chat.Message) messageModel { return toMessage(m, c.imageAddress) }), next}}
-	})
-}
-
-// listMessagesAs lists messages in the shape that render gives them.
-func (s *server) listMessagesAs(c *call, render func(thread chat.ThreadID, messages []chat.Message, next string) any) (reply, error) {
 	limit, err := c.page(chat.MessagePage)
 	if err != nil {
 		return reply{}, err
@@ -69,36 +66,34 @@ func (s *server) listMessagesAs(c *call, render func(thread chat.ThreadID, messa
 	}
 	next := ""
 	if len(messages) == limit {
-		next = c.next("/chat/threads/"+string(thread)+"/messages", limit, "syncState", s.cursorAt(c, "messages", int64(messages[limit-1].ID)))
+		next = c.nextLink("/chat/threads/"+string(thread)+"/messages", limit, "syncState", s.newCursor(c, "messages", int64(messages[limit-1].ID)))
 	}
-	return ok(render(thread, messages, next))
+	return ok(messagePage{messages, next, c.messageView()})
 }
 
+// getMessage finds deleted messages too, with empty content (recordings of the CLI suite).
 func (s *server) getMessage(c *call) (reply, error) {
-	m, err := s.message(c)
+	id, err := c.message()
 	if err != nil {
 		return reply{}, err
 	}
-	return ok(toMessage(m, c.imageAddress))
-}
-
-func (s *server) message(c *call) (*chat.Message, error) {
-	id, err := c.message()
+	m, err := s.Chat.GetMessage(c, c.user(), c.thread(), id)
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
-	return s.Chat.GetMessage(c, c.user(), c.thread(), id)
+	return ok(messageReply{m, c.messageView()})
 }
 
-// updateMessageRequest is a merge patch. A message cannot be without content, so null leaves it as it is.
+// updateMessageRequest is a merge patch. A message always has a content, so null leaves it unchanged.
 type updateMessageRequest struct {
-	Content     *string                    `json:"content"`
-	Metadata    patched[map[string]string] `json:"metadata"`
-	Attachments patched[[]web.Attachment]  `json:"attachments"`
+	Content     *string                       `json:"content"`
+	Metadata    patchField[map[string]string] `json:"metadata"`
+	Attachments patchField[[]web.Attachment]  `json:"attachments"`
 
-	priority *string // only in the oldest version
+	priority *string // only until 2020-09-21-preview2
 }
 
+// updateMessage accepts a body that changes nothing (recordings of the CLI suite).
 func (s *server) updateMessage(c *call, in updateMessageRequest) (reply, error) {
 	id, err := c.message()
 	if err != nil {
@@ -115,13 +110,26 @@ func (s *server) updateMessage(c *call, in updateMessageRequest) (reply, error) 
 		high := isHigh(*in.priority)
 		update.High = &high
 	}
-	return done(http.StatusNoContent, s.Chat.UpdateMessage(c, c.user(), c.thread(), id, update))
+	return noBody(http.StatusNoContent, s.Chat.UpdateMessage(c, c.user(), c.thread(), id, update))
 }
 
+// deleteMessage keeps the place of the message in the thread.
 func (s *server) deleteMessage(c *call) (reply, error) {
 	id, err := c.message()
 	if err != nil {
 		return reply{}, err
 	}
-	return done(http.StatusNoContent, s.Chat.DeleteMessage(c, c.user(), c.thread(), id))
+	return noBody(http.StatusNoContent, s.Chat.DeleteMessage(c, c.user(), c.thread(), id))
+}
+
+// fromAttachments keeps nil, which is an absent list: it changes nothing, where an empty one removes the attachments.
+func fromAttachments(in []web.Attachment) []chat.Attachment {
+	if in == nil {
+		return nil
+	}
+	out := make([]chat.Attachment, len(in))
+	for i, a := range in {
+		out[i] = chat.Attachment(a)
+	}
+	return out
 }

@@ -7,19 +7,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics count requests in the registry that was handed in.
+// metrics count and time the requests.
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 }
 
+// newMetrics registers the metrics, unless the registry is nil.
 func newMetrics(registry prometheus.Registerer) (metrics, error) {
 	m := metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "chatd_http_requests_total", Help: "Requests by operation, api-version and class of status.",
 		}, []string{"operation", "api_version", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "chatd_http_request_seconds", Help: "Time from the first byte of a request to its answer.",
+			Name: "chatd_http_request_seconds", Help: "Time from the headers of a request to the end of its answer.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"operation"}),
 	}
@@ -32,8 +33,9 @@ func newMetrics(registry prometheus.Registerer) (metrics, error) {
 	return m, registry.Register(m.seconds)
 }
 
-// observe counts a request that is over. Labels are bounded: operations and versions come from our tables.
-func (m metrics) observe(st *state) {
+// observe counts a request at its end. The labels have few values, whatever clients send: operations and versions come from
+// the tables of this package.
+func (m metrics) observe(st *requestState) {
 	class := strconv.Itoa(st.status/100) + "xx"
 	m.requests.WithLabelValues(st.operation(), string(st.version), class).Inc()
 	m.seconds.WithLabelValues(st.operation()).Observe(time.Since(st.start).Seconds())

@@ -133,7 +133,7 @@ func TestLabelsAreBounded(t *testing.T) {
 // A request that panicked is counted like any other.
 func TestPanicsAreCounted(t *testing.T) {
 	t.Parallel()
-	var s broken
+	var s brokenStore
 	b := newBench(t, withStore(s.layer))
 	w := newWorld(b)
 	s.fail(func() error { panic("boom") })

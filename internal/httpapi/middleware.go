@@ -2,12 +2,8 @@ package httpapi
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -18,97 +14,22 @@ import (
 	"github.com/chatd/chatd/internal/web"
 )
 
-// state is what is known of a request while it is served, for the log, the metrics and the answer.
-type state struct {
-	start     time.Time
-	id        string // MS-CV of the answer
-	client    string // x-ms-client-request-id
-	row       *route // nil where the path is unknown
-	supported string // api-supported-versions of the path
-	version   Version
-	user      chat.Identity
-	status    int
-	reason    error         // why it was refused, or what went wrong; never sent
-	part      time.Duration // for a client to take a part of the answer
-}
-
-type stateKey struct{}
-
-func stateOf(r *http.Request) *state { return r.Context().Value(stateKey{}).(*state) }
-
-var correlation = regexp.MustCompile(`^[A-Za-z0-9+/]{22}(\.[0-9]+){0,8}$`)
-
-// correlate returns the MS-CV of the answer: the caller's, one further, or a new one.
-func correlate(caller string) string {
-	if correlation.MatchString(caller) {
-		return caller + ".0"
-	}
-	var b [16]byte
-	rand.Read(b[:])
-	return base64.RawStdEncoding.EncodeToString(b[:]) + ".0"
-}
-
-// begin numbers the request, and logs and counts it when it is over.
-func (s *server) begin(next http.Handler) http.Handler {
+// observe gives each request an id and a state, and logs and counts it at its end.
+func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		st := &state{start: time.Now(), id: correlate(r.Header.Get("MS-CV")), client: r.Header.Get("x-ms-client-request-id"), part: s.WriteTimeout}
+		st := &requestState{start: time.Now(), id: correlate(r.Header.Get("MS-CV")), clientRequestID: r.Header.Get("x-ms-client-request-id"), writeTimeout: s.WriteTimeout}
 		h := w.Header()
 		h.Set("MS-CV", st.id)
-		if st.client != "" && (strings.EqualFold(r.Header.Get("x-ms-return-client-request-id"), "true") || isIdentity(r)) {
-			h.Set("x-ms-client-request-id", st.client)
+		if st.clientRequestID != "" && (strings.EqualFold(r.Header.Get("x-ms-return-client-request-id"), "true") || isIdentityPath(r)) {
+			h.Set("x-ms-client-request-id", st.clientRequestID)
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), stateKey{}, st)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestStateKey{}, st)))
 		s.log(r, st)
 		s.metrics.observe(st)
 	})
 }
 
-// Identity echoes the client's request id unasked, Chat only when asked (recordings; Azure/Communication issue 379).
-func isIdentity(r *http.Request) bool {
-	path := strings.TrimLeft(r.URL.Path, "/")
-	return !strings.HasPrefix(path, "chat/")
-}
-
-// log writes the one line of a request. A refusal says why, which the client may not be told.
-func (s *server) log(r *http.Request, st *state) {
-	level := slog.LevelInfo
-	if st.status >= http.StatusInternalServerError {
-		level = slog.LevelError
-	}
-	if !s.Log.Enabled(r.Context(), level) {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.String("request_id", st.id),
-		slog.String("operation", st.operation()),
-		slog.String("method", r.Method),
-		slog.String("path", web.Shortened(r.URL.Path, 300)),
-		slog.Int("status", st.status),
-		slog.Duration("took", time.Since(st.start)),
-	}
-	if st.version != "" {
-		attrs = append(attrs, slog.String("api_version", string(st.version)))
-	}
-	if st.user != "" {
-		attrs = append(attrs, slog.String("user", string(st.user)))
-	}
-	if st.client != "" {
-		attrs = append(attrs, slog.String("client_request_id", web.Shortened(st.client, 100)))
-	}
-	if st.reason != nil {
-		attrs = append(attrs, slog.String("reason", web.Shortened(st.reason.Error(), 500)))
-	}
-	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
-}
-
-func (st *state) operation() string {
-	if st.row == nil {
-		return "none"
-	}
-	return st.row.operation
-}
-
-// recover answers a request whose handling panicked; the others go on.
+// recover answers 500 to a request whose handler panicked, and keeps the server running.
 func (s *server) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		st := stateOf(r)
@@ -121,9 +42,9 @@ func (s *server) recover(next http.Handler) http.Handler {
 				panic(p)
 			}
 			s.Log.Error("request panicked", "request_id", st.id, "panic", p, "stack", string(debug.Stack()))
-			if st.status == 0 {
-				if st.row == nil {
-					st.row = &routes[0]
+			if st.status == 0 { // nothing was answered yet
+				if st.route == nil { // before routing; any row of Chat gives the envelope
+					st.route = &routes[0]
 				}
 				s.fail(w, r, st, &chat.Error{Kind: chat.Internal, Reason: fmt.Sprint("panic: ", p)})
 			}
@@ -132,9 +53,8 @@ func (s *server) recover(next http.Handler) http.Handler {
 	})
 }
 
-// cors lets web pages of the allowed origins call, on errors too: without it a page sees a network error instead of the
-// answer. Preflights are answered here, for any path, since they carry no token. What another page has a browser send is
-// refused here, since not all of it is preflighted.
+// cors lets web pages of the allowed origins call. It answers preflights for any path, since they carry no token, and refuses
+// requests of other pages, since browsers send simple requests without a preflight.
 func (s *server) cors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -161,7 +81,7 @@ func (s *server) cors(next http.Handler) http.Handler {
 	})
 }
 
-// preflightHeaders allows what is asked for, or what SDKs are known to send when the preflight names nothing.
+// preflightHeaders returns the headers that the preflight asks for, or if it names none, those that SDKs are known to send.
 func preflightHeaders(r *http.Request) string {
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		return asked
@@ -170,9 +90,7 @@ func preflightHeaders(r *http.Request) string {
 		"x-ms-client-request-id, x-ms-return-client-request-id, x-ms-useragent, x-ms-date, x-ms-content-sha256, traceparent"
 }
 
-// cleanPath gives the router the path in one form: single slashes, literal colons, no slash at the end. It does so inside
-// the server, since a redirect would break preflights: connection strings end in "/", and SDKs add paths that begin with
-// one (azure-communication-signaling for JavaScript).
+// cleanPath gives the router each path in one form: single slashes, literal colons, no slash at the end.
 func cleanPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := web.CleanPath(r.URL.EscapedPath())

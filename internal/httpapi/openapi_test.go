@@ -100,7 +100,7 @@ func TestDocumentNamesTheRequestFields(t *testing.T) {
 			}
 			for _, media := range operation.RequestBody.Value.Content {
 				fields := slices.Sorted(maps.Keys(media.Schema.Value.Properties))
-				// The kind of an identifier says nothing that the identifier does not, and is passed over.
+				// The kind of an identifier says nothing that the identifier does not, and is ignored.
 				named[operation.OperationID] = slices.DeleteFunc(fields, func(name string) bool { return name == "kind" })
 			}
 		}

@@ -56,7 +56,7 @@ func TestPagesOfMessages(t *testing.T) {
 }
 
 // What arrives between two pages does not move the second.
-func TestPagesOfMessagesStandStill(t *testing.T) {
+func TestPagesOfMessagesAreStable(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	alice := b.user()

@@ -46,7 +46,7 @@ func TestRecipeForAnApiVersion(t *testing.T) {
 	if err := os.WriteFile(overlay, []byte(encoded(map[string]any{"Replace": replaced})), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-json", "-count=1", "-overlay", overlay, "-run", "^(TestImportant|TestAppendIsJSON)$", ".")
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-json", "-count=1", "-overlay", overlay, "-run", "^(TestImportant|TestMessagesAreJSON)$", ".")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("the package with the recipe applied: %v\n%s", err, out)
@@ -58,7 +58,7 @@ func TestRecipeForAnApiVersion(t *testing.T) {
 			passed[event.Test] = true
 		}
 	}
-	if !passed["TestImportant"] || !passed["TestAppendIsJSON"] {
+	if !passed["TestImportant"] || !passed["TestMessagesAreJSON"] {
 		t.Errorf("not all tests ran:\n%s", out)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // Every SDK sends a request again by itself when the answer was lost, after 503 or a connection that broke (retry policies of
 // azure-core in all languages): the same bytes under the same token, a moment later.
-type retried struct {
+type retryCase struct {
 	operation string
 	name      string // where an operation has several rows
 	header    string // of the request, if any
@@ -35,8 +35,8 @@ const (
 	twice               // two things are there
 )
 
-// retries has a row for each operation. A row whose second answer differs says why; docs/fidelity.md does too.
-var retries = []retried{
+// retryCases has a row for each operation. A row whose second answer differs says why; docs/fidelity.md does too.
+var retryCases = []retryCase{
 	{operation: "CreateThread", name: "with a token, as all SDKs send it", header: "repeatability-request-id: 1"},
 	{
 		operation: "CreateThread", name: "without a token", effect: twice, another: true,
@@ -91,11 +91,11 @@ var retries = []retried{
 func TestRetryAfterALostAnswer(t *testing.T) {
 	t.Parallel()
 	for i := range routes {
-		if !slices.ContainsFunc(retries, func(r retried) bool { return r.operation == routes[i].operation }) {
+		if !slices.ContainsFunc(retryCases, func(r retryCase) bool { return r.operation == routes[i].operation }) {
 			t.Errorf("there is no row of %s", routes[i].operation)
 		}
 	}
-	for _, r := range retries {
+	for _, r := range retryCases {
 		t.Run(strings.TrimSpace(r.operation+" "+r.name), func(t *testing.T) {
 			t.Parallel()
 			base := newWorld(newBench(t))
@@ -118,7 +118,7 @@ func TestRetryAfterALostAnswer(t *testing.T) {
 	}
 }
 
-func (r retried) try(t *testing.T, w *world, s sample, version string) {
+func (r retryCase) try(t *testing.T, w *world, s sample, version string) {
 	t.Helper()
 	others := w.alice // looks on
 	if r.oneself {

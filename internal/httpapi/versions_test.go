@@ -109,18 +109,18 @@ func TestVersionIsCheckedAfterTheToken(t *testing.T) {
 	b.user("voip").at("2019-01-01").get("/chat/threads").is(http.StatusBadRequest).holds("error.code", "UnsupportedApiVersion")
 }
 
-// rich is a conversation that has everything which any version shows.
-type rich struct {
+// fullConversation is a conversation that has everything which any version shows.
+type fullConversation struct {
 	alice               caller
 	bob                 string
 	thread              thread
 	text, html, deleted string
 }
 
-func newRich(b *bench) *rich {
+func newFullConversation(b *bench) *fullConversation {
 	b.Helper()
 	alice, bob := b.user(), b.user()
-	r := &rich{alice: alice, bob: bob.id}
+	r := &fullConversation{alice: alice, bob: bob.id}
 	r.thread = thread(alice.post("/chat/threads", encoded(map[string]any{
 		"topic": "lunch", "metadata": map[string]any{"team": "blue"}, "retentionPolicy": map[string]any{"kind": "none"},
 		"participants": []any{map[string]any{
@@ -143,7 +143,7 @@ func newRich(b *bench) *rich {
 func TestFieldsOfVersions(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	r := newRich(b)
+	r := newFullConversation(b)
 	from := func(first string) func(string) bool { return func(v string) bool { return v >= first } }
 	oneOf := func(list ...string) func(string) bool {
 		return func(v string) bool { return slices.Contains(list, v) }
@@ -170,7 +170,7 @@ func TestFieldsOfVersions(t *testing.T) {
 			alice := r.alice.in(t).at(version)
 			for _, f := range fields {
 				a := alice.get(f.target).is(http.StatusOK)
-				if got := pick(a.value(), f.path) != (missing{}); got != f.in(version) {
+				if got := pick(a.value(), f.path) != (absent{}); got != f.in(version) {
 					t.Errorf("%s has %s: %t, want %t", version, f.name, got, f.in(version))
 				}
 			}
@@ -218,7 +218,7 @@ func TestFieldsThatVersionsIgnore(t *testing.T) {
 	id := alice.post(th.path("/messages"), encoded(message)).is(http.StatusCreated).text("id")
 	alice.get(th.path("/messages/"+id)).holds("content.attachments", []any{})
 	alice.post(th.path("/messages"), encoded(map[string]any{"content": "", "attachments": message["attachments"]})).
-		refused(http.StatusBadRequest, "BadRequest", why)
+		refused(http.StatusBadRequest, "BadRequest", anyReason)
 }
 
 // A created thread is answered as GET answers it.
@@ -237,7 +237,7 @@ func TestCreatedThreadOfVersions(t *testing.T) {
 // Tombstones have attachments like text (recordings of the CLI suite).
 func TestDeletedMessageOfVersions(t *testing.T) {
 	t.Parallel()
-	r := newRich(newBench(t))
+	r := newFullConversation(newBench(t))
 	for version, content := range map[string]any{
 		"2021-03-07": map[string]any{"message": ""},
 		"2024-03-07": map[string]any{"message": "", "attachments": []any{}},

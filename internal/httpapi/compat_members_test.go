@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// memberTold is a member in the form of an answer.
-func memberTold(id, name string) map[string]any {
+// answerMember is a member in the form of an answer.
+func answerMember(id, name string) map[string]any {
 	out := map[string]any{"id": id, "shareHistoryTime": "1970-01-01T00:00:00Z"}
 	if name != "" {
 		out["displayName"] = name
@@ -17,9 +17,9 @@ func memberTold(id, name string) map[string]any {
 	return out
 }
 
-// bare is an error as it was before it had an envelope: with InnerErrors for bad requests (azure-sdk-for-java issue 21723),
+// bareError is an error as it was before it had an envelope: with InnerErrors for bad requests (azure-sdk-for-java issue 21723),
 // without for what is not found (recordings of the Java suite).
-func bare(code, message string) map[string]any {
+func bareError(code, message string) map[string]any {
 	out := map[string]any{"Code": code}
 	if code != "NotFound" {
 		out["InnerErrors"] = []any{}
@@ -30,24 +30,24 @@ func bare(code, message string) map[string]any {
 	return out
 }
 
-// oldSaid is a message as the SDKs of 2020 knew it, at the time that its number gives it.
-func oldSaid(seq int, kind, content, sender string) map[string]any {
-	m := said(seq, kind, nil)
+// memberMessage is a message as the SDKs of 2020 knew it, at the time that its number gives it.
+func memberMessage(seq int, kind, content, sender string) map[string]any {
+	m := messageAt(seq, kind, nil)
 	delete(m, "sequenceId")
 	m["priority"], m["content"], m["senderId"] = "Normal", content, sender
 	return m
 }
 
-func oldWritten(seq int, content, sender, name string) map[string]any {
-	m := oldSaid(seq, "Text", content, sender)
+func memberUserMessage(seq int, content, sender, name string) map[string]any {
+	m := memberMessage(seq, "Text", content, sender)
 	m["senderDisplayName"] = name
 	return m
 }
 
 func xmlElement(name, text string) string { return "<" + name + ">" + text + "</" + name + ">" }
 
-// roster is the content of a message that tells of members (recordings of the Java suite).
-func roster(root, id, initiator, name string, members ...[2]string) string {
+// activityContent is the content of a message about members (recordings of the Java suite).
+func activityContent(root, id, initiator, name string, members ...[2]string) string {
 	content := xmlElement("eventtime", id) + xmlElement("initiator", initiator) +
 		xmlElement("detailedinitiatorinfo", xmlElement("friendlyName", name)) + xmlElement("rosterVersion", id)
 	for _, m := range members {
@@ -56,13 +56,13 @@ func roster(root, id, initiator, name string, members ...[2]string) string {
 	return xmlElement(root, content)
 }
 
-// TestConversationOf2020 holds a whole conversation as the SDKs of 2020 did and compares whole answers.
-func TestConversationOf2020(t *testing.T) {
+// TestMembersConversation holds a whole conversation as the SDKs of 2020 did and compares whole answers.
+func TestMembersConversation(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{chatOldest, chatPreview2} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			c := &oldConversation{b: newBench(t).at(version)}
+			c := &memberConversation{b: newBench(t).at(version)}
 			c.alice, c.bob, c.carol = c.b.user(), c.b.user(), c.b.users(1)[0]
 			c.threads()
 			c.members()
@@ -73,7 +73,7 @@ func TestConversationOf2020(t *testing.T) {
 	}
 }
 
-type oldConversation struct {
+type memberConversation struct {
 	b          *bench
 	alice, bob caller
 	carol      string
@@ -81,11 +81,13 @@ type oldConversation struct {
 	listed     []any // the messages, newest first
 }
 
-func (c *oldConversation) say(message map[string]any) { c.listed = append([]any{message}, c.listed...) }
+func (c *memberConversation) say(message map[string]any) {
+	c.listed = append([]any{message}, c.listed...)
+}
 
-func (c *oldConversation) path(rest string) string { return c.thread.path(rest) }
+func (c *memberConversation) path(rest string) string { return c.thread.path(rest) }
 
-func (c *oldConversation) threads() {
+func (c *memberConversation) threads() {
 	body := encoded(map[string]any{"topic": "lunch", "members": []any{
 		map[string]any{"id": c.alice.id, "displayName": "Alice <1>"}, map[string]any{"id": c.bob.id},
 	}})
@@ -96,28 +98,28 @@ func (c *oldConversation) threads() {
 		map[string]any{"id": c.bob.id, "statusCode": 201.0, "type": "ThreadMember"},
 		map[string]any{"id": string(c.thread), "statusCode": 201.0, "type": "Thread"},
 	}})
-	c.say(oldSaid(1, "ThreadActivity/AddMember",
-		roster("addmember", "1742466030456", c.alice.id, "Alice &lt;1&gt;", [2]string{c.alice.id, "Alice &lt;1&gt;"}, [2]string{c.bob.id}),
+	c.say(memberMessage(1, "ThreadActivity/AddMember",
+		activityContent("addmember", "1742466030456", c.alice.id, "Alice &lt;1&gt;", [2]string{c.alice.id, "Alice &lt;1&gt;"}, [2]string{c.bob.id}),
 		string(c.thread)))
 	activity := func(id, initiator, topic string) string {
 		return xmlElement("topicupdate", xmlElement("eventtime", id)+xmlElement("initiator", initiator)+xmlElement("value", topic))
 	}
-	c.say(oldSaid(2, "ThreadActivity/TopicUpdate", activity("1742466030457", c.alice.id, "lunch"), string(c.thread)))
+	c.say(memberMessage(2, "ThreadActivity/TopicUpdate", activity("1742466030457", c.alice.id, "lunch"), string(c.thread)))
 	// Each content is XML of its own, whatever users wrote into it.
 	c.bob.patch(c.path(""), `{"topic":"</value>\"dinner\" & more"}`, "Content-Type: application/json").empty(http.StatusOK)
-	c.say(oldSaid(3, "ThreadActivity/TopicUpdate",
+	c.say(memberMessage(3, "ThreadActivity/TopicUpdate",
 		activity("1742466030458", c.bob.id, "&lt;/value&gt;&#34;dinner&#34; &amp; more"), string(c.thread)))
 
 	c.bob.get(c.path("")).is(http.StatusOK).same(map[string]any{
 		"id": string(c.thread), "topic": `</value>"dinner" & more`, "createdOn": "2025-03-20T10:20:30Z", "createdBy": c.alice.id,
-		"members": []any{memberTold(c.alice.id, "Alice <1>"), memberTold(c.bob.id, "")},
+		"members": []any{answerMember(c.alice.id, "Alice <1>"), answerMember(c.bob.id, "")},
 	})
 	c.alice.get("/chat/threads").is(http.StatusOK).same(map[string]any{"value": []any{map[string]any{
 		"id": string(c.thread), "topic": `</value>"dinner" & more`, "isDeleted": false, "lastMessageReceivedOn": "2025-03-20T10:20:30Z",
 	}}})
 }
 
-func (c *oldConversation) members() {
+func (c *memberConversation) members() {
 	c.bob.post(c.path("/members"), encoded(map[string]any{"members": []any{
 		map[string]any{"id": unknownUser},
 		map[string]any{"id": c.carol, "displayName": "Carol", "shareHistoryTime": "2020-10-30T10:50:50Z"},
@@ -127,18 +129,18 @@ func (c *oldConversation) members() {
 		map[string]any{"id": c.carol, "statusCode": 201.0, "type": "ThreadMember"},
 		map[string]any{"id": c.alice.id, "statusCode": 201.0, "type": "ThreadMember"},
 	}})
-	c.say(oldSaid(4, "ThreadActivity/AddMember", roster("addmember", "1742466030459", c.bob.id, "", [2]string{c.carol, "Carol"}), string(c.thread)))
-	carol := memberTold(c.carol, "Carol")
+	c.say(memberMessage(4, "ThreadActivity/AddMember", activityContent("addmember", "1742466030459", c.bob.id, "", [2]string{c.carol, "Carol"}), string(c.thread)))
+	carol := answerMember(c.carol, "Carol")
 	carol["shareHistoryTime"] = "2020-10-30T10:50:50Z"
 	c.alice.get(c.path("/members")).is(http.StatusOK).same(map[string]any{"value": []any{
-		memberTold(c.alice.id, "Alice <1>"), memberTold(c.bob.id, ""), carol,
+		answerMember(c.alice.id, "Alice <1>"), answerMember(c.bob.id, ""), carol,
 	}})
 
 	c.alice.delete(c.path("/members/" + strings.ReplaceAll(c.carol, ":", "%3A"))).empty(http.StatusNoContent)
-	c.say(oldSaid(5, "ThreadActivity/DeleteMember", roster("deletemember", "1742466030460", c.alice.id, "", [2]string{c.carol, "Carol"}), string(c.thread)))
+	c.say(memberMessage(5, "ThreadActivity/DeleteMember", activityContent("deletemember", "1742466030460", c.alice.id, "", [2]string{c.carol, "Carol"}), string(c.thread)))
 }
 
-func (c *oldConversation) messages() {
+func (c *memberConversation) messages() {
 	send := func(body string) string {
 		a := c.alice.post(c.path("/messages"), body).is(http.StatusCreated)
 		a.same(map[string]any{"id": a.text("id")})
@@ -146,7 +148,7 @@ func (c *oldConversation) messages() {
 	}
 	first := send(`{"content":"hello","priority":"Normal","senderDisplayName":"Alice"}`)
 	high := send(`{"content":"hurry","priority":"High","type":"html","metadata":{"tags":"a"}}`) // types and metadata came later
-	normal, hurry := oldWritten(6, "hello", c.alice.id, "Alice"), oldWritten(7, "hurry", c.alice.id, "")
+	normal, hurry := memberUserMessage(6, "hello", c.alice.id, "Alice"), memberUserMessage(7, "hurry", c.alice.id, "")
 	hurry["priority"] = "High"
 	c.say(normal)
 	c.say(hurry)
@@ -174,7 +176,7 @@ func (c *oldConversation) messages() {
 	}})
 }
 
-func (c *oldConversation) errors() {
+func (c *memberConversation) errors() {
 	stranger := c.b.user()
 	const format = "Identifier format is invalid (8:acs:fakeid)."
 	bad := encoded(map[string]any{"topic": "never", "members": flats(c.alice.id, "8:acs:fakeid")})
@@ -195,15 +197,15 @@ func (c *oldConversation) errors() {
 		{c.alice.post("/chat/threads", `{"topic":"never","participants":[]}`), 400, "BadRequest", "Initiator is not a participant of the thread"},
 		{c.b.user("voip").get("/chat/threads"), 403, "Forbidden", ""},
 	} {
-		test.answer.is(test.status).same(bare(test.code, test.message))
+		test.answer.is(test.status).same(bareError(test.code, test.message))
 	}
 	c.b.nobody().at(c.b.version).get(c.path("/members")).empty(http.StatusUnauthorized)
 }
 
-func (c *oldConversation) ends() {
+func (c *memberConversation) ends() {
 	c.bob.delete(c.path("/members/" + c.bob.id)).empty(http.StatusNoContent)
 	c.bob.get(c.path("/members")).is(http.StatusForbidden).
-		same(bare("Forbidden", "User "+c.bob.id+" is not a member of the thread "+string(c.thread)))
+		same(bareError("Forbidden", "User "+c.bob.id+" is not a member of the thread "+string(c.thread)))
 	c.alice.delete(c.path("")).empty(http.StatusNoContent)
 	c.alice.get("/chat/threads").holds("value.*.isDeleted", true).lacks("value.0.deletedOn")
 }

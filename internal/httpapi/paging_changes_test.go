@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestPagesOfWhatMoves lets things happen between the pages of each list: what was there all the time is listed, and nothing
+// TestPagesOfChangingLists lets things happen between the pages of each list: what was there all the time is listed, and nothing
 // is listed twice.
-func TestPagesOfWhatMoves(t *testing.T) {
+func TestPagesOfChangingLists(t *testing.T) {
 	t.Parallel()
 	type list struct {
 		target, path string

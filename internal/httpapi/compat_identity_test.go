@@ -12,11 +12,11 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// identityDialect is what one version of Identity after that of 2020 knows (specifications of the versions; recordings of
+// identitySpec is what one version of Identity after that of 2020 knows (specifications of the versions; recordings of
 // the JavaScript and Python suites).
-type identityDialect struct {
+type identitySpec struct {
 	version  string
-	exchange string // what an exchange of a Teams token demands beside the token: "" nothing, "-" there is none
+	exchange string // what an exchange of a Teams token requires beside the token: "" nothing, "-" there is none
 	lifetime bool   // expiresInMinutes counts
 	custom   bool   // identities have a custom id and can be asked for
 	extended bool   // there is an exchange for Teams extensions
@@ -24,7 +24,7 @@ type identityDialect struct {
 
 const named = "application and user"
 
-var identityDialects = []identityDialect{
+var identitySpecs = []identitySpec{
 	{version: "2021-02-22-preview1", exchange: "-"},
 	{version: "2021-03-07", exchange: "-"},
 	{version: "2021-03-31-preview1"},
@@ -51,13 +51,13 @@ const (
 // TestIdentityConversations does the same in each version and compares whole answers.
 func TestIdentityConversations(t *testing.T) {
 	t.Parallel()
-	if len(identityDialects) != len(allIdentity)-1 {
-		t.Errorf("%d dialects of %d versions", len(identityDialects), len(allIdentity)-1)
+	if len(identitySpecs) != len(allIdentity)-1 {
+		t.Errorf("%d specs of %d versions", len(identitySpecs), len(allIdentity)-1)
 	}
-	for _, d := range identityDialects {
+	for _, d := range identitySpecs {
 		t.Run(d.version, func(t *testing.T) {
 			t.Parallel()
-			c := &identityConversation{identityDialect: d, b: newBench(t)}
+			c := &identityConversation{identitySpec: d, b: newBench(t)}
 			c.owner = c.b.owner().at(d.version)
 			c.tokens(t)
 			c.teams()
@@ -68,7 +68,7 @@ func TestIdentityConversations(t *testing.T) {
 }
 
 type identityConversation struct {
-	identityDialect
+	identitySpec
 	b     *bench
 	owner caller
 }
@@ -215,7 +215,7 @@ func (c *identityConversation) entra(t *testing.T) {
 	}
 }
 
-// TestTokensValidFrom tells which tokens a PATCH of 2020 ends: the JavaScript suite sends a time, the Python suite none.
+// TestTokensValidFrom checks which tokens a PATCH of 2020 ends: the JavaScript suite sends a time, the Python suite none.
 func TestTokensValidFrom(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -255,7 +255,7 @@ func TestTokensValidFrom(t *testing.T) {
 
 // A revocation without a time ends all tokens, those too that were issued after another revocation in the same second and
 // have the next one as their iat; the clock moves on while the request is under way.
-func TestRevokeAllOfTheOldestVersion(t *testing.T) {
+func TestRevokeAllInTheOldestVersion(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(s *setup) {
 		later := s.clock.now
@@ -278,13 +278,13 @@ func TestEarlierTokensValidFrom(t *testing.T) {
 	owner.patch("/identities/"+holder.id, `{}`).empty(http.StatusNoContent)
 	owner.patch("/identities/"+holder.id, `{"tokensValidFrom":"2020-10-10T00:00:00.000Z"}`).empty(http.StatusNoContent)
 	holder.get("/chat/threads").empty(http.StatusUnauthorized)
-	for _, id := range notOurs {
+	for _, id := range unknownIdentities {
 		b.bearer(entraToken).at(identityOldest).patch("/identities/"+id, `{"tokensValidFrom":"2020-10-10T00:00:00.000Z"}`).notOwned()
 	}
 }
 
 // In every version a token ends with the access key by which it was asked for, and with none when an Entra token asked.
-func TestTokensEndWithTheirAccessKey(t *testing.T) {
+func TestTokensExpireWithTheirAccessKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	rotated := auth.NewIdentities(resource, b.keys, b.db, b.clock.now, must(auth.KeyIDOf(secondaryKey))(t))

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// TestLeftAsItWas changes everything in a thread after a removal. Who was removed reads the thread as it was then, in each
+// TestFormerParticipantReadsTheThreadAsItWas changes everything in a thread after a removal. Who was removed reads the thread as it was then, in each
 // version, and in the list of threads; who takes part reads what it has become. The Matrix specification defines it so for
 // rooms that were left; what the real service shows is not known.
-func TestLeftAsItWas(t *testing.T) {
+func TestFormerParticipantReadsTheThreadAsItWas(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	alice, bob, carol := b.user(), b.user(), b.user()
