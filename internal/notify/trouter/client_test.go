@@ -40,7 +40,7 @@ type testClient struct {
 	marks    *clientMemory // of what it was told; without one it answers no questions
 }
 
-// markingClient is a page that knows what it was told, as all do in life.
+// markingClient is a client that keeps marks, as the SDK for JavaScript does.
 func (w *world) markingClient(who chat.Identity, epid string) *testClient {
 	p := w.newClient(who, epid)
 	p.marks = &clientMemory{marks: map[pair]bool{}}
@@ -273,7 +273,7 @@ func checkGreeting(w *world, packets []string) {
 	}
 }
 
-// register tells the registrar of the page.
+// register tells the registrar of the client.
 func (p *testClient) register(template string) {
 	p.w.Helper()
 	if a := p.postRegistration(origin, registrationOf(p.epid, template, p.surl)); a.status != http.StatusAccepted || a.body != "" {
@@ -292,7 +292,7 @@ func registrationOf(id, template, surl string) string {
 		`","platformUIVersion":"0.0.0"},"registrationId":"` + id + `","nodeId":"","transports":{"TROUTER":[{"context":"","path":"` + surl + `","ttl":7200}]}}`
 }
 
-// unregister is what stop() does after it closed the socket.
+// unregister is what stop() does after it closed the connection.
 func (p *testClient) unregister() {
 	p.w.Helper()
 	if a := p.do(http.MethodDelete, origin+"/v3/registrations/"+p.epid, "", p.tokenHeader()); a.status != http.StatusAccepted {
@@ -300,7 +300,7 @@ func (p *testClient) unregister() {
 	}
 }
 
-// clientConn is a websocket of a page. What arrives is kept until the test asks.
+// clientConn is a websocket of a client. What arrives is kept until the test asks.
 type clientConn struct {
 	*websocket.Conn
 	p        *testClient
@@ -347,7 +347,7 @@ func (p *testClient) handle(packet string) []string {
 	return nil
 }
 
-// clientMemory is what a page knows, for as long as it lives.
+// clientMemory is what a web page keeps for as long as it lives.
 type clientMemory struct {
 	mu     sync.Mutex
 	marks  map[pair]bool
@@ -398,7 +398,7 @@ func (m *clientMemory) handle(packet string) (answers []string) {
 	return answers
 }
 
-// deliveredTexts returns the texts of the messages that the page was told, since it was loaded.
+// deliveredTexts returns the texts of all messages that the client received.
 func (p *testClient) deliveredTexts() []string {
 	synctest.Wait()
 	p.marks.mu.Lock()

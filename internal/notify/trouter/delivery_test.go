@@ -145,7 +145,7 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-// What was not acknowledged is told again after a reconnect, and what was is not.
+// After a reconnect the client gets again what it did not acknowledge, and nothing else.
 func TestReconnect(t *testing.T) {
 	for name, end := range map[string]func(*clientConn){"cut": (*clientConn).cut, "goodbye": (*clientConn).leave} {
 		t.Run(name, func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestAcknowledgedOutOfOrder(t *testing.T) {
 	})
 }
 
-// 504 means that an event came before the page listened: it is told again, at once and in its place.
+// 504 means that an event came before the client listened: it is sent again, at once and in its place.
 func TestTooEarly(t *testing.T) {
 	bubble(t, func(w *world) {
 		c := w.newClient(bob, "e").connect()
@@ -246,7 +246,7 @@ func TestAlwaysTooEarly(t *testing.T) {
 	})
 }
 
-// 404 is what the SDK answers when the page's own handler throws, when it has none, and when it cannot read a payload. It is
+// 404 is what the SDK answers when the client's own handler throws, when it has none, and when it cannot read a payload. It is
 // not better the second time, and no failure of the server: a warning.
 func TestNotHandled(t *testing.T) {
 	bubble(t, func(w *world) {
@@ -531,7 +531,7 @@ func TestPositionCannotBeSaved(t *testing.T) {
 	})
 }
 
-// Each page of a user hears each event, and acknowledges for itself.
+// Each client of a user gets each event, and acknowledges for itself.
 func TestSeveralClients(t *testing.T) {
 	bubble(t, func(w *world) {
 		var pages []*testClient

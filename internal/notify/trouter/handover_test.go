@@ -23,7 +23,7 @@ func twoServers(t *testing.T, test func(a, b *world)) {
 	bubble(t, func(a *world) { test(a, a.addServer()) })
 }
 
-// moveTo lets a page reach a server from now on.
+// moveTo lets a client reach a server from now on.
 func (p *testClient) moveTo(w *world) *testClient {
 	p.w = w
 	return p

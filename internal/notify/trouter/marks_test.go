@@ -12,7 +12,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// What a page was told and could not acknowledge is not told again; what did not arrive is.
+// What a client received and could not acknowledge is not sent again; what did not arrive is.
 func TestClientIsAskedForMarks(t *testing.T) {
 	for name, end := range map[string]func(*world, *clientConn){
 		"cut":     func(_ *world, c *clientConn) { c.cut() },
@@ -44,7 +44,7 @@ func TestClientIsAskedForMarks(t *testing.T) {
 }
 
 // What was told before several connections of which none came as far as to tell anything is known all the same, as far back
-// as pages are asked.
+// as clients are asked.
 func TestClientIsAskedForMarksAfterFailedConnections(t *testing.T) {
 	bubble(t, func(w *world) {
 		p := w.markingClient(bob, "e")
@@ -60,7 +60,7 @@ func TestClientIsAskedForMarksAfterFailedConnections(t *testing.T) {
 	})
 }
 
-// A page whose answer is lost is told again: that something is missing would be worse.
+// When the response to the query is lost, the events are sent again: a missing one would be worse.
 func TestMarksAnswerIsLost(t *testing.T) {
 	for name, end := range map[string]func(*world, *clientConn){
 		"cut":   func(_ *world, c *clientConn) { c.cut() },
@@ -155,7 +155,7 @@ func TestClientDoesNotAnswerForMarks(t *testing.T) {
 	})
 }
 
-// More than a page can be asked about is told again, in order, and nothing is missing.
+// More than a client can be asked about is sent again, in order, and nothing is missing.
 func TestManyUncertainEvents(t *testing.T) {
 	bubble(t, func(w *world) {
 		p := w.markingClient(bob, "e")
@@ -255,7 +255,7 @@ func TestMarksInPolling(t *testing.T) {
 	})
 }
 
-// What a page says of marks without having been asked, or does not say rightly, changes nothing.
+// Marks that were not asked for, or are malformed, change nothing.
 func TestMarksWithoutQuery(t *testing.T) {
 	bubble(t, func(w *world) {
 		p := w.newClient(bob, "e")

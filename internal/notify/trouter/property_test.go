@@ -33,14 +33,14 @@ func actions(kinds []string, many int) *rapid.Generator[action] {
 	})
 }
 
-// Whatever happens to connections and to the two servers: in the end each page has acknowledged each event of its user exactly
+// Whatever happens to connections and to the two servers: in the end each client has acknowledged each event of its user exactly
 // once, those of one thread in their order. Pages acknowledge in the order of arrival, as the SDK does.
 func TestEachEventOnceInOrder(t *testing.T) {
 	t.Parallel()
 	runStories(t, false, maxUnacked+maxPending+500, "say", "say", "say", "acknowledge", "acknowledge", "connect", "connect", "move", "cut", "too early", "wait", "restart", "crash")
 }
 
-// A page that can be asked what it knows is told each event exactly once, whether it could acknowledge it or not.
+// A client that keeps marks gets each event exactly once, whether it could acknowledge it or not.
 func TestEachEventOnceForMarkingClients(t *testing.T) {
 	t.Parallel()
 	runStories(t, true, maxUnacked+50, "say", "say", "say", "acknowledge", "connect", "connect", "move", "cut", "lose", "wait", "restart", "crash")
@@ -57,7 +57,7 @@ func runStories(t *testing.T, marking bool, many int, kinds ...string) {
 	})
 }
 
-// story is a world with two pages of alice, who hears both threads, and one of carol, who hears the other one only.
+// story is a world with two clients of alice, who takes part in both threads, and one of carol, who takes part in the other one only.
 type story struct {
 	*world
 	servers [2]*world
@@ -170,7 +170,7 @@ func (s *story) compare(r *storyClient) string {
 	return ""
 }
 
-// storyClient is a page with all of its connections that may still be open.
+// storyClient is a client with all of its connections that may still be open.
 type storyClient struct {
 	p        *testClient
 	conns    []*storyConn
@@ -231,7 +231,7 @@ func (r *storyClient) cut() {
 	}
 }
 
-// lose has all that comes from now on be lost, until the page connects again.
+// lose has all that comes from now on be lost, until the client connects again.
 func (r *storyClient) lose() {
 	for _, l := range r.open() {
 		l.dropping.Store(true)

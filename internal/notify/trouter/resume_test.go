@@ -305,7 +305,7 @@ func TestForgottenEndpointOutOfOrder(t *testing.T) {
 	})
 }
 
-// One client cannot make the server forget that of somebody else, nor change how it is spoken to.
+// One client cannot make the server forget that of another user, nor change how it is spoken to.
 func TestRegistrationOfAnotherUser(t *testing.T) {
 	bubble(t, func(w *world) {
 		hers, his := w.newClient(alice, "e"), w.newClient(bob, "e")

@@ -10,7 +10,7 @@ import (
 )
 
 // Whatever the SDK, a client that begins anew hears what happens from its first request on, and nothing of what was before. A
-// page sends its first message when startRealtimeNotifications() resolves, which is with the configuration.
+// client sends its first message when startRealtimeNotifications() resolves, which is with the configuration.
 func TestStartsAtTheFirstRequest(t *testing.T) {
 	for name, c := range map[string]struct {
 		configure string // the SDK that asks for the configuration, if it does
