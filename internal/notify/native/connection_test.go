@@ -62,6 +62,28 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
+// A client that neither reads nor closes does not outlive the server: Run cuts it.
+func TestStopCutsClientsThatDoNotRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newStore(t, func(c *Config) { c.WriteTimeout = time.Hour })
+		w.serveInMemory()
+		id := w.thread(alice)
+		r := w.raw(nil)
+		r.write(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, alice))
+		r.read()
+		w.send(alice, id, "hello")
+		begun := time.Now()
+		w.stop()
+		if took := time.Since(begun); took < closeTimeout || took > goodbyeSpread+closeTimeout+2*time.Second {
+			t.Errorf("stopping took %s", took)
+		}
+		if n := w.server.connections(); n != 0 {
+			t.Errorf("%d connections are open", n)
+		}
+	})
+}
+
 // The clock alone ends a connection whose token expires: no real time passes.
 func TestExpiryGoesByTheClock(t *testing.T) {
 	t.Parallel()
