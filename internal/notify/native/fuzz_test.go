@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/notify"
@@ -26,7 +27,7 @@ func FuzzStart(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := parseStart(data)
-		var with closing
+		var with closeReason
 		switch {
 		case err != nil && (!errors.As(err, &with) || with.code != CloseBadFrame || len(with.reason) > 123):
 			t.Errorf("refused with %v", err)
@@ -76,7 +77,7 @@ func FuzzConnection(f *testing.F) {
 		_, _ = c.Write(slices.Concat(upgradeRequest, data)) // the server may have closed before it has read all
 		_ = c.Close()
 		<-heard
-		w.server.wait()
+		w.server.waitForConnections(time.Minute)
 		if got := metric(w.Metrics.QueueBytes.WithLabelValues(protocol)); got != 0 {
 			t.Errorf("%v bytes are still counted as queued", got)
 		}
