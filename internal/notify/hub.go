@@ -20,8 +20,8 @@ type Journal interface {
 	After(ctx context.Context, position chat.Position, limit int) ([]chat.Event, error)
 	// Audience returns who took part in a thread at a roster version.
 	Audience(ctx context.Context, thread chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error)
-	// Changed returns a channel that gets a value when there may be more events. The hub is its only reader.
-	Changed() <-chan struct{}
+	// Watch returns a channel that gets a value when there may be more events, until stop is called.
+	Watch() (changed <-chan struct{}, stop func())
 }
 
 // pollInterval is how long the hub waits for a wake-up before it looks by itself: a notification between nodes may be lost.
@@ -71,6 +71,8 @@ func NewHub(ctx context.Context, journal Journal, metrics *Metrics, log *slog.Lo
 func (h *Hub) Run(ctx context.Context) {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
+	changed, unwatch := h.journal.Watch()
+	defer unwatch()
 	for ctx.Err() == nil {
 		n, err := h.dispatchBatch(ctx)
 		switch {
@@ -81,7 +83,7 @@ func (h *Hub) Run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-h.journal.Changed():
+		case <-changed:
 		case <-ticker.C:
 		}
 	}

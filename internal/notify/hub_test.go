@@ -90,7 +90,7 @@ func (p *memoryJournal) Audience(_ context.Context, thread chat.ThreadKey, roste
 	return p.rosters[rosterKey{thread, roster}], nil
 }
 
-func (p *memoryJournal) Changed() <-chan struct{} { return p.changed }
+func (p *memoryJournal) Watch() (<-chan struct{}, func()) { return p.changed, func() {} }
 
 // recorder is a subscriber that keeps what it hears.
 type recorder struct {

@@ -17,6 +17,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // Bounds of what waits for one client. A single frame may be larger.
@@ -269,7 +270,7 @@ func message(kind websocket.MessageType, r io.Reader) ([]byte, error) {
 	case kind != websocket.MessageText:
 		return nil, badFrame("binary message")
 	}
-	return chat.WithoutBOM(data), nil
+	return web.WithoutBOM(data), nil
 }
 
 // handle does what a client asks for later than at the start. Types that are not known may be those of later versions.

@@ -44,7 +44,7 @@ func (j *journal) newView() *view {
 	return v
 }
 
-func (v *view) Changed() <-chan struct{} { return v.changed }
+func (v *view) Watch() (<-chan struct{}, func()) { return v.changed, func() {} }
 
 func (v *view) Endpoint(_ context.Context, user chat.Identity, id string) (delivery.Endpoint, error) {
 	v.mu.Lock()

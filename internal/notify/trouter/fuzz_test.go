@@ -17,6 +17,7 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // fixedClock always tells the same time.
@@ -194,7 +195,7 @@ func FuzzRegistration(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		reg, err := readRegistration(body)
-		if err == nil && (!json.Valid(chat.WithoutBOM(body)) || reg.ID == "" || len(reg.ID) > maxEndpointID) {
+		if err == nil && (!json.Valid(web.WithoutBOM(body)) || reg.ID == "" || len(reg.ID) > maxEndpointID) {
 			t.Errorf("%q is read as %+v", body, reg)
 		}
 		if f := formatOf(reg.Client.Template); f != webFormat && f != phoneFormat {

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // registration is what a client tells the registrar about its endpoint.
@@ -71,7 +71,7 @@ func (s *Server) register(ctx context.Context, key endpointKey, f format) error 
 
 func readRegistration(body []byte) (registration, error) {
 	var reg registration
-	err := json.Unmarshal(chat.WithoutBOM(body), &reg)
+	err := json.Unmarshal(web.WithoutBOM(body), &reg)
 	if err == nil && (reg.ID == "" || len(reg.ID) > maxEndpointID) {
 		err = errRegistration
 	}
