@@ -115,6 +115,52 @@ func importProblems(name string, may, imports []string) (problems []string) {
 	return problems
 }
 
+var fileNames = regexp.MustCompile("`((?:internal|cmd)/[a-z_/]+\\.go)`")
+
+// The files that ARCHITECTURE.md names exist.
+func TestArchitectureNamesFiles(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := fileNames.FindAllStringSubmatch(string(text), -1)
+	if len(names) < 30 {
+		t.Errorf("%d files are named, want at least 30", len(names))
+	}
+	for _, name := range names {
+		if _, err := os.Stat("../../" + name[1]); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// maxLines is how long a file of Go may be. A longer one holds a second thing, which gets a file of its own.
+const maxLines = 400
+
+func TestFilesAreShort(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{$dir := .Dir}}{{range .GoFiles}}{{$dir}}/{{.}}
+{{end}}{{range .TestGoFiles}}{{$dir}}/{{.}}
+{{end}}{{range .XTestGoFiles}}{{$dir}}/{{.}}
+{{end}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.SplitSeq(string(out), "\n") {
+		if name == "" || strings.Contains(name, "/node_modules/") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(text), "\n"); n >= maxLines {
+			t.Errorf("%s has %d lines, want less than %d", name, n, maxLines)
+		}
+	}
+}
+
 func TestImportProblems(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

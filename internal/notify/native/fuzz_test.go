@@ -45,7 +45,7 @@ type quiet struct{ notify.Journal }
 
 func (quiet) Head(context.Context) (chat.Position, error)                     { return 0, nil }
 func (quiet) After(context.Context, chat.Position, int) ([]chat.Event, error) { return nil, nil }
-func (quiet) Watch() (<-chan struct{}, func()) { return nil, func() {} }
+func (quiet) Watch() (<-chan struct{}, func())                                { return nil, func() {} }
 
 // Whatever bytes a client sends behind its request, the server gets over it when the client is gone.
 func FuzzConnection(f *testing.F) {

@@ -3,9 +3,7 @@ package trouter
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,7 +18,6 @@ import (
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/clock"
-	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/notify"
 )
 
@@ -234,98 +231,6 @@ func has(m *dto.Metric, labels []string) bool {
 	return true
 }
 
-// withoutBob is a roster version of the first thread.
-const withoutBob = 7
-
-// journal is one in memory. alice and bob hear all of the first thread, but for events of the roster without bob; alice and
-// carol all of the other.
-type journal struct {
-	mu           sync.Mutex
-	events       []chat.Event
-	oldest       chat.Position // positions before were purged
-	endpoints    map[endpointKey]delivery.Endpoint
-	saves        int
-	eventsErr    error // of reading events
-	endpointsErr error // of endpoints
-	views        []*view
-}
-
-func newJournal() *journal { return &journal{endpoints: map[endpointKey]delivery.Endpoint{}} }
-
-func (j *journal) add(e chat.Event) chat.Position {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.append(e)
-}
-
-// append adds an event; the lock is held.
-func (j *journal) append(e chat.Event) chat.Position {
-	e.Position = chat.Position(len(j.events)) + 1
-	j.events = append(j.events, e)
-	for _, v := range j.views {
-		select {
-		case v.changed <- struct{}{}:
-		default:
-		}
-	}
-	return e.Position
-}
-
-// empty makes it that of a new store.
-func (j *journal) empty() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.events, j.oldest, j.endpoints = nil, 0, map[endpointKey]delivery.Endpoint{}
-}
-
-func (j *journal) purge(before chat.Position) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.oldest = before
-}
-
-// failEvents has events not be read, lose endpoints neither be read nor written.
-func (j *journal) failEvents(err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.eventsErr = err
-}
-
-func (j *journal) failEndpoints(err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.endpointsErr = err
-}
-
-func (j *journal) Head(context.Context) (chat.Position, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return chat.Position(len(j.events)), j.eventsErr
-}
-
-func (j *journal) Oldest(context.Context) (chat.Position, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.oldest, j.eventsErr
-}
-
-func (j *journal) After(_ context.Context, position chat.Position, limit int) ([]chat.Event, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	from := min(max(position, j.oldest-1, 0), chat.Position(len(j.events)))
-	return slices.Clone(j.events[from:min(from+chat.Position(limit), chat.Position(len(j.events)))]), j.eventsErr
-}
-
-func (j *journal) Audience(_ context.Context, key chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error) {
-	switch {
-	case key == 2:
-		return []chat.Participant{{Identity: alice}, {Identity: carol}}, nil
-	case roster == withoutBob:
-		return []chat.Participant{{Identity: alice}}, nil
-	}
-	return []chat.Participant{{Identity: alice}, {Identity: bob}}, nil
-}
-
 // tokens are the tokens that are accepted: a user's is their id, with or without something behind a dot.
 type tokens struct {
 	mu      sync.Mutex
@@ -425,59 +330,6 @@ func (b *logbook) find(parts ...string) []string {
 	return slices.DeleteFunc(slices.Clone(b.lines), func(line string) bool {
 		return slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) })
 	})
-}
-
-// pipes is a listener on net.Pipe: a write waits until the other side reads.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-
-	mu    sync.Mutex
-	ports []net.Conn // the server's ends
-}
-
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case p.conns <- there:
-		p.mu.Lock()
-		p.ports = append(p.ports, there)
-		p.mu.Unlock()
-		return here, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// cut ends all connections without a word.
-func (p *pipes) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.ports {
-		_ = c.Close()
-	}
-	p.ports = nil
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, io.EOF
-	}
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
 }
 
 func sorted[T ~string](in []T) []T {
