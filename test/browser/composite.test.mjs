@@ -5,7 +5,7 @@ import { after } from "node:test";
 
 import { Browser } from "./support/browser.mjs";
 import { out } from "./support/paths.mjs";
-import { shared } from "./support/people.mjs";
+import { shared } from "./support/users.mjs";
 import { eventually } from "./support/wait.mjs";
 
 const screenshots = join(out, "screenshots");

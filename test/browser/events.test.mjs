@@ -4,7 +4,7 @@ import { after } from "node:test";
 import { Browser } from "./support/browser.mjs";
 import { converse, meet } from "./support/conversation.mjs";
 import { Network } from "./support/network.mjs";
-import { shared } from "./support/people.mjs";
+import { shared } from "./support/users.mjs";
 
 const browser = await Browser.open();
 after(() => browser.close());

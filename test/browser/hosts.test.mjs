@@ -3,7 +3,7 @@ import { after } from "node:test";
 
 import { Browser } from "./support/browser.mjs";
 import { converse, meet } from "./support/conversation.mjs";
-import { shared } from "./support/people.mjs";
+import { shared } from "./support/users.mjs";
 
 const address = new URL(shared.endpoint).host;
 const names = process.env.CHATD_HOSTS.split(",");

@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { Browser } from "./support/browser.mjs";
 import { Network } from "./support/network.mjs";
-import { shared, writtenIds } from "./support/people.mjs";
+import { shared, writtenIds } from "./support/users.mjs";
 
 const away = 60_000; // longer than the 45 s after which a client misses the answer to its ping
 

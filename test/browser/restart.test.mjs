@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Browser } from "./support/browser.mjs";
 import { Chatd } from "./support/chatd.mjs";
 import { Nodes } from "./support/nodes.mjs";
-import { Resource, writtenIds } from "./support/people.mjs";
+import { Resource, writtenIds } from "./support/users.mjs";
 import { eventually } from "./support/wait.mjs";
 
 const kills = 3;

@@ -2,7 +2,7 @@ import { after } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { Browser } from "./support/browser.mjs";
-import { shared, writtenIds } from "./support/people.mjs";
+import { shared, writtenIds } from "./support/users.mjs";
 import { eventually } from "./support/wait.mjs";
 
 const messages = 1_000;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after } from "node:test";
 
 import { Browser } from "./support/browser.mjs";
-import { shared, writtenIds } from "./support/people.mjs";
+import { shared, writtenIds } from "./support/users.mjs";
 
 const browser = await Browser.open();
 after(() => browser.close());

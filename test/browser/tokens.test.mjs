@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after } from "node:test";
 
 import { Browser } from "./support/browser.mjs";
-import { shared, shortLived } from "./support/people.mjs";
+import { shared, shortLived } from "./support/users.mjs";
 
 const lifetime = 6; // seconds of a token that is to expire
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import { assertEvent } from "./compare.mjs";
-import { all, shared } from "./people.mjs";
+import { all, shared } from "./users.mjs";
 import { eventually } from "./wait.mjs";
 
 /** What a version of the SDK can say and hear. */
