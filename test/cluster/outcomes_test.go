@@ -4,24 +4,24 @@ package cluster_test
 
 import "sync"
 
-// fate is what a client knows of something that it asked for.
-type fate int
+// outcome is what a client knows of an operation that it requested.
+type outcome int
 
 const (
-	refused fate = iota // it did not happen
-	open                // it may have
-	done                // it did
+	refused outcome = iota // it did not happen
+	open                   // it may have happened
+	done                   // it happened
 )
 
-// ledger keeps the fate of each deed. Deeds have names by which they are found again in what listeners heard.
-type ledger struct {
+// outcomes keeps the outcome of each operation. Operations have names by which they are found in the events of subscribers.
+type outcomes struct {
 	mu    sync.Mutex
-	fates map[string]fate
-	ids   map[string]string // that acknowledged messages got, by the name of the deed
+	known map[string]outcome
+	ids   map[string]string // that acknowledged messages got, by the name of the operation
 }
 
-// note writes down the answer to a deed, which may have been asked for before.
-func (w *world) note(deed string, status int) fate {
+// note records the answer to an operation, which may be a repetition.
+func (w *world) note(operation string, status int) outcome {
 	f := refused
 	switch {
 	case status == 0 || status >= 500:
@@ -29,18 +29,18 @@ func (w *world) note(deed string, status int) fate {
 	case status < 300:
 		f = done
 	}
-	l := &w.ledger
+	l := &w.outcomes
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.fates == nil {
-		l.fates, l.ids = map[string]fate{}, map[string]string{}
+	if l.known == nil {
+		l.known, l.ids = map[string]outcome{}, map[string]string{}
 	}
-	l.fates[deed] = max(l.fates[deed], f)
+	l.known[operation] = max(l.known[operation], f)
 	return f
 }
 
-func (l *ledger) place(deed, id string) {
+func (l *outcomes) setID(operation, id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ids[deed] = id
+	l.ids[operation] = id
 }
