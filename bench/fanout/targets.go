@@ -15,29 +15,29 @@ import (
 	"github.com/chatd/chatd/bench/setup"
 )
 
-// place is what halls have in common: an origin, and how to connect there.
-type place struct {
-	origin string
+// origin is what targets have in common: an address, and how to connect to it.
+type origin struct {
+	url    string
 	secure *tls.Config
 	web    *http.Client
 }
 
-func newPlace(origin string, secure *tls.Config) place {
-	return place{origin, secure, &http.Client{Transport: &http.Transport{TLSClientConfig: secure, IdleConnTimeout: 5 * time.Second}}}
+func newOrigin(url string, secure *tls.Config) origin {
+	return origin{url, secure, &http.Client{Transport: &http.Transport{TLSClientConfig: secure, IdleConnTimeout: 5 * time.Second}}}
 }
 
-// Speaker implements Hall.
-func (p place) Speaker() (*load.Conn, error) { return load.Dial(p.origin, p.secure) }
+// Sender implements Target.
+func (o origin) Sender() (*load.Conn, error) { return load.Dial(o.url, o.secure) }
 
-// dial opens a websocket and reads until a frame has the text in it; begin, if there is any, is written first.
-func (p place) dial(ctx context.Context, path string, h http.Header, begin, until string) (*websocket.Conn, error) {
-	c, _, err := websocket.Dial(ctx, p.origin+path, &websocket.DialOptions{HTTPClient: p.web, HTTPHeader: h}) //nolint:bodyclose // Dial closes it
+// dial opens a websocket and reads until a frame has the text in it; start, unless empty, is written first.
+func (o origin) dial(ctx context.Context, path string, h http.Header, start, until string) (*websocket.Conn, error) {
+	c, _, err := websocket.Dial(ctx, o.url+path, &websocket.DialOptions{HTTPClient: o.web, HTTPHeader: h}) //nolint:bodyclose // Dial closes it
 	if err != nil {
 		return nil, err
 	}
 	c.SetReadLimit(1 << 20)
-	if begin != "" {
-		err = c.Write(ctx, websocket.MessageText, []byte(begin))
+	if start != "" {
+		err = c.Write(ctx, websocket.MessageText, []byte(start))
 	}
 	for err == nil {
 		var frame []byte
@@ -51,15 +51,15 @@ func (p place) dial(ctx context.Context, path string, h http.Header, begin, unti
 
 // bare is the bare broadcaster, with frames of the size of another server's.
 type bare struct {
-	place
+	origin
 	frame  int
 	answer string
 }
 
-// Bare is the limit: a broadcaster that keeps nothing and sends frames of the given size. answered has the listeners answer
-// each frame, as Trouter demands.
-func Bare(b *limit.Bare, secure bool, frame int, answered bool) Hall {
-	h := bare{place: newPlace(b.Origin(secure)), frame: frame}
+// Bare is the limit: a broadcaster that keeps nothing and sends frames of the given size. answered makes the listeners answer
+// each frame, as Trouter requires.
+func Bare(b *limit.Bare, secure bool, frame int, answered bool) Target {
+	h := bare{origin: newOrigin(b.Origin(secure)), frame: frame}
 	if answered {
 		h.answer = fmt.Sprintf(acknowledgement, "12345")
 	}
@@ -70,7 +70,7 @@ func (h bare) Dial(ctx context.Context, _ int) (*websocket.Conn, error) {
 	return h.dial(ctx, "/realtime", nil, "", "ready")
 }
 
-func (h bare) Say(text string) load.Request {
+func (h bare) Request(text string) load.Request {
 	return load.Request{Method: http.MethodPost, Path: fmt.Sprintf("/send?size=%d", h.frame), Body: text}
 }
 
@@ -81,28 +81,28 @@ func (h bare) Reply([]byte) []byte {
 	return []byte(h.answer)
 }
 
-// native is chatd's own websocket.
+// native is chatd's plain websocket; a sender's requests go to the REST API.
 type native struct {
-	place
+	origin
 	w *setup.World
 }
 
-// Native is chatd's plain websocket.
-func Native(w *setup.World, secure bool) Hall { return native{newPlace(w.Origin(secure)), w} }
+// Native is the target for listeners on chatd's plain websocket.
+func Native(w *setup.World, secure bool) Target { return native{newOrigin(w.Origin(secure)), w} }
 
-// across is chatd's own websocket of a second node, with those who speak at the first.
+// across is chatd's plain websocket of a second node, with the senders at the first.
 type across struct {
 	native
-	first place
+	first origin
 }
 
-// Across has listeners of a second node hear what is said at the first.
-func Across(w *setup.World, second *setup.Node) Hall {
-	return across{native{newPlace(second.Origin(false)), w}, newPlace(w.Origin(false))}
+// Across connects listeners to a second node, and senders to the first.
+func Across(w *setup.World, second *setup.Node) Target {
+	return across{native{newOrigin(second.Origin(false)), w}, newOrigin(w.Origin(false))}
 }
 
-// Speaker implements Hall.
-func (h across) Speaker() (*load.Conn, error) { return h.first.Speaker() }
+// Sender implements Target.
+func (h across) Sender() (*load.Conn, error) { return h.first.Sender() }
 
 func (h native) Dial(ctx context.Context, i int) (*websocket.Conn, error) {
 	who := h.w.Listeners()[i%len(h.w.Listeners())]
@@ -110,9 +110,9 @@ func (h native) Dial(ctx context.Context, i int) (*websocket.Conn, error) {
 	return h.dial(ctx, "/realtime", header, `{"type":"start","version":1}`, `"ready"`)
 }
 
-func (h native) Say(text string) load.Request {
+func (h native) Request(text string) load.Request {
 	r := h.w.Send(h.w.Audience, h.w.Members[0])
-	r.Body = `{"content":"` + text + `","type":"text","senderDisplayName":"Somebody"}`
+	r.Body = `{"content":"` + text + `","type":"text","senderDisplayName":"Margaret"}`
 	return r
 }
 
