@@ -14,8 +14,8 @@ const browser = await Browser.open();
 after(() => browser.close());
 
 browser.scenario(`${messages} messages in ${seconds} s to ${tabs * clientsPerTab} listeners`, async (desk) => {
-  const [sender] = await shared.people("Sender");
-  const listeners = await shared.people(...Array.from({ length: tabs * clientsPerTab }, (_, i) => `listener ${i + 1}`));
+  const [sender] = await shared.users("Sender");
+  const listeners = await shared.users(...Array.from({ length: tabs * clientsPerTab }, (_, i) => `listener ${i + 1}`));
   const thread = await shared.thread("Storm", sender, ...listeners);
   const clients = [];
   for (let i = 0; i < tabs; i++) {
