@@ -1,7 +1,7 @@
-// Package client listens to the events of a chatd server over its native websocket, as docs/realtime.md describes it.
+// Package client receives the events of a chatd server over its native websocket, as docs/realtime.md describes it.
 //
-// Dial opens one connection. Follow keeps one open: it connects again whenever a connection ends, and goes on behind the
-// last event, so that each event is heard once and in order.
+// Dial opens one connection. Follow keeps one open: it reconnects whenever a connection ends, and resumes behind the last event,
+// so that each event is handled once and in order.
 package client
 
 import (
@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	version = 1        // of the protocol
-	largest = 16 << 20 // message; a thread of many participants with long names has some megabytes
+	version    = 1        // of the protocol
+	maxMessage = 16 << 20 // message; a thread of many participants with long names has some megabytes
 
-	// silence is how long a server may say nothing at all. It pings every 30 seconds.
-	silence = 90 * time.Second
+	// serverTimeout is how long a server may say nothing at all. It pings every 30 seconds.
+	serverTimeout = 90 * time.Second
 )
 
 // Options of a connection. All may be left out.
 type Options struct {
-	Threads    []string     // hear of these threads only, at most 100
-	After      string       // the position behind which to resume; empty: hear what happens from now on
+	Threads    []string     // get events of these threads only, at most 100; empty: all of the user
+	After      string       // the position behind which to resume; empty: events from now on
 	HTTPClient *http.Client // for the upgrade; its Timeout must be 0
 }
 
@@ -48,7 +48,7 @@ func Dial(ctx context.Context, endpoint, token string, o Options) (*Conn, error)
 	c.ws, answer, err = websocket.Dial(ctx, strings.TrimRight(endpoint, "/")+"/realtime", &websocket.DialOptions{ //nolint:bodyclose // Dial closes it
 		HTTPClient:     o.HTTPClient,
 		HTTPHeader:     http.Header{"Authorization": {"Bearer " + token}},
-		OnPingReceived: func(context.Context, []byte) bool { c.alive.Reset(silence); return true },
+		OnPingReceived: func(context.Context, []byte) bool { c.alive.Reset(serverTimeout); return true },
 	})
 	switch {
 	case answer != nil && err != nil:
@@ -56,8 +56,8 @@ func Dial(ctx context.Context, endpoint, token string, o Options) (*Conn, error)
 	case err != nil:
 		return nil, err
 	}
-	c.ws.SetReadLimit(largest)
-	c.alive = time.AfterFunc(silence, func() { _ = c.ws.CloseNow() })
+	c.ws.SetReadLimit(maxMessage)
+	c.alive = time.AfterFunc(serverTimeout, func() { _ = c.ws.CloseNow() })
 	if err := c.start(ctx, o); err != nil {
 		c.alive.Stop()
 		_ = c.ws.CloseNow()
@@ -100,7 +100,7 @@ func (c *Conn) read(ctx context.Context) (*message, error) {
 	if err != nil {
 		return nil, closeError(err)
 	}
-	c.alive.Reset(silence)
+	c.alive.Reset(serverTimeout)
 	m := &message{}
 	if err := json.Unmarshal(data, m); err != nil {
 		return nil, fmt.Errorf("message of the server: %w", err)
@@ -127,7 +127,7 @@ func (c *Conn) Next(ctx context.Context) (Event, error) {
 	}
 }
 
-// Position returns the position up to which everything was heard: to resume there, give it to Options.After.
+// Position returns the position up to which everything was received. Options.After resumes there.
 func (c *Conn) Position() string { return *c.position.Load() }
 
 // Close ends the connection.

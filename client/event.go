@@ -36,7 +36,7 @@ type Event struct {
 	Missed       *Missed       `json:"-"`            // gap
 }
 
-// User is somebody.
+// User is who did something.
 type User struct {
 	ID          string `json:"id"`
 	DisplayName string `json:"displayName"`
@@ -98,7 +98,7 @@ type MessagingPolicy struct {
 	TextOnlyChat bool `json:"textOnlyChat"`
 }
 
-// Participant is somebody who was added or removed.
+// Participant is a user who was added to a thread or removed from it.
 type Participant struct {
 	ID               string    `json:"id"`
 	DisplayName      string    `json:"displayName"`

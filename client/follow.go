@@ -9,23 +9,24 @@ import (
 )
 
 const (
-	minPause = 500 * time.Millisecond
-	maxPause = 30 * time.Second
+	minBackoff = 500 * time.Millisecond
+	maxBackoff = 30 * time.Second
 
-	connectTime = 30 * time.Second // for a server that may be frozen
+	dialTimeout = 30 * time.Second // for a server that may be frozen
 )
 
-// Follow calls hear for each event, one after the other, until the context ends, hear returns an error, or connecting
-// again cannot help; it returns why. token is asked for a token at each connection; when it fails it is asked again.
+// Follow calls handle for each event, one after the other and in order, until the context ends, handle returns an error, or
+// reconnecting cannot help; it returns why. token is called for each connection, and again, after a pause, when it fails. Pauses
+// grow from half a second to 30 seconds.
 //
 // A program that keeps the position of the last event it has dealt with, and gives it to Options.After when it starts
 // again, misses nothing between its runs either.
-func Follow(ctx context.Context, endpoint string, token func(context.Context) (string, error), o Options, hear func(Event) error) error {
-	pause := minPause
+func Follow(ctx context.Context, endpoint string, token func(context.Context) (string, error), o Options, handle func(Event) error) error {
+	backoff := minBackoff
 	for {
-		connected, err := follow(ctx, endpoint, token, &o, hear)
+		connected, err := follow(ctx, endpoint, token, &o, handle)
 		if connected {
-			pause = minPause
+			backoff = minBackoff
 		}
 		var final *finalError
 		switch {
@@ -36,26 +37,26 @@ func Follow(ctx context.Context, endpoint string, token func(context.Context) (s
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause/2 + rand.N(pause/2)): // so that not all come back at once
+		case <-time.After(backoff/2 + rand.N(backoff/2)): // so that not all come back at once
 		}
-		pause = min(2*pause, maxPause)
+		backoff = min(2*backoff, maxBackoff)
 	}
 }
 
 // finalError is one after which connecting again does not help.
 type finalError struct{ error }
 
-// follow hears the events of one connection, and keeps in o where it ended.
-func follow(ctx context.Context, endpoint string, token func(context.Context) (string, error), o *Options, hear func(Event) error) (connected bool, err error) {
+// follow handles the events of one connection, and keeps in o where it ended.
+func follow(ctx context.Context, endpoint string, token func(context.Context) (string, error), o *Options, handle func(Event) error) (connected bool, err error) {
 	secret, err := token(ctx)
 	if err != nil {
 		return false, err
 	}
-	connecting, cancel := context.WithTimeout(ctx, connectTime)
+	connecting, cancel := context.WithTimeout(ctx, dialTimeout)
 	c, err := Dial(connecting, endpoint, secret, *o)
 	cancel()
 	if err != nil {
-		return false, judge(err)
+		return false, classify(err)
 	}
 	defer c.Close()
 	for o.After = c.Position(); ; o.After = c.Position() {
@@ -64,14 +65,14 @@ func follow(ctx context.Context, endpoint string, token func(context.Context) (s
 			o.After = c.Position()
 			return true, err
 		}
-		if err := hear(e); err != nil {
+		if err := handle(e); err != nil {
 			return true, &finalError{err}
 		}
 	}
 }
 
-// judge tells which errors of connecting are final: what the server says of the request, not of itself or its load.
-func judge(err error) error {
+// classify tells which errors of connecting are final: what the server says of the request, not of itself or its load.
+func classify(err error) error {
 	var closed *CloseError
 	var status *StatusError
 	switch {

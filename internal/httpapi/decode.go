@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // maxJSON is the size of a JSON body, in bytes. 200 participants with long names and full metadata fit in.
@@ -136,7 +137,7 @@ func (p patchField[T]) or(null T) *T {
 // decode reads a JSON object. Unknown fields are ignored, as by the service. NUL is refused: PostgreSQL cannot keep it in text,
 // and engines must not differ.
 func decode(body []byte, into any) error {
-	body = chat.WithoutBOM(body)
+	body = web.WithoutBOM(body)
 	if !utf8.Valid(body) {
 		return invalid("The body is not UTF-8.")
 	}

@@ -10,163 +10,118 @@ import (
 	"github.com/chatd/chatd/internal/delivery"
 )
 
-// Journal is what the hub reads.
+// Journal is the log of all events that the store keeps, in the order of their positions. Positions may be left out.
 type Journal interface {
-	// Head returns the newest position.
+	// Head returns the newest position, 0 when nothing was ever written.
 	Head(ctx context.Context) (chat.Position, error)
-	// Oldest returns the oldest position still there; 0 when there is none.
+	// Oldest returns the oldest position that was not purged; 0 when there is none.
 	Oldest(ctx context.Context) (chat.Position, error)
-	// After returns up to limit events behind a position, in order.
+	// After returns up to limit events behind a position, in order. No event will appear later before one that was returned.
 	After(ctx context.Context, position chat.Position, limit int) ([]chat.Event, error)
 	// Audience returns who took part in a thread at a roster version.
 	Audience(ctx context.Context, thread chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error)
-	// Changed holds a token when there may be more.
-	Changed() <-chan struct{}
+	// Watch returns a channel that gets a value when there may be more events, until stop is called.
+	Watch() (changed <-chan struct{}, stop func())
 }
 
-// Subscriber is somebody who listens for one user. Its methods are called one at a time and must not block.
-type Subscriber interface {
-	// Offer hands over an event that the user may hear.
-	Offer(h Heard)
-	// End says that the user may hear nothing more.
-	End(reason Reason)
-}
+// pollInterval is how long the hub waits for a wake-up before it looks by itself: a notification between nodes may be lost.
+const pollInterval = time.Second
 
-// Reason says why listening ends.
-type Reason string
+// batchSize is how many events are read from the journal at a time.
+const batchSize = 256
 
-// The reasons for which the server ends listening.
-const (
-	Revoked  Reason = "token revoked" // or the identity deleted: the journal does not tell them apart
-	Expired  Reason = "token expired"
-	Stopping Reason = "server is stopping"
-	Slow     Reason = "listener is too slow"
-)
-
-// Heard is an event on its way to one user.
-type Heard struct {
-	*chat.Event
-	To chat.Identity
-	// Shared keeps what is encoded once for all who hear the event.
-	Shared *Shared
-}
-
-// Shared keeps encodings of an event by the name of the encoding. It is safe for concurrent use.
-type Shared struct {
-	mu   sync.Mutex
-	kept map[string][]byte
-}
-
-// Once returns the encoding of that name, made at the first call.
-func (s *Shared) Once(name string, encode func() []byte) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if b, ok := s.kept[name]; ok {
-		return b
-	}
-	if s.kept == nil {
-		s.kept = map[string][]byte{}
-	}
-	b := encode()
-	s.kept[name] = b
-	return b
-}
-
-// poll is how long the hub goes without looking, should a wake-up be lost.
-const poll = time.Second
-
-// batch is how many events are read at a time.
-const batch = 256
-
-// Hub tails the journal and hands its events to subscribers.
+// Hub follows the journal and hands its events to the subscribers and tails of this process. All methods are safe for
+// concurrent use.
 type Hub struct {
 	journal Journal
 	log     *slog.Logger
 	metrics *Metrics
-	turns   *turns
+	replays *replayLimiter
+	rosters rosters
 
-	mu       sync.Mutex    // held while events are handed over, so that a position is a point between two events
+	mu       sync.Mutex    // held while an event is handed over, so that a position is a point between two events
 	position chat.Position // of the last event handed over
 	users    map[chat.Identity]map[Subscriber]struct{}
-	rosters  map[rosterKey][]chat.Participant
+	found    chan struct{} // closes when there are events for tails; nil while no tail waits
 	stopped  bool
 
-	// Ended, when set before Run, is told whose tokens were revoked or who was deleted, on whichever server.
+	// Ended, when set before Run, is called with the user whose tokens were revoked or who was deleted, on whichever server.
 	Ended func(user chat.Identity)
 
-	// EndpointChanged, when set before Run, is told of delivery.EndpointChanged, after what came before it was handed over and before
-	// what comes behind it is. It must not block.
+	// EndpointChanged, when set before Run, is called for each delivery.EndpointChanged, after the events before it were handed
+	// over and before those behind it. It must not block.
 	EndpointChanged func(user chat.Identity, endpoint string, number int64)
 }
 
-type rosterKey struct {
-	thread chat.ThreadKey
-	roster chat.RosterVersion
-}
-
-// maxRosters bounds the audiences that are remembered.
-const maxRosters = 4096
-
-// NewHub returns a hub on the journal, at its present end. Run must be called for it to work.
+// NewHub returns a hub at the present end of the journal. It does nothing until Run.
 func NewHub(ctx context.Context, journal Journal, metrics *Metrics, log *slog.Logger) (*Hub, error) {
 	head, err := journal.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &Hub{
-		journal: journal, log: log, metrics: metrics, turns: newTurns(), position: head,
-		users: map[chat.Identity]map[Subscriber]struct{}{}, rosters: map[rosterKey][]chat.Participant{},
+		journal: journal, log: log, metrics: metrics, replays: newReplayLimiter(), position: head,
+		rosters: rosters{journal: journal, cached: map[rosterKey][]chat.Participant{}},
+		users:   map[chat.Identity]map[Subscriber]struct{}{},
 	}, nil
 }
 
-// Run hands events over until the context ends, then tells all subscribers that the server stops.
+// Run hands events over until the context ends. Then it ends all subscriptions with Stopping, also those that come later, and
+// returns; it does not wait for the subscribers to close their connections. It is called once.
 func (h *Hub) Run(ctx context.Context) {
-	timer := time.NewTicker(poll)
-	defer timer.Stop()
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	changed, unwatch := h.journal.Watch()
+	defer unwatch()
 	for ctx.Err() == nil {
-		n, err := h.step(ctx)
+		n, err := h.dispatchBatch(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			h.log.Error("journal cannot be read", "error", err)
-		case n == batch:
-			continue // there is more
+		case n == batchSize:
+			continue // there may be more
 		}
 		select {
 		case <-ctx.Done():
-		case <-h.journal.Changed():
-		case <-timer.C:
+		case <-changed:
+		case <-ticker.C:
 		}
 	}
 	h.stop()
 }
 
-// step hands over what is behind the position, up to a batch.
-func (h *Hub) step(ctx context.Context) (int, error) {
-	events, err := h.journal.After(ctx, h.position, batch) // only Run moves the position
+// dispatchBatch reads what is behind the position, up to a batch, and hands it over. An event that fails is the first of the
+// next batch.
+func (h *Hub) dispatchBatch(ctx context.Context) (int, error) {
+	events, err := h.journal.After(ctx, h.position, batchSize) // only Run moves the position
 	if err != nil {
 		return 0, err
 	}
+	if len(events) > 0 {
+		h.wakeTails() // before handing over: a roster that cannot be read is no reason for tails to wait
+	}
 	for i := range events {
-		if err := h.hand(ctx, &events[i]); err != nil {
+		if err := h.dispatch(ctx, &events[i]); err != nil {
 			return i, err
 		}
 	}
 	return len(events), nil
 }
 
-func (h *Hub) hand(ctx context.Context, e *chat.Event) error {
+// dispatch hands an event to the subscribers that may see it, or to the server itself if it is for servers.
+func (h *Hub) dispatch(ctx context.Context, e *chat.Event) error {
 	switch e.Kind {
 	case chat.IdentityEnded:
-		h.ended(e)
+		h.identityEnded(e)
 		return nil
 	case delivery.EndpointChanged:
 		if h.EndpointChanged != nil {
 			h.EndpointChanged(e.Actor, e.ActorName, e.Version)
 		}
-		h.pass(e)
+		h.advance(e)
 		return nil
 	}
-	audience, err := h.audience(ctx, e)
+	audience, err := h.rosters.audience(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -177,57 +132,36 @@ func (h *Hub) hand(ctx context.Context, e *chat.Event) error {
 		p := &audience[i]
 		for s := range h.users[p.Identity] {
 			if e.VisibleTo(p) {
-				s.Offer(Heard{Event: e, To: p.Identity, Shared: shared})
+				s.Offer(Delivery{Event: e, To: p.Identity, Shared: shared})
 			}
 		}
 	}
 	h.position = e.Position
-	h.metrics.handed(e)
+	h.metrics.dispatched(e)
 	return nil
 }
 
-// ended is told before the connections are cut, so that those who come back at once are refused.
-func (h *Hub) ended(e *chat.Event) {
+// identityEnded has the user's tokens refused before it ends the subscriptions: a client that reconnects at once must not get
+// in again.
+func (h *Hub) identityEnded(e *chat.Event) {
 	if h.Ended != nil {
 		h.Ended(e.Actor)
 	}
 	h.End(e.Actor, Revoked)
-	h.pass(e)
+	h.advance(e)
 }
 
-// pass notes that an event which nobody hears was dealt with.
-func (h *Hub) pass(e *chat.Event) {
+// advance moves the position past an event that no subscriber gets.
+func (h *Hub) advance(e *chat.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.position = e.Position
-	h.metrics.handed(e)
+	h.metrics.dispatched(e)
 }
 
-// audience returns who hears an event, from memory where it can.
-func (h *Hub) audience(ctx context.Context, e *chat.Event) ([]chat.Participant, error) {
-	key := rosterKey{e.Key, e.Roster}
-	h.mu.Lock()
-	audience, ok := h.rosters[key]
-	h.mu.Unlock()
-	if ok {
-		return audience, nil
-	}
-	audience, err := h.journal.Audience(ctx, e.Key, e.Roster)
-	if err != nil {
-		return nil, err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.rosters) >= maxRosters {
-		clear(h.rosters) // seldom, and only costs reading again
-	}
-	h.rosters[key] = audience
-	return audience, nil
-}
-
-// Subscribe lets s hear what its user may hear from now on, and returns the position of the last event before. leave
-// ends it; it may be called twice.
-func (h *Hub) Subscribe(user chat.Identity, s Subscriber) (position chat.Position, leave func()) {
+// Subscribe offers s what its user may see from now on, and returns the position of the last event before. unsubscribe ends
+// that; it may be called twice, and after it returns s is not called any more. On a stopped hub s is ended at once.
+func (h *Hub) Subscribe(user chat.Identity, s Subscriber) (position chat.Position, unsubscribe func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopped {
@@ -238,10 +172,10 @@ func (h *Hub) Subscribe(user chat.Identity, s Subscriber) (position chat.Positio
 		h.users[user] = map[Subscriber]struct{}{}
 	}
 	h.users[user][s] = struct{}{}
-	return h.position, func() { h.leave(user, s) }
+	return h.position, func() { h.unsubscribe(user, s) }
 }
 
-func (h *Hub) leave(user chat.Identity, s Subscriber) {
+func (h *Hub) unsubscribe(user chat.Identity, s Subscriber) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.users[user], s)
@@ -257,73 +191,13 @@ func (h *Hub) Position() chat.Position {
 	return h.position
 }
 
-// Head returns the newest position of the journal, to which this server may not have come yet.
+// Head returns the newest position of the journal, which this server may not have reached yet.
 func (h *Hub) Head(ctx context.Context) (chat.Position, error) { return h.journal.Head(ctx) }
 
 // Oldest returns the oldest position that can be replayed, 0 when there is none.
 func (h *Hub) Oldest(ctx context.Context) (chat.Position, error) { return h.journal.Oldest(ctx) }
 
-// Replay calls hear for each event behind the position from, up to and with the position to, that the user may hear. missed
-// tells that the journal no longer reaches back to from: then only what it has is replayed. It reads in turn with other
-// replays, and waits for that.
-func (h *Hub) Replay(ctx context.Context, user chat.Identity, from, to chat.Position, hear func(Heard)) (missed bool, err error) {
-	oldest, err := h.journal.Oldest(ctx)
-	if err != nil {
-		return false, err
-	}
-	for at := from; at < to; {
-		next, err := h.replayBatch(ctx, user, at, to, hear)
-		if err != nil {
-			return false, err
-		}
-		if next == at { // there is no more
-			break
-		}
-		at = next
-	}
-	return oldest > from+1, nil
-}
-
-// replayBatch is the part of a replay for which a turn is taken. It returns how far it came.
-func (h *Hub) replayBatch(ctx context.Context, user chat.Identity, at, to chat.Position, hear func(Heard)) (chat.Position, error) {
-	done, err := h.turns.take(ctx, user)
-	if err != nil {
-		return at, err
-	}
-	defer done()
-	events, err := h.journal.After(ctx, at, int(min(batch, to-at)))
-	if err != nil {
-		return at, err
-	}
-	for i := range events {
-		e := &events[i]
-		if at = e.Position; at > to {
-			break
-		}
-		if err := h.replay(ctx, user, e, hear); err != nil {
-			return at, err
-		}
-	}
-	return at, nil
-}
-
-func (h *Hub) replay(ctx context.Context, user chat.Identity, e *chat.Event, hear func(Heard)) error {
-	if e.ThreadID == "" { // servers tell each other
-		return nil
-	}
-	audience, err := h.audience(ctx, e)
-	if err != nil {
-		return err
-	}
-	for i := range audience {
-		if p := &audience[i]; p.Identity == user && e.VisibleTo(p) {
-			hear(Heard{Event: e, To: user, Shared: &Shared{}})
-		}
-	}
-	return nil
-}
-
-// End ends all listening of a user.
+// End ends all subscriptions of a user.
 func (h *Hub) End(user chat.Identity, reason Reason) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -332,13 +206,17 @@ func (h *Hub) End(user chat.Identity, reason Reason) {
 	}
 }
 
+// Clear empties the cache of rosters.
+func (h *Hub) Clear() { h.rosters.clear() }
+
 func (h *Hub) stop() {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.stopped = true
 	for _, subscribers := range h.users {
 		for s := range subscribers {
 			s.End(Stopping)
 		}
 	}
+	h.mu.Unlock()
+	h.wakeTails() // those that ask later see that the hub has stopped
 }

@@ -33,98 +33,103 @@ func user(n int) chat.Identity {
 
 var errBroken = errors.New("broken")
 
-// paper is a journal in memory that fails when it is told to.
-type paper struct {
-	mu        sync.Mutex
-	events    []chat.Event
-	rosters   map[rosterKey][]chat.Participant
-	looks     int // at rosters
-	failAfter int // so many reads of events fail
-	failWho   int // so many reads of rosters fail
-	changed   chan struct{}
+// memoryJournal is a journal in memory that fails when it is told to.
+type memoryJournal struct {
+	mu          sync.Mutex
+	events      []chat.Event
+	rosters     map[rosterKey][]chat.Participant
+	rosterReads int // at rosters
+	failEvents  int // so many reads of events fail
+	failRosters int // so many reads of rosters fail
+	changed     chan struct{}
+	oldest      chat.Position // positions before were purged
 }
 
-func newPaper() *paper {
-	return &paper{rosters: map[rosterKey][]chat.Participant{}, changed: make(chan struct{}, 1)}
+func newMemoryJournal() *memoryJournal {
+	return &memoryJournal{rosters: map[rosterKey][]chat.Participant{}, changed: make(chan struct{}, 1)}
 }
 
 // write appends an event of thread 1 for those present at a roster version, without a word to anybody.
-func (p *paper) write(roster chat.RosterVersion, text string) {
+func (p *memoryJournal) write(roster chat.RosterVersion, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.events = append(p.events, chat.Event{Position: chat.Position(len(p.events)) + 1, Kind: chat.TypingReceived, Key: 1, Roster: roster, ActorName: text})
 }
 
-func (p *paper) Head(context.Context) (chat.Position, error) {
+func (p *memoryJournal) Head(context.Context) (chat.Position, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return chat.Position(len(p.events)), nil
 }
 
-func (p *paper) Oldest(context.Context) (chat.Position, error) { return 1, nil }
-
-func (p *paper) After(_ context.Context, position chat.Position, limit int) ([]chat.Event, error) {
+func (p *memoryJournal) Oldest(context.Context) (chat.Position, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failAfter > 0 {
-		p.failAfter--
+	return max(1, p.oldest), nil
+}
+
+func (p *memoryJournal) After(_ context.Context, position chat.Position, limit int) ([]chat.Event, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failEvents > 0 {
+		p.failEvents--
 		return nil, errBroken
 	}
-	rest := p.events[position:]
+	rest := p.events[max(position, min(p.oldest, chat.Position(len(p.events)))-1, 0):]
 	return slices.Clone(rest[:min(len(rest), limit)]), nil
 }
 
-func (p *paper) Audience(_ context.Context, thread chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error) {
+func (p *memoryJournal) Audience(_ context.Context, thread chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failWho > 0 {
-		p.failWho--
+	if p.failRosters > 0 {
+		p.failRosters--
 		return nil, errBroken
 	}
-	p.looks++
+	p.rosterReads++
 	return p.rosters[rosterKey{thread, roster}], nil
 }
 
-func (p *paper) Changed() <-chan struct{} { return p.changed }
+func (p *memoryJournal) Watch() (<-chan struct{}, func()) { return p.changed, func() {} }
 
-// ear is a subscriber that keeps what it hears.
-type ear struct {
-	mu    sync.Mutex
-	heard []Heard
-	ends  []Reason
+// recorder is a subscriber that keeps what it hears.
+type recorder struct {
+	mu          sync.Mutex
+	deliveries  []Delivery
+	reasonsSeen []Reason
 }
 
-func (e *ear) Offer(h Heard) {
+func (e *recorder) Offer(h Delivery) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.heard = append(e.heard, h)
+	e.deliveries = append(e.deliveries, h)
 }
 
-func (e *ear) End(r Reason) {
+func (e *recorder) End(r Reason) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.ends = append(e.ends, r)
+	e.reasonsSeen = append(e.reasonsSeen, r)
 }
 
-// names are the texts of what was heard.
-func (e *ear) names() []string {
+// texts are the texts of what was heard.
+func (e *recorder) texts() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var out []string
-	for _, h := range e.heard {
+	for _, h := range e.deliveries {
 		out = append(out, h.ActorName)
 	}
 	return out
 }
 
-func (e *ear) reasons() []Reason {
+func (e *recorder) reasons() []Reason {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.Clone(e.ends)
+	return slices.Clone(e.reasonsSeen)
 }
 
-// present are participants who see all.
-func present(who ...chat.Identity) []chat.Participant {
+// participants are participants who see all.
+func participants(who ...chat.Identity) []chat.Participant {
 	var out []chat.Participant
 	for _, id := range who {
 		out = append(out, chat.Participant{Identity: id})
@@ -164,12 +169,12 @@ func equal(tb testing.TB, what string, want, got any) {
 func TestAudience(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaper()
-		p.rosters[rosterKey{1, 1}] = present(alice, bob)
-		p.rosters[rosterKey{1, 2}] = present(alice)
-		p.rosters[rosterKey{1, 3}] = present(alice, bob, carol)
+		p := newMemoryJournal()
+		p.rosters[rosterKey{1, 1}] = participants(alice, bob)
+		p.rosters[rosterKey{1, 2}] = participants(alice)
+		p.rosters[rosterKey{1, 3}] = participants(alice, bob, carol)
 		h, _ := run(t, p)
-		ears := map[chat.Identity]*ear{alice: {}, bob: {}, carol: {}, user(4): {}}
+		ears := map[chat.Identity]*recorder{alice: {}, bob: {}, carol: {}, user(4): {}}
 		for id, e := range ears {
 			h.Subscribe(id, e)
 		}
@@ -178,10 +183,10 @@ func TestAudience(t *testing.T) {
 		}
 		p.changed <- struct{}{}
 		synctest.Wait()
-		equal(t, "alice", []string{"0", "1", "2", "3"}, ears[alice].names())
-		equal(t, "bob", []string{"0", "2", "3"}, ears[bob].names())
-		equal(t, "carol", []string{"2"}, ears[carol].names())
-		equal(t, "a stranger", []string(nil), ears[user(4)].names())
+		equal(t, "alice", []string{"0", "1", "2", "3"}, ears[alice].texts())
+		equal(t, "bob", []string{"0", "2", "3"}, ears[bob].texts())
+		equal(t, "carol", []string{"2"}, ears[carol].texts())
+		equal(t, "a stranger", []string(nil), ears[user(4)].texts())
 		equal(t, "position", chat.Position(5), h.Position())
 	})
 }
@@ -190,38 +195,38 @@ func TestAudience(t *testing.T) {
 func TestRosterCache(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaper()
-		p.rosters[rosterKey{1, 1}] = present(alice)
+		p := newMemoryJournal()
+		p.rosters[rosterKey{1, 1}] = participants(alice)
 		h, _ := run(t, p)
-		var e ear
+		var e recorder
 		h.Subscribe(alice, &e)
 		for i := range 100 {
 			p.write(chat.RosterVersion(1+i%2), "x")
 		}
 		p.changed <- struct{}{}
 		synctest.Wait()
-		if p.looks != 2 || len(e.names()) != 50 {
-			t.Errorf("%d looks at rosters for %d events, want 2 for 50", p.looks, len(e.names()))
+		if p.rosterReads != 2 || len(e.texts()) != 50 {
+			t.Errorf("%d looks at rosters for %d events, want 2 for 50", p.rosterReads, len(e.texts()))
 		}
 		for i := range 2 * maxRosters {
 			p.write(chat.RosterVersion(i), "x")
 		}
 		p.changed <- struct{}{}
 		synctest.Wait()
-		if len(h.rosters) > maxRosters || h.Position() != 100+2*maxRosters {
-			t.Errorf("%d rosters are remembered at position %d", len(h.rosters), h.Position())
+		if len(h.rosters.cached) > maxRosters || h.Position() != 100+2*maxRosters {
+			t.Errorf("%d rosters are remembered at position %d", len(h.rosters.cached), h.Position())
 		}
 	})
 }
 
 // What tells of a message that somebody's history hides is not for them, at once as little as in a replay.
-func TestHidden(t *testing.T) {
+func TestHistoryThatIsNotShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaper()
+		p := newMemoryJournal()
 		p.rosters[rosterKey{1, 1}] = []chat.Participant{{Identity: alice}, {Identity: bob, ShareFrom: 100}}
 		h, _ := run(t, p)
-		var a, b ear
+		var a, b recorder
 		h.Subscribe(alice, &a)
 		h.Subscribe(bob, &b)
 		p.mu.Lock()
@@ -233,57 +238,57 @@ func TestHidden(t *testing.T) {
 		p.mu.Unlock()
 		p.changed <- struct{}{}
 		synctest.Wait()
-		equal(t, "alice", []string{"99", "100"}, a.names())
-		equal(t, "bob", []string{"100"}, b.names())
+		equal(t, "alice", []string{"99", "100"}, a.texts())
+		equal(t, "bob", []string{"100"}, b.texts())
 	})
 }
 
 // A wake-up that is lost costs a second, and a long journal is read without waiting for wake-ups.
-func TestPoll(t *testing.T) {
+func TestLostWakeUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaper()
-		p.rosters[rosterKey{1, 1}] = present(alice)
+		p := newMemoryJournal()
+		p.rosters[rosterKey{1, 1}] = participants(alice)
 		h, _ := run(t, p)
-		var e ear
+		var e recorder
 		h.Subscribe(alice, &e)
 		synctest.Wait()
-		for range 5 * batch {
+		for range 5 * batchSize {
 			p.write(1, "x")
 		}
 		synctest.Wait()
-		if n := len(e.names()); n != 0 {
+		if n := len(e.texts()); n != 0 {
 			t.Errorf("%d events without a wake-up", n)
 		}
-		time.Sleep(poll)
+		time.Sleep(pollInterval)
 		synctest.Wait()
-		if n := len(e.names()); n != 5*batch {
-			t.Errorf("%d events after %s, want %d", n, poll, 5*batch)
+		if n := len(e.texts()); n != 5*batchSize {
+			t.Errorf("%d events after %s, want %d", n, pollInterval, 5*batchSize)
 		}
 	})
 }
 
 // What cannot be read is read later: nothing is lost and nothing told twice.
-func TestJournalFails(t *testing.T) {
+func TestJournalErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaper()
+		p := newMemoryJournal()
 		for roster := range chat.RosterVersion(4) {
-			p.rosters[rosterKey{1, roster}] = present(alice)
+			p.rosters[rosterKey{1, roster}] = participants(alice)
 		}
 		h, _ := run(t, p)
-		var e ear
+		var e recorder
 		h.Subscribe(alice, &e)
 		synctest.Wait()
-		p.failAfter, p.failWho = 2, 2
+		p.failEvents, p.failRosters = 2, 2
 		var want []string
 		for i := range 8 {
 			p.write(chat.RosterVersion(i%4), fmt.Sprint(i))
 			want = append(want, fmt.Sprint(i))
 		}
-		time.Sleep(10 * poll)
+		time.Sleep(10 * pollInterval)
 		synctest.Wait()
-		equal(t, "events", want, e.names())
+		equal(t, "events", want, e.texts())
 	})
 }
 
@@ -291,8 +296,8 @@ func TestJournalFails(t *testing.T) {
 func TestEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h, stop := run(t, newPaper())
-		var one, two, other, late ear
+		h, stop := run(t, newMemoryJournal())
+		var one, two, other, late recorder
 		h.Subscribe(alice, &one)
 		h.Subscribe(alice, &two)
 		h.Subscribe(bob, &other)
@@ -301,7 +306,7 @@ func TestEnd(t *testing.T) {
 		stop()
 		h.Subscribe(bob, &late)
 		for name, c := range map[string]struct {
-			ear  *ear
+			ear  *recorder
 			want []Reason
 		}{
 			"one": {&one, []Reason{Revoked, Stopping}}, "two": {&two, []Reason{Revoked, Stopping}},
@@ -313,13 +318,13 @@ func TestEnd(t *testing.T) {
 }
 
 // Who has left hears nothing more, and leaves nothing behind.
-func TestLeave(t *testing.T) {
+func TestUnsubscribe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaper()
-		p.rosters[rosterKey{1, 1}] = present(alice)
+		p := newMemoryJournal()
+		p.rosters[rosterKey{1, 1}] = participants(alice)
 		h, _ := run(t, p)
-		var gone, stays ear
+		var gone, stays recorder
 		_, leave := h.Subscribe(alice, &gone)
 		_, leaveToo := h.Subscribe(alice, &stays)
 		leave()
@@ -327,8 +332,8 @@ func TestLeave(t *testing.T) {
 		p.write(1, "x")
 		p.changed <- struct{}{}
 		synctest.Wait()
-		equal(t, "who left", []string(nil), gone.names())
-		equal(t, "who stays", []string{"x"}, stays.names())
+		equal(t, "who left", []string(nil), gone.texts())
+		equal(t, "who stays", []string{"x"}, stays.texts())
 		leaveToo()
 		if len(h.users) != 0 {
 			t.Errorf("%d users are still listening", len(h.users))
@@ -391,23 +396,23 @@ func newThread(t *testing.T, service *chat.Service) chat.ThreadID {
 	return made.Thread.ID
 }
 
-// listening is somebody who subscribed at a position.
-type listening struct {
-	ear
-	who      chat.Identity
+// recordingSubscriber is somebody who subscribed at a position.
+type recordingSubscriber struct {
+	recorder
+	user     chat.Identity
 	position chat.Position
 }
 
-// last is a subscriber that waits for the message "last".
-type last chan struct{}
+// lastMessage is a subscriber that waits for the message "last".
+type lastMessage chan struct{}
 
-func (l last) Offer(h Heard) {
+func (l lastMessage) Offer(h Delivery) {
 	if h.Message != nil && h.Message.Content.Text == "last" {
 		close(l)
 	}
 }
 
-func (l last) End(Reason) {}
+func (l lastMessage) End(Reason) {}
 
 // Whenever somebody subscribes while others write: the replay up to the position and what is offered after it are the
 // journal, each event once and in order.
@@ -417,17 +422,17 @@ func TestReplayAndLive(t *testing.T) {
 	h, _ := run(t, db)
 	ctx := t.Context()
 	threads := []chat.ThreadID{newThread(t, service), newThread(t, service), newThread(t, service)}
-	end := make(last)
+	end := make(lastMessage)
 	h.Subscribe(alice, end)
 
 	var writers sync.WaitGroup
-	subscribers := make([]*listening, 12)
+	subscribers := make([]*recordingSubscriber, 12)
 	for i := range 4 {
 		writers.Go(func() {
 			for j := range 3 {
 				write(t, service, threads, uint64(3*i+j))
-				l := &listening{who: []chat.Identity{alice, bob}[j%2]}
-				l.position, _ = h.Subscribe(l.who, l)
+				l := &recordingSubscriber{user: []chat.Identity{alice, bob}[j%2]}
+				l.position, _ = h.Subscribe(l.user, l)
 				subscribers[3*i+j] = l
 			}
 		})
@@ -445,15 +450,15 @@ func TestReplayAndLive(t *testing.T) {
 	}
 	for i, l := range subscribers {
 		var got, want []chat.Position
-		missed, err := h.Replay(ctx, l.who, 0, l.position, func(heard Heard) { got = append(got, heard.Position) })
+		missed, err := h.Replay(ctx, l.user, 0, l.position, func(heard Delivery) { got = append(got, heard.Position) })
 		if missed || err != nil {
 			t.Errorf("replay: missed %t, error %v", missed, err)
 		}
-		for _, heard := range l.heard {
+		for _, heard := range l.deliveries {
 			got = append(got, heard.Position)
 		}
 		for j := range events {
-			if hears(ctx, t, db, &events[j], l.who) {
+			if visible(ctx, t, db, &events[j], l.user) {
 				want = append(want, events[j].Position)
 			}
 		}
@@ -483,7 +488,7 @@ func write(t *testing.T, service *chat.Service, threads []chat.ThreadID, seed ui
 	}
 }
 
-func hears(ctx context.Context, t *testing.T, db *store.DB, e *chat.Event, who chat.Identity) bool {
+func visible(ctx context.Context, t *testing.T, db *store.DB, e *chat.Event, who chat.Identity) bool {
 	audience, err := db.Audience(ctx, e.Key, e.Roster)
 	if err != nil {
 		t.Fatal(err)
@@ -513,7 +518,7 @@ func TestReplay(t *testing.T) {
 	must(service.UpdateMessage(ctx, alice, id, m.ID, chat.MessageUpdate{Content: &text}))
 	h, _ := run(t, db)
 	replay := func(who chat.Identity, from, to chat.Position) (got []chat.Position, missed bool) {
-		missed, err := h.Replay(ctx, who, from, to, func(h Heard) { got = append(got, h.Position) })
+		missed, err := h.Replay(ctx, who, from, to, func(h Delivery) { got = append(got, h.Position) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -545,16 +550,16 @@ func TestReplay(t *testing.T) {
 	}
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	if _, err := h.Replay(cancelled, alice, 0, 4, func(Heard) {}); !errors.Is(err, context.Canceled) {
+	if _, err := h.Replay(cancelled, alice, 0, 4, func(Delivery) {}); !errors.Is(err, context.Canceled) {
 		t.Errorf("replay in an ended context: %v", err)
 	}
 }
 
 // Whose tokens are over is told before the connections are cut, and nobody hears the event itself.
-func TestEnded(t *testing.T) {
+func TestIdentityEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaper()
+		p := newMemoryJournal()
 		metrics, err := NewMetrics(prometheus.NewRegistry())
 		if err != nil {
 			t.Fatal(err)
@@ -563,7 +568,7 @@ func TestEnded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var a, b ear
+		var a, b recorder
 		var told []chat.Identity
 		h.Ended = func(user chat.Identity) {
 			told = append(told, user)
@@ -591,12 +596,12 @@ func TestEnded(t *testing.T) {
 		equal(t, "told", []chat.Identity{alice}, told)
 		equal(t, "alice", []Reason{Revoked}, a.reasons())
 		equal(t, "bob", []Reason(nil), b.reasons())
-		equal(t, "heard", []string(nil), a.names())
+		equal(t, "heard", []string(nil), a.texts())
 		equal(t, "position", chat.Position(1), h.Position())
 		journal(delivery.Changed(bob, "e", 7, 1))
 		equal(t, "told", []chat.Identity{alice, bob, "e"}, told)
 		equal(t, "bob", []Reason(nil), b.reasons())
-		equal(t, "heard", []string(nil), b.names())
+		equal(t, "heard", []string(nil), b.texts())
 		equal(t, "position", chat.Position(2), h.Position())
 		cancel()
 		running.Wait()

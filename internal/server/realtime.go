@@ -56,10 +56,10 @@ func (s *Server) newRealtime(ctx context.Context, base func(*http.Request) strin
 		hub: hub,
 		trouter: trouter.New(trouter.Config{
 			Hub: hub, Metrics: metrics, Authenticate: authenticate, Revalidate: revalidate, Endpoints: db, Secret: secret,
-			Base: base, CORS: cors, Now: s.now, Log: log,
+			Base: base, CORS: cors, Clock: s.config.Clock, Log: log,
 		}),
 		native: native.New(native.Config{
-			Hub: hub, Metrics: metrics, CORS: cors, Now: s.now, Log: log,
+			Hub: hub, Metrics: metrics, CORS: cors, Clock: s.config.Clock, Log: log,
 			Authenticate: func(ctx context.Context, token string) (chat.Identity, chat.Time, error) {
 				c, err := authenticate(ctx, token)
 				return c.User, c.Expires, err

@@ -49,8 +49,7 @@ type DB struct {
 	quota   int // Options.Endpoints
 
 	watchers watchers
-	changed  <-chan struct{} // see Changed
-	failing  atomic.Bool     // a write failed for a reason that concerns all, and Ready has not found since that it has gone
+	failing  atomic.Bool // a write failed for a reason that concerns all, and Ready has not found since that it has gone
 
 	// Caches: see Clear.
 	recent recent
@@ -72,7 +71,6 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		o.Observe = func(string, time.Duration) {}
 	}
 	db := &DB{observe: o.Observe, log: o.Log, quota: o.Endpoints}
-	db.changed, _ = db.Watch()
 	e, err := openEngine(ctx, url, sqldb.Options{Log: o.Log, Wake: db.watchers.wake, Listen: o.Listen, Async: o.Async, AsIs: o.AsIs, Server: o.Server})
 	if err != nil {
 		return nil, err

@@ -50,6 +50,3 @@ func (w *watchers) wake() {
 		}
 	}
 }
-
-// Changed returns the channel of one watcher that is there from the beginning, for the hub.
-func (db *DB) Changed() <-chan struct{} { return db.changed }

@@ -20,18 +20,18 @@ const (
 	CloseTooMany      websocket.StatusCode = 4429 // too many connections, of the user or in all
 )
 
-// closing says with which code and reason the server ends a connection.
-type closing struct {
+// closeReason says with which code and reason the server ends a connection.
+type closeReason struct {
 	code   websocket.StatusCode
 	reason string
 }
 
-func (c closing) Error() string { return fmt.Sprintf("close with %d: %s", c.code, c.reason) }
+func (c closeReason) Error() string { return fmt.Sprintf("close with %d: %s", c.code, c.reason) }
 
-func badFrame(reason string) error { return closing{CloseBadFrame, reason} }
+func badFrame(reason string) error { return closeReason{CloseBadFrame, reason} }
 
-// closingFor is how the hub's reasons look to the client.
-func closingFor(r notify.Reason) closing {
+// closeReasonFor is how the hub's reasons look to the client.
+func closeReasonFor(r notify.Reason) closeReason {
 	code := CloseUnauthorized
 	switch r {
 	case notify.Stopping:
@@ -40,5 +40,5 @@ func closingFor(r notify.Reason) closing {
 		code = CloseSlow
 	case notify.Revoked, notify.Expired:
 	}
-	return closing{code, string(r)}
+	return closeReason{code, string(r)}
 }

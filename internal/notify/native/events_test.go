@@ -111,21 +111,21 @@ func TestEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	spec := loadSpec(t)
-	listeners := []*raw{w.raw(nil), w.raw(nil)}
+	listeners := []*rawClient{w.raw(nil), w.raw(nil)}
 	for i, l := range listeners {
-		l.say(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, user(i+1)))
-		spec.check(t, l.hear())
+		l.write(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, user(i+1)))
+		spec.check(t, l.read())
 	}
 	want := story(w)
 	for _, l := range listeners {
-		l.say(`{"type":"ping"}`)
+		l.write(`{"type":"ping"}`)
 		var got []client.Event
 		for {
-			text := l.hear()
+			text := l.read()
 			spec.check(t, text)
 			if text == `{"type":"pong"}` { // may overtake nothing but what is not queued yet
 				if len(got) < len(want) {
-					l.say(`{"type":"ping"}`)
+					l.write(`{"type":"ping"}`)
 					continue
 				}
 				break
@@ -171,7 +171,7 @@ func TestKinds(t *testing.T) {
 		w.must(l.Close())
 	}
 	w.stop()
-	w.server.wait()
+	w.server.waitForConnections(time.Minute)
 	if n := strings.Count(log.String(), "kind=chatMessagePinned"); n != 3 { // to alice and bob, and to bob again
 		t.Errorf("logged %d times: %s", n, log.String())
 	}
@@ -224,9 +224,9 @@ func TestSpecExamples(t *testing.T) {
 }
 
 // A time that RFC 3339 cannot say is written all the same.
-func TestStamp(t *testing.T) {
+func TestTimestamp(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[stamp]string{
+	for in, want := range map[timestamp]string{
 		0:                   `"1970-01-01T00:00:00.000Z"`,
 		1_700_000_000_007:   `"2023-11-14T22:13:20.007Z"`,
 		253_402_300_800_000: `"0001-01-01T00:00:00.000Z"`,

@@ -1,15 +1,14 @@
 package native
 
 import (
-	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"math"
 	"strconv"
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // Version is the version of the protocol.
@@ -18,11 +17,7 @@ const Version = 1
 // frame makes a websocket frame (RFC 6455 section 5.2: text, final, not masked) of a message. Frames are made here and
 // not by the websocket library, so that one can go to many clients and many into one write.
 func frame(message any) []byte {
-	var body bytes.Buffer
-	e := json.NewEncoder(&body)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(message) // the messages below have nothing that cannot be encoded
-	text := bytes.TrimSuffix(body.Bytes(), []byte("\n"))
+	text := web.EncodeJSON(message)
 	out := make([]byte, 0, 10+len(text))
 	switch n := len(text); {
 	case n < 126:
@@ -64,9 +59,9 @@ var kinds = map[chat.EventKind]bool{
 	chat.ThreadCreated: true, chat.ThreadPropertiesUpdated: true, chat.ThreadDeleted: true, chat.ParticipantsAdded: true, chat.ParticipantsRemoved: true,
 }
 
-// eventFrame is the frame of an event, the same for all who hear it.
-func eventFrame(h notify.Heard) []byte {
-	return h.Shared.Once("native", func() []byte { return frame(toEvent(h.Event)) })
+// eventFrame is the frame of an event, encoded once for all recipients.
+func eventFrame(d notify.Delivery) []byte {
+	return d.Shared.Once("native", func() []byte { return frame(toEvent(d.Event)) })
 }
 
 type eventModel struct {
@@ -74,7 +69,7 @@ type eventModel struct {
 	Position     string             `json:"position"`
 	Event        chat.EventKind     `json:"event"`
 	ThreadID     chat.ThreadID      `json:"threadId"`
-	At           stamp              `json:"at"`
+	At           timestamp          `json:"at"`
 	Version      string             `json:"version"`
 	By           *userModel         `json:"by,omitempty"`
 	Message      *messageModel      `json:"message,omitempty"`
@@ -95,30 +90,22 @@ type messageModel struct {
 	Version    string            `json:"version"`
 	Content    contentModel      `json:"content"`
 	SenderName string            `json:"senderDisplayName,omitempty"`
-	CreatedOn  stamp             `json:"createdOn"`
+	CreatedOn  timestamp         `json:"createdOn"`
 	Sender     chat.Identity     `json:"senderId"`
-	EditedOn   stamp             `json:"editedOn,omitzero"`
-	DeletedOn  stamp             `json:"deletedOn,omitzero"`
+	EditedOn   timestamp         `json:"editedOn,omitzero"`
+	DeletedOn  timestamp         `json:"deletedOn,omitzero"`
 	Metadata   map[string]string `json:"metadata,omitempty"`
 }
 
 type contentModel struct {
-	Message     string            `json:"message"`
-	Attachments []attachmentModel `json:"attachments,omitempty"`
-}
-
-type attachmentModel struct {
-	ID         string `json:"id"`
-	Type       string `json:"attachmentType"`
-	Name       string `json:"name,omitempty"`
-	URL        string `json:"url,omitempty"`
-	PreviewURL string `json:"previewUrl,omitempty"`
+	Message     string           `json:"message"`
+	Attachments []web.Attachment `json:"attachments,omitempty"`
 }
 
 type receiptModel struct {
 	Sender    chat.Identity `json:"senderId"`
 	MessageID string        `json:"chatMessageId"`
-	ReadOn    stamp         `json:"readOn"`
+	ReadOn    timestamp     `json:"readOn"`
 }
 
 type threadModel struct {
@@ -140,22 +127,22 @@ type policyModel struct {
 type participantModel struct {
 	ID               chat.Identity `json:"id"`
 	DisplayName      string        `json:"displayName,omitempty"`
-	ShareHistoryTime stamp         `json:"shareHistoryTime"`
+	ShareHistoryTime timestamp     `json:"shareHistoryTime"`
 }
 
 func toEvent(e *chat.Event) eventModel {
 	out := eventModel{
-		Type: "event", Position: decimal(e.Position), Event: e.Kind, ThreadID: e.ThreadID, At: stamp(e.At), Version: decimal(e.Version),
+		Type: "event", Position: decimal(e.Position), Event: e.Kind, ThreadID: e.ThreadID, At: timestamp(e.At), Version: decimal(e.Version),
 		Message: toMessage(e.Message), Thread: toThread(e.Properties),
 	}
 	if e.Actor != "" {
 		out.By = &userModel{e.Actor, e.ActorName}
 	}
 	if r := e.Receipt; r != nil {
-		out.Receipt = &receiptModel{r.Reader, r.MessageID.String(), stamp(r.ReadOn)}
+		out.Receipt = &receiptModel{r.Reader, r.MessageID.String(), timestamp(r.ReadOn)}
 	}
 	for _, p := range e.Participants {
-		out.Participants = append(out.Participants, participantModel{p.Identity, p.DisplayName, stamp(p.ShareFrom)})
+		out.Participants = append(out.Participants, participantModel{p.Identity, p.DisplayName, timestamp(p.ShareFrom)})
 	}
 	return out
 }
@@ -166,11 +153,11 @@ func toMessage(m *chat.Message) *messageModel {
 	}
 	out := &messageModel{
 		ID: m.ID.String(), Type: m.Type, SequenceID: decimal(m.Seq), Version: decimal(m.Version), Sender: m.Sender, SenderName: m.SenderName,
-		Content: contentModel{Message: m.Content.Text}, CreatedOn: stamp(m.CreatedOn()), EditedOn: stamp(m.EditedOn),
-		DeletedOn: stamp(m.DeletedOn), Metadata: m.Metadata,
+		Content: contentModel{Message: m.Content.Text}, CreatedOn: timestamp(m.CreatedOn()), EditedOn: timestamp(m.EditedOn),
+		DeletedOn: timestamp(m.DeletedOn), Metadata: m.Metadata,
 	}
 	for _, a := range m.Content.Attachments {
-		out.Content.Attachments = append(out.Content.Attachments, attachmentModel(a))
+		out.Content.Attachments = append(out.Content.Attachments, web.Attachment(a))
 	}
 	return out
 }
@@ -189,11 +176,11 @@ func toThread(p *chat.Properties) *threadModel {
 	return out
 }
 
-// stamp is a moment, written as RFC 3339 in UTC with milliseconds.
-type stamp chat.Time
+// timestamp is a moment, written as RFC 3339 in UTC with milliseconds.
+type timestamp chat.Time
 
 // MarshalJSON writes what no such form has, which a client may have sent, as the year 1.
-func (s stamp) MarshalJSON() ([]byte, error) {
+func (s timestamp) MarshalJSON() ([]byte, error) {
 	at := chat.Time(s).Std()
 	if y := at.Year(); y < 1 || y > 9999 {
 		at = time.Time{}

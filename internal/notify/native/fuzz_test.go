@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/notify"
@@ -26,7 +27,7 @@ func FuzzStart(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := parseStart(data)
-		var with closing
+		var with closeReason
 		switch {
 		case err != nil && (!errors.As(err, &with) || with.code != CloseBadFrame || len(with.reason) > 123):
 			t.Errorf("refused with %v", err)
@@ -44,7 +45,7 @@ type quiet struct{ notify.Journal }
 
 func (quiet) Head(context.Context) (chat.Position, error)                     { return 0, nil }
 func (quiet) After(context.Context, chat.Position, int) ([]chat.Event, error) { return nil, nil }
-func (quiet) Changed() <-chan struct{}                                        { return nil }
+func (quiet) Watch() (<-chan struct{}, func()) { return nil, func() {} }
 
 // Whatever bytes a client sends behind its request, the server gets over it when the client is gone.
 func FuzzConnection(f *testing.F) {
@@ -76,7 +77,7 @@ func FuzzConnection(f *testing.F) {
 		_, _ = c.Write(slices.Concat(upgradeRequest, data)) // the server may have closed before it has read all
 		_ = c.Close()
 		<-heard
-		w.server.wait()
+		w.server.waitForConnections(time.Minute)
 		if got := metric(w.Metrics.QueueBytes.WithLabelValues(protocol)); got != 0 {
 			t.Errorf("%v bytes are still counted as queued", got)
 		}

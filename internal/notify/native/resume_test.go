@@ -267,7 +267,7 @@ func (j *pausedJournal) After(ctx context.Context, position chat.Position, limit
 }
 
 // What happens during a long replay does not fill the queue: the client is told all of it behind what it missed, once.
-func TestMuchHappensDuringAReplay(t *testing.T) {
+func TestManyEventsDuringReplay(t *testing.T) {
 	t.Parallel()
 	inEmptyBubble(t, func(w *world) {
 		j := &pausedJournal{DB: w.db, free: make(chan struct{})}
@@ -294,24 +294,24 @@ func TestMuchHappensDuringAReplay(t *testing.T) {
 
 // During a long replay a client is told how far it is, and what it asks is answered: else it would be taken for dead, and
 // would begin again where it began.
-func TestLifeDuringAReplay(t *testing.T) {
+func TestPingsDuringReplay(t *testing.T) {
 	t.Parallel()
 	inEmptyBubble(t, func(w *world) {
 		j := &slowJournal{&longJournal{w.db, 10 * replayStep}}
 		w.journal = j
 		w.serveInMemory()
 		r := w.raw(nil)
-		r.say(fmt.Sprintf(`{"type":"start","version":1,"token":%q,"after":"0"}`, bob))
+		r.write(fmt.Sprintf(`{"type":"start","version":1,"token":%q,"after":"0"}`, bob))
 		begun := time.Now()
-		r.hear() // ready
-		r.say(`{"type":"ping"}`)
+		r.read() // ready
+		r.write(`{"type":"ping"}`)
 		for _, want := range []string{decimal(replayStep), "pong", decimal(2 * replayStep), decimal(3 * replayStep)} {
-			if got := r.hear(); !strings.Contains(got, `"`+want+`"`) {
+			if got := r.read(); !strings.Contains(got, `"`+want+`"`) {
 				t.Errorf("told %s, want %s", got, want)
 			}
 		}
 		for told := ""; !strings.Contains(told, `"event"`); {
-			told = r.hear()
+			told = r.read()
 		}
 		if took := time.Since(begun); took < 3*w.server.Ping {
 			t.Errorf("the test took %s only", took)
@@ -384,7 +384,7 @@ func TestReplayFails(t *testing.T) {
 }
 
 // Who comes from a server that is further than this one goes on behind what that one told, and is not told it again.
-func TestResumeAtServerBehind(t *testing.T) {
+func TestResumeAtServerThatIsBehind(t *testing.T) {
 	t.Parallel()
 	inEmptyBubble(t, func(w *world) {
 		j := &brokenJournal{DB: w.db}

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,39 +15,42 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/web"
 )
 
-// Config is what the server is made of. Hub, Metrics, Authenticate, CORS and Now are required.
+// Config is what the server is made of. Hub, Metrics, Authenticate, CORS and Clock are required.
 type Config struct {
 	Hub     *notify.Hub
 	Metrics *notify.Metrics
 	// Authenticate returns whose token it is and when it ends. A token that is refused is a *chat.Error of kind
-	// Unauthorized or Forbidden, whose Reason the client is told.
+	// Unauthorized or Forbidden, whose Reason is in the close frame.
 	Authenticate func(ctx context.Context, token string) (user chat.Identity, expires chat.Time, err error)
-	// CORS tells why the web page that a request comes from may not call, if so. Browsers do not ask before a websocket as they
-	// do before other requests, they only say who wants it.
-	CORS func(r *http.Request) (allow string, err error)
+	// CORS decides whether the web page that a request comes from may call. Browsers send no preflight before a websocket, only the
+	// origin.
+	CORS web.OriginPolicy
 	Log  *slog.Logger
-	Now  func() chat.Time
+	// Clock is what the expiry of tokens goes by. Pings and the deadlines of reads and writes protect a connection and use the
+	// real time.
+	Clock clock.Clock
 
 	MaxPerUser   int           // connections; 0 for 50
 	MaxTotal     int           // connections; 0 for 20,000
 	WriteTimeout time.Duration // for a client to take what is written; 0 for 10 s
-	Ping         time.Duration // between pings; who answers none until the next is gone; 0 for 30 s
+	Ping         time.Duration // between pings; a client that answers none for twice as long is cut off; 0 for 30 s
 }
 
 // Server serves GET /realtime.
 type Server struct {
 	Config
-	queued  prometheus.Gauge
-	writers sync.Pool // of *bufio.Writer, in use only while something is written
+	queuedGauge prometheus.Gauge
+	empty       chan struct{} // holds a token when the last connection has ended
+	writers     sync.Pool     // of *bufio.Writer, in use only while something is written
 
 	mu       sync.Mutex
-	left     sync.Cond // a connection has ended
 	stopping bool
-	starting map[*conn]struct{} // whose start message has not come
-	total    int
+	open     map[*connection]bool // true: its start message has come
 	users    map[chat.Identity]int
 }
 
@@ -59,8 +61,7 @@ func New(c Config) *Server {
 	}
 	c.MaxPerUser, c.MaxTotal = cmp.Or(c.MaxPerUser, 50), cmp.Or(c.MaxTotal, 20_000)
 	c.WriteTimeout, c.Ping = cmp.Or(c.WriteTimeout, 10*time.Second), cmp.Or(c.Ping, 30*time.Second)
-	s := &Server{Config: c, queued: c.Metrics.QueueBytes.WithLabelValues(protocol), users: map[chat.Identity]int{}, starting: map[*conn]struct{}{}}
-	s.left.L = &s.mu
+	s := &Server{Config: c, queuedGauge: c.Metrics.QueueBytes.WithLabelValues(protocol), users: map[chat.Identity]int{}, open: map[*connection]bool{}, empty: make(chan struct{}, 1)}
 	s.writers.New = func() any { return bufio.NewWriterSize(nil, writeBytes) }
 	return s
 }
@@ -71,10 +72,10 @@ const protocol = "native"
 // writeBytes is how much of what is queued goes into one write.
 const writeBytes = 16 << 10
 
-// ServeHTTP takes a connection over and returns when it is ready and has caught up. A client that begins is told what happens
+// ServeHTTP takes a connection over and returns when it is ready and has caught up. A client that does not resume gets what happens
 // from its request on: it need not wait for the answer to its start message.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	begun := s.Hub.Position()
+	start := s.Hub.Position()
 	if q := r.URL.Query(); q.Has("token") || q.Has("access_token") {
 		http.Error(w, "a token in a URL ends up in logs: send it in the header Authorization or in the start message", http.StatusBadRequest)
 		return
@@ -94,34 +95,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.Log.Debug("no websocket", "error", err) // the client has its answer
 		return
 	}
-	if err := s.enter(c); err != nil {
-		c.refuse(err)
+	if err := s.add(c); err != nil {
+		c.reject(err)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // the request's would keep all of the request
 	defer cancel()
 	c.cancel = cancel
-	from, at, err := c.start(bearer(r), begun)
+	token, _ := web.BearerToken(r)
+	from, position, err := c.start(token, start)
 	if err != nil {
-		c.refuse(err)
-		s.leave(c.user)
+		c.reject(err)
+		s.remove(c)
 		return
 	}
 	go c.read()
-	c.catchUp(ctx, from, at)
+	c.catchUp(ctx, from, position)
 }
 
-func bearer(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
-}
-
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) {
-	c := &conn{server: s}
-	l := &lean{ResponseWriter: w, timeout: s.WriteTimeout}
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*connection, error) {
+	c := &connection{server: s}
+	l := &smallBuffers{ResponseWriter: w, timeout: s.WriteTimeout}
 	var err error
 	c.ws, err = websocket.Accept(l, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // CORS has looked
@@ -135,63 +129,62 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) 
 	return c, nil
 }
 
-// lean gives the websocket library small buffers, since all that goes through them is what clients send and answers to
+// smallBuffers gives the websocket library small buffers, since all that goes through them is what clients send and answers to
 // pings: those of net/http hold 8 KiB for as long as the connection is open.
-type lean struct {
+type smallBuffers struct {
 	http.ResponseWriter
 	timeout time.Duration
 	conn    net.Conn
 }
 
 // Hijack takes the connection over.
-func (l *lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (l *smallBuffers) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(l.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
-	l.conn = timed{conn, l.timeout}
+	l.conn = deadlineConn{conn, l.timeout}
 	early := rw.Reader.Buffered() // sent with the request; the library goes on with what is buffered, and the connection
 	r := bufio.NewReaderSize(io.LimitReader(rw.Reader, int64(early)), max(early, 512))
 	_, err = r.Peek(early)
 	return l.conn, bufio.NewReadWriter(r, bufio.NewWriterSize(l.conn, 256)), err
 }
 
-// timed is a connection on which each write has its time.
-type timed struct {
+// deadlineConn is a connection on which each write has its time.
+type deadlineConn struct {
 	net.Conn
 	timeout time.Duration
 }
 
 // Write writes within the time.
-func (t timed) Write(p []byte) (int, error) {
+func (t deadlineConn) Write(p []byte) (int, error) {
 	if err := t.SetWriteDeadline(time.Now().Add(t.timeout)); err != nil {
 		return 0, err
 	}
 	return t.Conn.Write(p)
 }
 
-// enter counts a connection, if there is room for it.
-func (s *Server) enter(c *conn) error {
+// add counts a connection, if there is room for it.
+func (s *Server) add(c *connection) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.stopping:
-		return closingFor(notify.Stopping)
-	case s.total >= s.MaxTotal:
-		return closing{CloseTooMany, "too many connections"}
+		return closeReasonFor(notify.Stopping)
+	case len(s.open) >= s.MaxTotal:
+		return closeReason{CloseTooMany, "too many connections"}
 	}
 	_ = c.net.SetReadDeadline(time.Now().Add(startTimeout)) // fails on a closed connection, as reading will
-	s.total++
-	s.starting[c] = struct{}{}
+	s.open[c] = false
 	s.Metrics.Connections.WithLabelValues(protocol).Inc()
 	return nil
 }
 
 // started says that the start message of a connection has come, or will not. It reports whether the server is stopping.
-func (s *Server) started(c *conn) bool {
+func (s *Server) started(c *connection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.starting, c)
+	s.open[c] = true
 	return s.stopping
 }
 
@@ -201,8 +194,8 @@ func (s *Server) isStopping() bool {
 	return s.stopping
 }
 
-// admit counts it for its user, likewise.
-func (s *Server) admit(user chat.Identity) bool {
+// addUser counts it for its user, likewise.
+func (s *Server) addUser(user chat.Identity) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.users[user] >= s.MaxPerUser {
@@ -212,42 +205,59 @@ func (s *Server) admit(user chat.Identity) bool {
 	return true
 }
 
-// leave undoes both; user is empty for one who was not admitted.
-func (s *Server) leave(user chat.Identity) {
+// remove undoes both; the user of a connection that was not authenticated is empty.
+func (s *Server) remove(c *connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.users[user]--; s.users[user] <= 0 {
-		delete(s.users, user)
+	if s.users[c.user]--; s.users[c.user] <= 0 {
+		delete(s.users, c.user)
 	}
-	s.total--
+	delete(s.open, c)
 	s.Metrics.Connections.WithLabelValues(protocol).Dec()
-	s.left.Broadcast()
+	if len(s.open) == 0 {
+		select {
+		case s.empty <- struct{}{}:
+		default:
+		}
+	}
 }
 
-// Run waits until the context ends. Then it takes no more connections and waits for those that there are, which the hub ends
-// when they have started.
+// Run waits until the context ends. Then the server takes no more connections, and Run waits for those that are open: the hub,
+// which is stopped at the same time, ends their subscriptions. After 8 seconds it cuts those that are left. When it returns, no
+// connection is open. It is called once.
 func (s *Server) Run(ctx context.Context) {
 	<-ctx.Done()
-	timer := time.NewTimer(goodbyes + closeTime + time.Second)
-	defer timer.Stop()
 	s.stop()
-	empty := make(chan struct{})
-	go func() {
-		defer close(empty)
-		s.wait()
-	}()
-	select {
-	case <-empty:
-	case <-timer.C: // the program ends
+	s.waitForConnections(goodbyeSpread + closeTimeout + time.Second)
+	s.cut()
+	s.waitForConnections(time.Second)
+}
+
+// waitForConnections returns when no connection is open, or when the time is up.
+func (s *Server) waitForConnections(timeout time.Duration) {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	for s.connections() > 0 {
+		select {
+		case <-s.empty:
+		case <-timer.C:
+			return
+		}
 	}
 }
 
-// wait returns when no connection is open.
-func (s *Server) wait() {
+func (s *Server) connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.total > 0 {
-		s.left.Wait()
+	return len(s.open)
+}
+
+// cut closes all connections without a close frame. Their readers clean up.
+func (s *Server) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.open {
+		_ = c.net.Close() // it may be closed already
 	}
 }
 
@@ -255,7 +265,10 @@ func (s *Server) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopping = true
-	for c := range s.starting {
+	for c, started := range s.open {
+		if started {
+			continue
+		}
 		_ = c.net.SetReadDeadline(time.Now()) // start says why; it fails on a closed connection, as reading will
 	}
 }

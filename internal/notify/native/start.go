@@ -19,7 +19,7 @@ const (
 	startTimeout = 10 * time.Second // for a client to send its first message, and for its token to be looked at
 	maxThreads   = 100              // in a filter
 	maxReplay    = 1_000_000        // events of the journal that are searched for what a client missed
-	replayStep   = 4096             // of those, after which the client is told how far it is
+	replayStep   = 4096             // of those, after which the client gets its position
 )
 
 // startMessage is the first message of a client.
@@ -28,7 +28,7 @@ type startMessage struct {
 	Token   string          `json:"token"`
 	Threads []chat.ThreadID `json:"threads"`
 	After   *string         `json:"after"`
-	from    chat.Position   // After as a number; without, the beginning
+	from    chat.Position   // After as a number
 }
 
 // parseMessage returns the type of a message.
@@ -73,17 +73,16 @@ func parseStart(data []byte) (*startMessage, error) {
 	return &m, nil
 }
 
-// start waits for the first message, authenticates and subscribes. What the client is to be told first are the events
-// behind from up to at: for one that begins, from where its request found the journal. An error is a closing, or the client is
-// gone.
-func (c *conn) start(token string, begun chat.Position) (from, at chat.Position, err error) {
+// start waits for the first message, authenticates and subscribes. The client gets the events behind from up to position first; one
+// that does not resume those since its request. The error is a closeReason, unless the client is gone.
+func (c *connection) start(token string, start chat.Position) (from, position chat.Position, err error) {
 	m, err := c.first()
 	stopping := c.server.started(c)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		_ = c.net.SetReadDeadline(time.Time{}) // the client's answer to the closing shall be read
-		err = closing{CloseSlow, "no start message"}
+		_ = c.net.SetReadDeadline(time.Time{}) // or the client's close frame could not be read
+		err = closeReason{CloseSlow, "no start message"}
 		if stopping {
-			err = closingFor(notify.Stopping)
+			err = closeReasonFor(notify.Stopping)
 		}
 	}
 	if err != nil {
@@ -94,18 +93,18 @@ func (c *conn) start(token string, begun chat.Position) (from, at chat.Position,
 	if err != nil {
 		return 0, 0, err
 	}
-	if !c.server.admit(user) {
-		return 0, 0, closing{CloseTooMany, "too many connections of this user"}
+	if !c.server.addUser(user) {
+		return 0, 0, closeReason{CloseTooMany, "too many connections of this user"}
 	}
 	c.user = user
 	if m.After == nil {
-		m.from = begun
+		m.from = start
 	}
 	return c.subscribe(m, token, expires)
 }
 
 // first reads the first message.
-func (c *conn) first() (*startMessage, error) {
+func (c *connection) first() (*startMessage, error) {
 	kind, r, err := c.ws.Reader(context.Background())
 	if err != nil {
 		return nil, err
@@ -117,7 +116,7 @@ func (c *conn) first() (*startMessage, error) {
 	return parseStart(data)
 }
 
-func (c *conn) authenticate(token string) (chat.Identity, chat.Time, error) {
+func (c *connection) authenticate(token string) (chat.Identity, chat.Time, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	user, expires, err := c.server.Authenticate(ctx, token)
@@ -126,101 +125,101 @@ func (c *conn) authenticate(token string) (chat.Identity, chat.Time, error) {
 	case err == nil:
 		return user, expires, nil
 	case errors.As(err, &e) && (e.Kind == chat.Unauthorized || e.Kind == chat.Forbidden):
-		return "", 0, closing{CloseUnauthorized, fmt.Sprintf("%.120s", e.Reason)}
+		return "", 0, closeReason{CloseUnauthorized, fmt.Sprintf("%.120s", e.Reason)}
 	default:
 		c.server.Log.Error("token cannot be checked", "error", err)
-		return "", 0, closing{CloseInternal, "try again"}
+		return "", 0, closeReason{CloseInternal, "try again"}
 	}
 }
 
-// subscribe begins to listen. What the hub offers from here on waits until catchUp is done.
-func (c *conn) subscribe(m *startMessage, token string, expires chat.Time) (from, at chat.Position, err error) {
+// subscribe subscribes to the hub. What it offers from here on waits until catchUp is done.
+func (c *connection) subscribe(m *startMessage, token string, expires chat.Time) (from, position chat.Position, err error) {
 	for _, id := range m.Threads {
 		if c.threads == nil {
 			c.threads = map[chat.ThreadID]bool{}
 		}
 		c.threads[id] = true
 	}
-	c.writing, c.behind = true, true
-	c.at = m.from // this server may be behind another that told up to there
-	at, leave := c.server.Hub.Subscribe(c.user, c)
+	c.writing, c.replaying = true, true
+	c.queuedTo = m.from // another server may have sent events that this one has not read
+	position, unsubscribe := c.server.Hub.Subscribe(c.user, c)
 	from = m.from
 	if m.After != nil {
 		c.server.Metrics.Reconnects.WithLabelValues(protocol).Inc()
 	}
-	_, _, err = c.authenticate(token) // again: a revocation since the first time found nobody to end
-	if err == nil && from > at {
+	_, _, err = c.authenticate(token) // again: a revocation since the first time found no subscription to end
+	if err == nil && from > position {
 		err = c.ahead(from)
 	}
 	if err != nil {
-		leave()
-		c.finish(closing{CloseGoingAway, ""}) // gives back what was queued
+		unsubscribe()
+		c.close(closeReason{CloseGoingAway, ""}) // gives back what was queued
 		return 0, 0, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leave, c.latest = leave, max(c.latest, at)
-	c.expiry = time.AfterFunc(time.Duration(expires-c.server.Now())*time.Millisecond, func() { c.End(notify.Expired) })
-	c.beats = time.AfterFunc(c.server.Ping, c.beat)
+	c.unsubscribe, c.latest = unsubscribe, max(c.latest, position)
+	c.expiry = c.server.Clock.AfterFunc(time.Duration(expires-chat.TimeOf(c.server.Clock.Now()))*time.Millisecond, func() { c.End(notify.Expired) })
+	c.pingTimer = time.AfterFunc(c.server.Ping, c.ping)
 	_ = c.net.SetReadDeadline(time.Now().Add(2 * c.server.Ping))
-	return from, at, nil
+	return from, position, nil
 }
 
 // ahead refuses a position that no server has come to yet.
-func (c *conn) ahead(from chat.Position) error {
+func (c *connection) ahead(from chat.Position) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	head, err := c.server.Hub.Head(ctx)
 	switch {
 	case err != nil:
 		c.server.Log.Error("end of the journal cannot be read", "error", err)
-		return closing{CloseInternal, "try again"}
+		return closeReason{CloseInternal, "try again"}
 	case from > head:
 		return badFrame("position is ahead of this server")
 	}
 	return nil
 }
 
-// refuse closes a connection that has not begun.
-func (c *conn) refuse(err error) {
-	var with closing
+// reject closes a connection that has not begun.
+func (c *connection) reject(err error) {
+	var with closeReason
 	if !errors.As(err, &with) {
-		_ = c.ws.CloseNow() // it is gone
+		_ = c.ws.CloseNow() // the client is gone
 		return
 	}
 	c.server.Log.Debug("listener refused", "code", int(with.code), "reason", with.reason)
-	_ = c.ws.Close(with.code, with.reason) // gone now, one way or the other
+	_ = c.ws.Close(with.code, with.reason) // closed now, whether the client answered or not
 }
 
-// catchUp tells the client what it missed, and then what is queued. What happens meanwhile is left to the replay, so that a long
+// catchUp sends what the client missed, and then what is queued. Events that happen meanwhile are left to the replay, so that a long
 // one does not end in a full queue.
-func (c *conn) catchUp(ctx context.Context, from, at chat.Position) {
+func (c *connection) catchUp(ctx context.Context, from, position chat.Position) {
 	w := c.writer()
 	send(w, positionFrame("ready", from))
-	if err := c.replay(ctx, w, from, at); err != nil && ctx.Err() == nil {
+	if err := c.replay(ctx, w, from, position); err != nil && ctx.Err() == nil {
 		c.server.Log.Error("journal cannot be replayed", "error", err)
-		c.finish(closing{CloseInternal, "try again"})
+		c.close(closeReason{CloseInternal, "try again"})
 	}
 	c.write(w)
 }
 
-// replay writes the events that the client missed, as they were when it came up to at, and since. That there may be more, of
-// which the journal knows nothing, comes first. After each step the client is told how far it is, and what else is queued.
-func (c *conn) replay(ctx context.Context, w *bufio.Writer, from, at chat.Position) error {
-	if from < at {
+// replay sends the events that the client missed, up to the position of its subscription and since. A gap that the journal cannot
+// fill comes first. After each step the client gets its position, and what else is queued.
+func (c *connection) replay(ctx context.Context, w *bufio.Writer, from, position chat.Position) error {
+	if from < position {
 		oldest, err := c.server.Hub.Oldest(ctx)
 		if err != nil {
 			return err
 		}
-		if oldest = max(oldest, at-maxReplay+1); oldest > from+1 {
+		if oldest = max(oldest, position-maxReplay+1); oldest > from+1 {
 			send(w, gapFrame(from, oldest))
 			from = oldest - 1
 		}
 		_ = w.Flush() // reading may take a while; an error stays with the writer
 	}
-	for to := c.behindTo(from); to > from; to = c.behindTo(from) {
-		_, err := c.server.Hub.Replay(ctx, c.user, from, to, func(h notify.Heard) {
-			if ctx.Err() == nil && c.wants(h) && send(w, eventFrame(h)) != nil {
+	for to := c.nextStep(from); to > from; to = c.nextStep(from) {
+		_, err := c.server.Hub.Replay(ctx, c.user, from, to, func(d notify.Delivery) {
+			if ctx.Err() == nil && c.isWanted(d) && send(w, eventFrame(d)) != nil {
 				c.cancel()
 			}
 		})
@@ -228,7 +227,7 @@ func (c *conn) replay(ctx context.Context, w *bufio.Writer, from, at chat.Positi
 			return err
 		}
 		send(w, positionFrame("position", to))
-		for _, frame := range c.answers() {
+		for _, frame := range c.takeQueued() {
 			send(w, frame)
 		}
 		if w.Flush() != nil {
@@ -239,22 +238,22 @@ func (c *conn) replay(ctx context.Context, w *bufio.Writer, from, at chat.Positi
 	return nil
 }
 
-// behindTo returns where the next step of the replay ends. At the end of all it is from, and events are queued from then on.
-func (c *conn) behindTo(from chat.Position) chat.Position {
+// nextStep returns where the next step of the replay ends. At the end of all it is from, and events are queued from then on.
+func (c *connection) nextStep(from chat.Position) chat.Position {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.at = from
-	c.behind = from < c.latest
+	c.queuedTo = from
+	c.replaying = from < c.latest
 	return max(from, min(from+replayStep, c.latest))
 }
 
-// answers takes what is queued during a replay: pings and answers to them.
-func (c *conn) answers() (frames [][]byte) {
+// takeQueued takes what is queued during a replay: pings and answers to them.
+func (c *connection) takeQueued() (frames [][]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.queue {
 		frames = append(frames, c.queue[i].frame)
 	}
-	c.empty()
+	c.discardQueue()
 	return frames
 }

@@ -53,7 +53,7 @@ func TestStartRefused(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(w *world) {
 				r := w.raw(nil)
-				r.say(c.text)
+				r.write(c.text)
 				r.closed(c.code, c.reason)
 				synctest.Wait()
 				if got := metric(w.Metrics.Connections.WithLabelValues(protocol)); got != 0 {
@@ -73,7 +73,7 @@ func TestStartRefused(t *testing.T) {
 }
 
 // A client that begins hears what happens from its request on, also while its start message is not there yet; nothing twice.
-func TestBeginsAtTheRequest(t *testing.T) {
+func TestStartsAtTheRequest(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		id := w.thread(alice, bob)
@@ -83,13 +83,13 @@ func TestBeginsAtTheRequest(t *testing.T) {
 		r := w.raw(nil)
 		w.send(alice, id, "early")
 		w.settle()
-		r.say(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, bob))
-		if got, want := r.hear(), `{"type":"ready","position":"`+decimal(begun)+`"}`; got != want {
+		r.write(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, bob))
+		if got, want := r.read(), `{"type":"ready","position":"`+decimal(begun)+`"}`; got != want {
 			t.Errorf("told %s, want %s", got, want)
 		}
 		hears := func(wants ...string) {
 			for _, want := range wants {
-				if got := r.hear(); !strings.Contains(got, want) {
+				if got := r.read(); !strings.Contains(got, want) {
 					t.Errorf("told %s, want %s", got, want)
 				}
 			}
@@ -121,8 +121,8 @@ func TestBadMessages(t *testing.T) {
 			t.Parallel()
 			inBubble(t, func(w *world) {
 				r := w.raw(nil)
-				r.say(start)
-				r.hear()
+				r.write(start)
+				r.read()
 				go func() { _ = r.Write(w.Context(), websocket.MessageText, []byte(c.text)) }() // the server may not wait for all
 				r.closed(c.code, c.reason)
 			})
@@ -135,12 +135,12 @@ func TestUnknownType(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		r := w.raw(http.Header{"Authorization": {"Bearer " + string(alice)}})
-		r.say(`{"type":"start","version":1,"color":"green"}`)
-		r.hear()
-		r.say(`{"type":"sing","song":{}}`)
-		r.say(`{"type":"sing"}` + strings.Repeat(" ", maxFrame-15))
-		r.say(`{"type":"ping","padding":1}`)
-		if got := r.hear(); got != `{"type":"pong"}` {
+		r.write(`{"type":"start","version":1,"color":"green"}`)
+		r.read()
+		r.write(`{"type":"sing","song":{}}`)
+		r.write(`{"type":"sing"}` + strings.Repeat(" ", maxFrame-15))
+		r.write(`{"type":"ping","padding":1}`)
+		if got := r.read(); got != `{"type":"pong"}` {
 			t.Errorf("answer is %s", got)
 		}
 	})
@@ -151,12 +151,12 @@ func TestByteOrderMark(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		r := w.raw(http.Header{"Authorization": {"Bearer " + string(alice)}})
-		r.say("\ufeff" + `{"type":"start","version":1}`)
-		if got := r.hear(); !strings.Contains(got, `"ready"`) {
+		r.write("\ufeff" + `{"type":"start","version":1}`)
+		if got := r.read(); !strings.Contains(got, `"ready"`) {
 			w.Errorf("answer to the start is %s", got)
 		}
-		r.say("\ufeff" + `{"type":"ping"}`)
-		if got := r.hear(); got != `{"type":"pong"}` {
+		r.write("\ufeff" + `{"type":"ping"}`)
+		if got := r.read(); got != `{"type":"pong"}` {
 			w.Errorf("answer to the ping is %s", got)
 		}
 	})
@@ -169,10 +169,10 @@ func TestAuthentication(t *testing.T) {
 		id := w.thread(alice, bob)
 		w.settle()
 		r := w.raw(http.Header{"Authorization": {"Bearer " + string(carol)}})
-		r.say(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, bob))
-		r.hear()
+		r.write(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, bob))
+		r.read()
 		w.send(alice, id, "for bob")
-		if got := r.hear(); !strings.Contains(got, "for bob") {
+		if got := r.read(); !strings.Contains(got, "for bob") {
 			w.Errorf("heard %s", got)
 		}
 

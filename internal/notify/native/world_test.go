@@ -26,6 +26,7 @@ import (
 	"github.com/chatd/chatd/client"
 	"github.com/chatd/chatd/internal/auth"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/notify"
 	"github.com/chatd/chatd/internal/store"
 )
@@ -136,7 +137,7 @@ func newEmpty(tb testing.TB) *world {
 	w := &world{TB: tb, client: http.DefaultClient, tokens: &tokens{refused: map[string]error{}, expires: map[string]chat.Time{}}}
 	metrics, err := notify.NewMetrics(prometheus.NewRegistry())
 	w.must(err)
-	w.Config = Config{Metrics: metrics, Authenticate: w.tokens.authenticate, CORS: pagesOf("*"), Now: now}
+	w.Config = Config{Metrics: metrics, Authenticate: w.tokens.authenticate, CORS: pagesOf("*"), Clock: clock.System}
 	return w
 }
 
@@ -357,27 +358,27 @@ func (l *listener) closed(code int) string {
 	}
 }
 
-// raw is a websocket on which a test says what it likes.
-type raw struct {
+// rawClient is a websocket on which a test says what it likes.
+type rawClient struct {
 	*websocket.Conn
 	w *world
 }
 
-func (w *world) raw(header http.Header) *raw {
+func (w *world) raw(header http.Header) *rawClient {
 	w.Helper()
 	c, _, err := websocket.Dial(w.Context(), w.url+"/realtime", &websocket.DialOptions{HTTPHeader: header, HTTPClient: w.client})
 	w.must(err)
 	c.SetReadLimit(-1)
 	w.Cleanup(func() { _ = c.CloseNow() })
-	return &raw{c, w}
+	return &rawClient{c, w}
 }
 
-func (r *raw) say(text string) {
+func (r *rawClient) write(text string) {
 	r.w.Helper()
 	r.w.must(r.Write(r.w.Context(), websocket.MessageText, []byte(text)))
 }
 
-func (r *raw) hear() string {
+func (r *rawClient) read() string {
 	r.w.Helper()
 	_, data, err := r.Read(r.w.Context())
 	r.w.must(err)
@@ -385,7 +386,7 @@ func (r *raw) hear() string {
 }
 
 // closed waits for the server to close.
-func (r *raw) closed(code websocket.StatusCode, reason string) {
+func (r *rawClient) closed(code websocket.StatusCode, reason string) {
 	r.w.Helper()
 	for {
 		_, _, err := r.Read(r.w.Context())

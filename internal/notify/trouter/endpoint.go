@@ -11,7 +11,7 @@ import (
 	"github.com/chatd/chatd/internal/delivery"
 )
 
-// endpointKey names one client of one user: a ChatClient in a page. Its id (epid) stays the same over reconnects.
+// endpointKey names one client of one user, say a ChatClient in a web page. Its id (epid) stays the same over reconnects.
 type endpointKey struct {
 	user chat.Identity
 	id   string
@@ -29,24 +29,24 @@ func endpointID(epid, allocation string) string {
 	return epid
 }
 
-// endpoint is what outlives a connection. That events were acknowledged stays true, so what is known here is put together with
-// what the store knows, which may have been acknowledged at other servers. Its lock is taken after that of a socket, never
+// endpoint is what outlives a connection. An event that was acknowledged stays so, hence what this server knows is merged with
+// what the store knows, which may have been acknowledged at other servers. Its lock is taken after that of a connection, never
 // before.
 type endpoint struct {
-	key  endpointKey
-	turn chan struct{} // holds a token while one connection takes over from another
+	key          endpointKey
+	takeoverSlot chan struct{} // holds a token while one connection takes over from another
 
-	mu      sync.Mutex
-	dialect dialect
-	newest  *socket                    // of the connections; nil while the client is away
-	current *socket                    // that is told of events: the newest, when its turn has come
-	left    time.Time                  // when the newest connection ended
-	latest  int64                      // number of the newest connection, on whichever server
-	teller  int64                      // number of the last one here that was to tell; it is not when the store has another one
-	last    int64                      // number of the last one here that was told of events
-	at      chat.Position              // newest position that went out
-	owed    map[chat.Position]struct{} // positions up to there that were not acknowledged
-	root    string                     // tag of the connection that began anew, see recall.go
+	mu          sync.Mutex
+	format      format
+	newest      *connection                // of the connections here; nil while the client is disconnected
+	current     *connection                // that delivers: the newest, once it has taken over
+	leftAt      time.Time                  // when the newest connection ended
+	latest      int64                      // number of the newest connection, on whichever server
+	owner       int64                      // number of the last owner here; the store may have another one by now
+	lastCurrent int64                      // number of the last one here that delivered
+	sentTo      chat.Position              // newest position that was sent
+	unacked     map[chat.Position]struct{} // positions up to there that are not acknowledged
+	rootTag     string                     // tag of the connection that did not resume another, see marks.go
 }
 
 // endpoint returns the endpoint of that key, made when it is new.
@@ -55,82 +55,90 @@ func (s *Server) endpoint(key endpointKey) *endpoint {
 	defer s.mu.Unlock()
 	e := s.endpoints[key]
 	if e == nil {
-		e = &endpoint{key: key, turn: make(chan struct{}, 1), dialect: web, owed: map[chat.Position]struct{}{}}
+		e = &endpoint{key: key, takeoverSlot: make(chan struct{}, 1), format: webFormat, unacked: map[chat.Position]struct{}{}}
 		s.endpoints[key] = e
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.left = time.Now() // it must not be forgotten before its connection arrives
+	e.leftAt = s.Clock.Now() // it must not be swept before its connection arrives
 	return e
 }
 
-// existing returns the endpoint of that key, nil when nobody connected as it lately.
-func (s *Server) existing(key endpointKey) *endpoint {
+// knownEndpoint returns the endpoint of that key, nil when it is not in memory.
+func (s *Server) knownEndpoint(key endpointKey) *endpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.endpoints[key]
 }
 
-// speak sets the dialect in which the client reads events.
-func (e *endpoint) speak(d dialect) {
+// setFormat sets the format in which the client reads events.
+func (e *endpoint) setFormat(f format) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.dialect = d
+	e.format = f
 }
 
-func (e *endpoint) spoken() dialect {
+func (e *endpoint) currentFormat() format {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.dialect
+	return e.format
 }
 
-// idle returns for how long nobody has been connected.
+// idle returns for how long no connection has been open.
 func (e *endpoint) idle(now time.Time) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.newest != nil {
 		return 0
 	}
-	return now.Sub(e.left)
+	return now.Sub(e.leftAt)
 }
 
-func (e *endpoint) connection() *socket {
+// connected reports whether a connection is open here, or ends.
+func (e *endpoint) connected() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.newest != nil || e.current != nil
+}
+
+// currentConnection returns the connection that delivers, nil when none does.
+func (e *endpoint) currentConnection() *connection {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.current
 }
 
-// told returns what the store is to know: the position up to which the client has acknowledged everything, by whom it was
-// told, and whether that one has gone.
-func (e *endpoint) told() delivery.Acknowledged {
+// acknowledged returns what the store keeps: the position up to which the client has acknowledged everything, the owner, and
+// whether that has been released.
+func (e *endpoint) acknowledged() delivery.Acknowledged {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return delivery.Acknowledged{
-		User: e.key.user, Endpoint: e.key.id, Owner: e.teller, Position: e.settled(), Released: e.newest == nil && e.current == nil,
+		User: e.key.user, Endpoint: e.key.id, Owner: e.owner, Position: e.ackedTo(), Released: e.newest == nil && e.current == nil,
 	}
 }
 
-// settled returns the position up to which nothing is owed; the lock is held.
-func (e *endpoint) settled() chat.Position {
-	at := e.at
-	for p := range e.owed {
+// ackedTo returns the position up to which everything is acknowledged. The lock is held.
+func (e *endpoint) ackedTo() chat.Position {
+	at := e.sentTo
+	for p := range e.unacked {
 		at = min(at, p-1)
 	}
 	return at
 }
 
-// arrive notes the newest connection, as the store has it, and has one that still waits for its turn end. It reports false
-// when there is a newer one already.
-func (e *endpoint) arrive(sk *socket, row delivery.Endpoint) bool {
+// add makes c the newest connection, as the store has it, and closes one that still waits to take over. It reports false when
+// there is a newer one already.
+func (e *endpoint) add(c *connection, row delivery.Endpoint) bool {
 	e.mu.Lock()
-	e.learn(row)
-	if sk.number < e.latest {
+	e.updateLocked(row)
+	if c.number < e.latest {
 		e.mu.Unlock()
 		return false
 	}
-	e.latest = sk.number
+	e.latest = c.number
 	before := e.newest
-	e.newest = sk
+	e.newest = c
 	e.mu.Unlock()
 	if before != nil {
 		before.supersede()
@@ -138,62 +146,62 @@ func (e *endpoint) arrive(sk *socket, row delivery.Endpoint) bool {
 	return true
 }
 
-// outstanding returns the positions that went out and were not acknowledged, in order.
-func (e *endpoint) outstanding() []chat.Position {
+// unackedPositions returns the positions that were sent and not acknowledged, in order.
+func (e *endpoint) unackedPositions() []chat.Position {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.Sorted(maps.Keys(e.owed))
+	return slices.Sorted(maps.Keys(e.unacked))
 }
 
-// recalled notes which of the positions the client was told, whether it acknowledged them or not. It returns the position up
-// to which it knows everything.
-func (e *endpoint) recalled(asked, seen []chat.Position) chat.Position {
+// reconcile records which of the positions asked for the client has received, whether it acknowledged them or not. It returns
+// the position up to which it has received everything.
+func (e *endpoint) reconcile(asked, seen []chat.Position) chat.Position {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, p := range seen {
-		e.at = max(e.at, p)
+		e.sentTo = max(e.sentTo, p)
 	}
 	for _, p := range asked {
-		if p <= e.at {
-			e.owed[p] = struct{}{}
+		if p <= e.sentTo {
+			e.unacked[p] = struct{}{}
 		}
 	}
 	for _, p := range seen {
-		delete(e.owed, p)
+		delete(e.unacked, p)
 	}
-	return e.settled()
+	return e.ackedTo()
 }
 
-// sameJournal returns those of the tags whose connections told of this journal.
+// sameJournal returns those of the tags whose connections delivered from this journal.
 func (e *endpoint) sameJournal(tags []string) []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if i := slices.Index(tags, e.root); i >= 0 {
+	if i := slices.Index(tags, e.rootTag); i >= 0 {
 		return tags[:i+1]
 	}
 	return tags
 }
 
-// adopt takes over what the store knows, as a connection that arrived here found it.
-func (e *endpoint) adopt(row delivery.Endpoint) {
+// update merges what the store knows.
+func (e *endpoint) update(row delivery.Endpoint) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.learn(row)
+	e.updateLocked(row)
 }
 
-// learn is adopt while the lock is held.
-func (e *endpoint) learn(row delivery.Endpoint) {
+// updateLocked is update with the lock held.
+func (e *endpoint) updateLocked(row delivery.Endpoint) {
 	if row.Owner == row.Newest {
-		e.teller = row.Owner
+		e.owner = row.Owner
 	}
-	e.dialect = dialect(row.Format)
-	e.at = max(e.at, row.Position)
-	maps.DeleteFunc(e.owed, func(p chat.Position, _ struct{}) bool { return p <= row.Position })
+	e.format = format(row.Format)
+	e.sentTo = max(e.sentTo, row.Position)
+	maps.DeleteFunc(e.unacked, func(p chat.Position, _ struct{}) bool { return p <= row.Position })
 }
 
-// outrun notes a connection at another server, and returns those here: that which waits for its turn, if there is one, and
-// that which is told of events. news is false when one here is as new.
-func (e *endpoint) outrun(number int64) (waiting, telling *socket, news bool) {
+// supersededBy records a connection at another server, and returns those here that it supersedes: the one that waits to take over
+// and the one that delivers, each nil when there is none. isNew is false when a connection here is as new.
+func (e *endpoint) supersededBy(number int64) (waiting, current *connection, isNew bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if number <= e.latest {
@@ -203,73 +211,74 @@ func (e *endpoint) outrun(number int64) (waiting, telling *socket, news bool) {
 	return e.newest, e.current, true
 }
 
-// begin makes sk the connection that is told of events, unless there is a newer one, which may be at another server. It returns
-// the position from which on, and whether the connection before was here too, so that it is known what that was told and did
-// not acknowledge.
-func (e *endpoint) begin(sk *socket) (from chat.Position, here, ok bool) {
+// makeCurrent makes c the connection that delivers, unless there is a newer one, which may be at another server. It returns the
+// position to deliver from, and whether the connection before was here too, so that it is known what that sent without an
+// acknowledgement.
+func (e *endpoint) makeCurrent(c *connection) (from chat.Position, here, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if sk.number < e.latest {
+	if c.number < e.latest {
 		return 0, false, false
 	}
-	here = e.last == sk.number-1
-	e.current, e.last = sk, sk.number
-	if !sk.resumed {
-		e.root = sk.tag
+	here = e.lastCurrent == c.number-1
+	e.current, e.lastCurrent = c, c.number
+	if !c.resumed {
+		e.rootTag = c.tag
 	}
-	return e.settled(), here, true
+	return e.ackedTo(), here, true
 }
 
-func (e *endpoint) release(sk *socket) {
+// release records that a connection has closed.
+func (e *endpoint) release(c *connection) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.current == sk {
+	if e.current == c {
 		e.current = nil
 	}
-	if e.newest == sk {
-		e.newest, e.left = nil, time.Now()
+	if e.newest == c {
+		e.newest, e.leftAt = nil, c.s.Clock.Now()
 	}
 }
 
-// send notes that an event goes out.
-func (e *endpoint) send(position chat.Position) {
+// markSent records that an event is sent.
+func (e *endpoint) markSent(position chat.Position) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.at = max(e.at, position)
-	e.owed[position] = struct{}{}
+	e.sentTo = max(e.sentTo, position)
+	e.unacked[position] = struct{}{}
 }
 
-// pass notes that up to a position there is nothing that was not sent, and reports whether that is news.
-func (e *endpoint) pass(position chat.Position) bool {
+// skipTo records that nothing up to a position is left to be sent, and reports whether that is new.
+func (e *endpoint) skipTo(position chat.Position) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	news := position > e.at
-	e.at = max(e.at, position)
-	return news
+	isNew := position > e.sentTo
+	e.sentTo = max(e.sentTo, position)
+	return isNew
 }
 
-// settle notes that an event needs not be told again.
-func (e *endpoint) settle(position chat.Position) {
+// ack records that an event is not to be sent again.
+func (e *endpoint) ack(position chat.Position) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.owed, position)
+	delete(e.unacked, position)
 }
 
-// done reports whether an event was settled before: what is replayed begins with the oldest that was not.
-func (e *endpoint) done(position chat.Position) bool {
+// isAcked reports whether an event was acknowledged before: a replay begins with the oldest that was not.
+func (e *endpoint) isAcked(position chat.Position) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	_, owed := e.owed[position]
-	return position <= e.at && !owed
+	_, unacked := e.unacked[position]
+	return position <= e.sentTo && !unacked
 }
 
-// reread settles what is owed of a stretch of the journal and was not found there: it was purged, or is out of date.
-func (e *endpoint) reread(from, to chat.Position, found []waiting) {
+// ackMissing acknowledges what is unacknowledged in a part of the journal and was not found there: it was purged or is out of date.
+func (e *endpoint) ackMissing(from, to chat.Position, found []pendingEvent) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for p := range e.owed {
-		if p > from && p <= to && !slices.ContainsFunc(found, func(f waiting) bool { return f.Position == p }) {
-			delete(e.owed, p)
+	for p := range e.unacked {
+		if p > from && p <= to && !slices.ContainsFunc(found, func(f pendingEvent) bool { return f.Position == p }) {
+			delete(e.unacked, p)
 		}
 	}
 }

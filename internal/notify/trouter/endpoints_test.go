@@ -12,11 +12,11 @@ import (
 // view is what one server sees of the journal. It does with endpoints what storetest demands of a store.
 type view struct {
 	*journal
-	changed chan struct{}
-	dead    atomic.Bool   // nothing is written any more
-	hidden  atomic.Bool   // nothing new is seen
-	arrived func()        // called when a connection has arrived, if not nil
-	slow    chan struct{} // what is not the newest cannot be read until it closes, if not nil
+	changed     chan struct{}
+	dead        atomic.Bool   // nothing is written any more
+	hidden      atomic.Bool   // nothing new is seen
+	onConnected func()        // called when a connection has arrived, if not nil
+	slow        chan struct{} // what is not the newest cannot be read until it closes, if not nil
 }
 
 // After is that of the journal, of which a view may be hidden.
@@ -35,8 +35,8 @@ func (v *view) After(ctx context.Context, position chat.Position, limit int) ([]
 	return events, err
 }
 
-// look makes a view for a server that begins.
-func (j *journal) look() *view {
+// newView makes a view for a server that begins.
+func (j *journal) newView() *view {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	v := &view{journal: j, changed: make(chan struct{}, 1)}
@@ -44,14 +44,14 @@ func (j *journal) look() *view {
 	return v
 }
 
-func (v *view) Changed() <-chan struct{} { return v.changed }
+func (v *view) Watch() (<-chan struct{}, func()) { return v.changed, func() {} }
 
 func (v *view) Endpoint(_ context.Context, user chat.Identity, id string) (delivery.Endpoint, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	e := v.endpoints[endpointKey{user, id}]
 	e.User, e.ID = user, id
-	return e, v.away
+	return e, v.endpointsErr
 }
 
 // change writes an endpoint.
@@ -60,8 +60,8 @@ func (v *view) change(user chat.Identity, id string, do func(e *delivery.Endpoin
 	defer v.mu.Unlock()
 	key := endpointKey{user, id}
 	e, ok := v.endpoints[key]
-	if v.away != nil || v.dead.Load() {
-		return e, v.away
+	if v.endpointsErr != nil || v.dead.Load() {
+		return e, v.endpointsErr
 	}
 	if e.User, e.ID = user, id; !do(&e) {
 		return e, &chat.Error{Kind: chat.NotFound}
@@ -73,8 +73,8 @@ func (v *view) change(user chat.Identity, id string, do func(e *delivery.Endpoin
 }
 
 func (v *view) ConnectEndpoint(_ context.Context, a delivery.Connection) (delivery.Endpoint, error) {
-	if v.arrived != nil {
-		defer v.arrived()
+	if v.onConnected != nil {
+		defer v.onConnected()
 	}
 	return v.change(a.User, a.Endpoint, func(e *delivery.Endpoint) bool {
 		if e.Newest == 0 {
@@ -122,11 +122,11 @@ func (v *view) SaveEndpoints(_ context.Context, positions []delivery.Acknowledge
 	return nil
 }
 
-func (v *view) RegisterEndpoint(_ context.Context, user chat.Identity, id, dialect string, at chat.Time) error {
+func (v *view) RegisterEndpoint(_ context.Context, user chat.Identity, id, format string, at chat.Time) error {
 	_, err := v.change(user, id, func(e *delivery.Endpoint) bool {
-		if e.Newest > 0 && (e.Format != dialect || e.Ended != 0) {
+		if e.Newest > 0 && (e.Format != format || e.Ended != 0) {
 			v.append(delivery.Changed(user, id, 0, at))
-			e.Format = dialect
+			e.Format = format
 			if e.Owner != 0 {
 				e.Ended = 0
 			}

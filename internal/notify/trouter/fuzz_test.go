@@ -9,13 +9,26 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/web"
 )
+
+// fixedClock always tells the same time.
+type fixedClock struct{ now chat.Time }
+
+func (c fixedClock) Now() time.Time                       { return c.now.Std() }
+func (fixedClock) NewTimer(d time.Duration) clock.Timer   { return clock.System.NewTimer(d) }
+func (fixedClock) NewTicker(d time.Duration) clock.Ticker { return clock.System.NewTicker(d) }
+func (fixedClock) AfterFunc(d time.Duration, f func()) clock.Timer {
+	return clock.System.AfterFunc(d, f)
+}
 
 // still is a server for one test function, on a journal in which nothing happens.
 func still(tb testing.TB) *Server {
@@ -25,14 +38,14 @@ func still(tb testing.TB) *Server {
 		tb.Fatal(err)
 	}
 	j := newJournal()
-	hub, err := notify.NewHub(context.Background(), j.look(), metrics, nil)
+	hub, err := notify.NewHub(context.Background(), j.newView(), metrics, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	k := &tokens{}
 	return New(Config{
-		Hub: hub, Metrics: metrics, Authenticate: k.authenticate, Revalidate: k.stand, Endpoints: j.look(), Secret: []byte("secret"),
-		Base: func(*http.Request) string { return origin }, CORS: pagesOf("*"), Now: now,
+		Hub: hub, Metrics: metrics, Authenticate: k.authenticate, Revalidate: k.revalidate, Endpoints: j.newView(), Secret: []byte("secret"),
+		Base: func(*http.Request) string { return origin }, CORS: pagesOf("*"), Clock: clock.System,
 	})
 }
 
@@ -104,26 +117,26 @@ func FuzzReceive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		clear(s.endpoints) // what was acknowledged before would not be told
 		e := s.endpoint(endpointKey{bob, "e"})
-		sk := &socket{s: s, e: e, wake: make(chan struct{}, 1), close: func() {}, queue: queue{frames: map[int64]waiting{}}}
-		sk.start(0, 0)
+		c := &connection{s: s, e: e, wake: make(chan struct{}, 1), close: func() {}, queue: queue{unacked: map[int64]pendingEvent{}}}
+		c.start(0, 0)
 		for i := range chat.Position(3) {
 			h := message("x")
 			h.Position = i + 1
-			sk.offer(notify.Heard{Event: &h, To: bob, Shared: &notify.Shared{}})
+			c.offer(notify.Delivery{Event: &h, To: bob, Shared: &notify.Shared{}})
 		}
-		_, told, _ := sk.take()
-		err := sk.receive(text)
-		sk.mu.Lock()
-		defer sk.mu.Unlock()
+		_, told, _ := c.takePackets()
+		err := c.receive(text)
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		held := 0
-		for _, w := range sk.pending {
+		for _, w := range c.pending {
 			held += w.size
 		}
-		for _, w := range sk.frames {
+		for _, w := range c.unacked {
 			held += w.size
 		}
-		if left := len(sk.pending) + len(sk.frames); len(told) != 3 || left < 2 || left > 3 || held != sk.held || len(sk.control) > 1 {
-			t.Errorf("%d told, %d left, %d bytes are %d, answers %q, %v", len(told), left, held, sk.held, sk.control, err)
+		if left := len(c.pending) + len(c.unacked); len(told) != 3 || left < 2 || left > 3 || held != c.heldBytes || len(c.control) > 1 {
+			t.Errorf("%d told, %d left, %d bytes are %d, answers %q, %v", len(told), left, held, c.heldBytes, c.control, err)
 		}
 	})
 }
@@ -132,11 +145,11 @@ func FuzzReceive(f *testing.F) {
 func FuzzHandshake(f *testing.F) {
 	s := still(f)
 	const id = "AAAAAAAAAAAAAAAAAAAAAAAAAA"
-	s.Now = func() chat.Time { return arrived } // in each of the fuzzer's processes
+	s.Clock = fixedClock{arrived} // in each of the fuzzer's processes
 	params := map[string]map[string]string{string(alice): s.params(id, Caller{User: alice}, nextTags(nil)), string(bob): s.params(id, Caller{User: bob}, nextTags(nil))}
-	s.Now = func() chat.Time { return arrived - 2*chat.Time(allocation.Milliseconds()) }
+	s.Clock = fixedClock{arrived.Add(-2 * allocationLife)}
 	ended := s.params(id, Caller{User: alice}, nextTags(nil))
-	s.Now = func() chat.Time { return arrived }
+	s.Clock = fixedClock{arrived}
 	for _, seed := range []map[string]string{params[string(alice)], params[string(bob)], ended, {}, {"sr": "x", "u": "!", "se": "soon", "sig": "%"}} {
 		q := url.Values{}
 		for k, v := range seed {
@@ -182,11 +195,11 @@ func FuzzRegistration(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		reg, err := readRegistration(body)
-		if err == nil && (!json.Valid(chat.WithoutBOM(body)) || reg.ID == "" || len(reg.ID) > maxEndpointID) {
+		if err == nil && (!json.Valid(web.WithoutBOM(body)) || reg.ID == "" || len(reg.ID) > maxEndpointID) {
 			t.Errorf("%q is read as %+v", body, reg)
 		}
-		if d := dialectOf(reg.Client.Template); d != web && d != native {
-			t.Errorf("%q speaks %q", reg.Client.Template, d)
+		if f := formatOf(reg.Client.Template); f != webFormat && f != phoneFormat {
+			t.Errorf("%q speaks %q", reg.Client.Template, f)
 		}
 	})
 }

@@ -9,12 +9,12 @@ import (
 
 // rate is a number of requests at once, and then one each time.
 type rate struct {
-	burst float64
-	every time.Duration
+	burst    float64
+	interval time.Duration
 }
 
-// Allocations and handshakes are limited: chat 1.0.0 tries again without any pause when a handshake fails. The limit of the
-// user bounds how many endpoints one can make up.
+// Allocations and handshakes are limited: chat 1.0.0 tries again without a pause when a handshake fails. The limit of the user bounds
+// how many endpoints a client can make up.
 var (
 	endpointRate = rate{20, time.Second}
 	userRate     = rate{200, 100 * time.Millisecond}
@@ -27,13 +27,13 @@ type bucketKey struct {
 
 type bucket struct {
 	rate
-	left float64
-	at   time.Time
+	tokens float64
+	at     time.Time
 }
 
 // limited answers 429 when an endpoint or its user takes a step too often.
 func (s *Server) limited(w http.ResponseWriter, r *http.Request, step string, user chat.Identity) bool {
-	if s.draw(step, endpointKey{user, endpointID(r.URL.Query().Get("epid"), "")}) {
+	if s.allow(step, endpointKey{user, endpointID(r.URL.Query().Get("epid"), "")}) {
 		return false
 	}
 	w.Header().Set("Retry-After", "1")
@@ -41,51 +41,51 @@ func (s *Server) limited(w http.ResponseWriter, r *http.Request, step string, us
 	return true
 }
 
-// draw takes one from the bucket of the user and one from that of the endpoint, or none.
-func (s *Server) draw(step string, key endpointKey) bool {
+// allow takes one from the bucket of the user and one from that of the endpoint, or none.
+func (s *Server) allow(step string, key endpointKey) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := s.bucket(bucketKey{"any " + step, endpointKey{user: key.user}}, userRate)
-	if all.left < 1 {
+	if all.tokens < 1 {
 		return false
 	}
 	one := s.bucket(bucketKey{step, key}, endpointRate)
-	if one.left < 1 {
+	if one.tokens < 1 {
 		return false
 	}
-	all.left--
-	one.left--
+	all.tokens--
+	one.tokens--
 	return true
 }
 
 // bucket returns a bucket as it is now; the lock is held.
 func (s *Server) bucket(key bucketKey, limit rate) *bucket {
-	now := time.Now()
+	now := s.Clock.Now()
 	b := s.buckets[key]
 	if b == nil {
-		b = &bucket{rate: limit, left: limit.burst, at: now}
+		b = &bucket{rate: limit, tokens: limit.burst, at: now}
 		s.buckets[key] = b
 	}
-	b.left = min(b.burst, b.left+now.Sub(b.at).Seconds()/b.every.Seconds())
+	b.tokens = min(b.burst, b.tokens+now.Sub(b.at).Seconds()/b.interval.Seconds())
 	b.at = now
 	return b
 }
 
-// full reports whether the bucket is as good as a new one.
-func (b *bucket) full(now time.Time) bool { return now.Sub(b.at) > time.Duration(b.burst)*b.every }
+// full reports whether the bucket is like a new one.
+func (b *bucket) full(now time.Time) bool { return now.Sub(b.at) > time.Duration(b.burst)*b.interval }
 
-// count adds n to the connections, in all and of the user; it refuses to go over a limit, and more when the server stops.
-func (s *Server) count(user chat.Identity, n int) bool {
+// countConnection adds n to the connections, in all and of the user; it refuses to go over a limit, and more when the server stops.
+func (s *Server) countConnection(user chat.Identity, n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n > 0 && (s.stopping || s.total >= maxSockets || s.sockets[user] >= maxPerUser) {
+	if n > 0 && (s.stopping || s.total >= maxConnections || s.perUser[user] >= maxPerUser) {
 		return false
 	}
 	s.total += n
-	if s.sockets[user] += n; s.sockets[user] <= 0 {
-		delete(s.sockets, user)
+	if s.perUser[user] += n; s.perUser[user] <= 0 {
+		delete(s.perUser, user)
 	}
-	s.connections.Add(float64(n))
+	s.connectionsGauge.Add(float64(n))
 	if s.total == 0 {
 		select {
 		case s.empty <- struct{}{}:
@@ -93,26 +93,4 @@ func (s *Server) count(user chat.Identity, n int) bool {
 		}
 	}
 	return true
-}
-
-// forget drops what has ended: buckets that are full again, beginnings and endpoints that nobody came back to.
-func (s *Server) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	for key, b := range s.buckets {
-		if b.full(now) {
-			delete(s.buckets, key)
-		}
-	}
-	for user, beginning := range s.begun {
-		if _, ok := s.readBeginning(beginning, user); !ok {
-			delete(s.begun, user)
-		}
-	}
-	for key, e := range s.endpoints {
-		if e.idle(now) > endpointLife {
-			delete(s.endpoints, key)
-		}
-	}
 }

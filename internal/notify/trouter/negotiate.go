@@ -4,17 +4,14 @@ import (
 	"crypto/rand"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
-// config tells where the services are: here. For a client this is the beginning.
+// config answers where the services are: here. It is the first request of a client.
 func (s *Server) config(w http.ResponseWriter, r *http.Request) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		token = ""
-	}
+	token, _ := web.BearerToken(r)
 	c, ok := s.caller(w, r, token)
 	if !ok {
 		return
@@ -24,41 +21,41 @@ func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusServiceUnavailable, "journal", err)
 		return
 	}
-	base, beginning := s.Base(r), s.beginning(c.User, head, beginTime)
+	base, start := s.Base(r), s.startPosition(c.User, head, startLife)
 	trouter := base
-	if keepsPath(r.Header) {
-		trouter += configPath + "/" + beginning
+	if keepsServicePath(r.Header) {
+		trouter += configPath + "/" + start
 	} else {
-		s.noteBegun(c.User, beginning)
+		s.keepStartPosition(c.User, start)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	sendJSON(w, struct {
+	web.SendJSON(w, struct {
 		Trouter   string `json:"trouterServiceUrl"`
 		Registrar string `json:"registrarServiceUrl"`
 		Cloud     string `json:"cloudType"`
 	}{trouter, base, "public"})
 }
 
-// allocate gives the client its connectparams, which it carries to the handshake and to later allocations. Params that are
-// stale or not ours are passed over, never refused: the client would not drop them. So is a beginning from the configuration.
-func (s *Server) allocate(w http.ResponseWriter, r *http.Request, beginning string) {
+// allocate gives the client its connectparams, which it carries to the handshake and to later allocations. Params that are expired or
+// not ours are ignored, never refused: the client would keep them. So is a start position that is.
+func (s *Server) allocate(w http.ResponseWriter, r *http.Request, start string) {
 	c, ok := s.caller(w, r, r.Header.Get("X-Skypetoken"))
 	if !ok || s.stopped(w, r) || s.limited(w, r, "allocation", c.User) {
 		return
 	}
 	q, id, tags := r.URL.Query(), rand.Text(), []string(nil)
 	if old, err := s.readParams(q); err == nil && old.User == c.User {
-		id, tags, beginning = old.id, readTags(q.Get("tags")), q.Get("begin")
-	} else if beginning == "" {
-		beginning = s.takeBegun(c.User)
+		id, tags, start = old.id, readTags(q.Get("tags")), q.Get("begin")
+	} else if start == "" {
+		start = s.takeStartPosition(c.User)
 	}
 	params := s.params(id, c, nextTags(tags))
-	s.addBeginning(r.Context(), params, c.User, beginning)
+	s.addStartPositions(r.Context(), params, c.User, start)
 	base := s.Base(r)
 	here := base + "/v4/f/" + id + "/"
-	sendJSON(w, map[string]any{
+	web.SendJSON(w, map[string]any{
 		"socketio": base + "/", "surl": here, "url": here, "curlb": base, "id": id, "ccid": id,
-		"ttl":           strconv.Itoa(int(allocation.Seconds())),
+		"ttl":           strconv.Itoa(int(allocationLife.Seconds())),
 		"connectparams": params,
 	})
 }
@@ -70,7 +67,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusUnauthorized, "handshake", err)
 		return
 	}
-	c, ok := s.bearer(w, r, p)
+	c, ok := s.handshakeCaller(w, r, p)
 	if !ok || s.stopped(w, r) || s.limited(w, r, "handshake", c.User) {
 		return
 	}
@@ -80,19 +77,19 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request) {
 	}
 	id := endpointID(r.URL.Query().Get("epid"), p.id)
 	e, err := s.Endpoints.Endpoint(r.Context(), c.User, id)
-	var begin chat.Position
+	var start chat.Position
 	if err == nil && e.Ended == e.Newest {
-		begin, err = s.beginAt(r.Context(), &e, r.URL.Query())
+		start, err = s.startOf(r.Context(), &e, r.URL.Query())
 	}
 	if err != nil {
 		s.refuse(w, r, http.StatusServiceUnavailable, "endpoint", err)
 		return
 	}
 	se := session{
-		Caller: c, Endpoint: id, Allocation: p.id, Number: e.Newest + 1, Begin: begin, Tags: tagsOf(r.URL.Query()),
-		Until: s.Now().Add(connectTime + skew),
+		Caller: c, Endpoint: id, Allocation: p.id, Number: e.Newest + 1, Start: start, Tags: tagsOf(r.URL.Query()),
+		Until: s.Now().Add(stepLife + clockSkew),
 	}
 	plainText(w)
-	beat := strconv.Itoa(heartbeat)
-	_, _ = w.Write([]byte(s.seal(se) + ":" + beat + ":" + beat + ":websocket,xhr-polling")) // the client may have gone
+	interval := strconv.Itoa(heartbeatSeconds)
+	_, _ = w.Write([]byte(s.seal(se) + ":" + interval + ":" + interval + ":websocket,xhr-polling")) // the client may have gone
 }

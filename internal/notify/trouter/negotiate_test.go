@@ -42,7 +42,7 @@ func TestTokenIsChecked(t *testing.T) {
 		w.tokens.refuse("scope", &chat.Error{Kind: chat.Forbidden, Reason: "no chat"})
 		w.tokens.refuse("broken", &chat.Error{Kind: chat.Internal, Cause: errors.New("store")})
 		w.tokens.refuse("away", &chat.Error{Kind: chat.Unavailable})
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
 		steps := map[string]func(token string) answer{
 			"config": func(token string) answer {
@@ -81,7 +81,7 @@ func TestTokenIsChecked(t *testing.T) {
 
 func TestAllocation(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		first := p.allocate()
 		if first.TTL != "604800" || first.Curlb != origin {
 			t.Errorf("allocation is %+v", first)
@@ -92,23 +92,23 @@ func TestAllocation(t *testing.T) {
 		if left := time.Until(time.Unix(0, 0).Add(end)); left < 24*time.Hour || left > 8*24*time.Hour {
 			t.Errorf("connectparams end in %v", left)
 		}
-		w.ahead.Add((24 * time.Hour).Milliseconds())
+		w.clock.Advance(24 * time.Hour)
 		if again := p.allocate(); again.ID != first.ID || again.Surl != first.Surl {
 			t.Errorf("allocated again it is %s, before %s", again.ID, first.ID)
 		}
-		if other := w.page(bob, "e").allocate(); other.ID == first.ID {
+		if other := w.newClient(bob, "e").allocate(); other.ID == first.ID {
 			t.Error("two clients have one allocation")
 		}
 	})
 }
 
 // Connectparams that are altered, somebody else's or too old count as absent: the client would send refused ones again.
-func TestStrangeConnectparams(t *testing.T) {
+func TestForgedConnectparams(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		first := p.allocate()
 		params := p.params
-		theirs := w.page(bob, "e")
+		theirs := w.newClient(bob, "e")
 		theirs.allocate()
 		altered := func(name, value string) url.Values {
 			v := url.Values{}
@@ -118,7 +118,7 @@ func TestStrangeConnectparams(t *testing.T) {
 			v.Set(name, value)
 			return v
 		}
-		other := w.page(alice, "f")
+		other := w.newClient(alice, "f")
 		other.allocate()
 		for name, strange := range map[string]url.Values{
 			"id":              altered("sr", other.params.Get("sr")),
@@ -144,21 +144,21 @@ func TestStrangeConnectparams(t *testing.T) {
 		if got := p.allocate(); got.ID != first.ID {
 			t.Error("one's own allocation does not go on")
 		}
-		w.ahead.Add((8 * 24 * time.Hour).Milliseconds())
+		w.clock.Advance(8 * 24 * time.Hour)
 		if a := p.getHandshake(); a.status != http.StatusUnauthorized {
 			t.Errorf("connectparams that have ended: handshake answers %d", a.status)
 		}
 		if got := p.allocate(); got.ID == first.ID {
 			t.Error("an allocation outlives its connectparams")
 		}
-		p.shake() // with those of the new one
+		p.handshake() // with those of the new one
 	})
 }
 
 // The params are good for every server on the same store: they carry what they mean.
-func TestConnectparamsOutliveTheServer(t *testing.T) {
+func TestConnectparamsAfterRestart(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		first := p.allocate()
 		w.restart()
 		if again := p.allocate(); again.ID != first.ID {
@@ -174,10 +174,10 @@ func TestConnectparamsOutliveTheServer(t *testing.T) {
 
 func TestHandshake(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		p.shake() // checks the answer
-		theirs := w.page(bob, "e")
+		p.handshake() // checks the answer
+		theirs := w.newClient(bob, "e")
 		theirs.allocate()
 		theirs.params = p.params
 		if a := theirs.getHandshake(); a.status != http.StatusUnauthorized {
@@ -194,15 +194,15 @@ func TestHandshake(t *testing.T) {
 // SDKs before chat 1.5.2 send no token with the handshake: that of the allocation just before counts, as long as it is good.
 func TestHandshakeWithoutToken(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.old = true
 		connect := func() int { p.allocate(); return p.getHandshake().status }
 		if got := connect(); got != http.StatusOK {
 			t.Errorf("handshake answers %d", got)
 		}
 		c := p.connect()
-		w.say("hello")
-		if got := c.hear(); len(got) != 1 {
+		w.sendMessage("hello")
+		if got := c.receive(); len(got) != 1 {
 			t.Errorf("it hears %q", got)
 		}
 
@@ -213,7 +213,7 @@ func TestHandshakeWithoutToken(t *testing.T) {
 		}
 		w.tokens.refuse(p.token, nil)
 		p.allocate()
-		time.Sleep(connectTime + skew)
+		time.Sleep(stepLife + clockSkew)
 		if a := p.getHandshake(); a.status != http.StatusUnauthorized {
 			t.Errorf("long after the allocation it answers %d", a.status)
 		}
@@ -233,9 +233,9 @@ func TestHandshakeWithoutToken(t *testing.T) {
 }
 
 // chat 1.0.0 tries again without a pause, about 60 times a second, when its handshake fails.
-func TestHotLoop(t *testing.T) {
+func TestRateOfAllocationsAndHandshakes(t *testing.T) {
 	bubble(t, func(w *world) {
-		p, neighbour := w.page(alice, ""), w.page(alice, "e")
+		p, neighbour := w.newClient(alice, ""), w.newClient(alice, "e")
 		granted := 0
 		for range 900 {
 			time.Sleep(time.Second / 60)
@@ -262,17 +262,17 @@ func TestHotLoop(t *testing.T) {
 
 func TestRateOfHandshakes(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
 		for range 20 {
-			p.shake()
+			p.handshake()
 		}
 		a := p.getHandshake()
 		if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") != "1" {
 			t.Errorf("answer %d", a.status)
 		}
 		time.Sleep(time.Second)
-		p.shake()
+		p.handshake()
 	})
 }
 
@@ -281,7 +281,7 @@ func TestRateOfUser(t *testing.T) {
 	bubble(t, func(w *world) {
 		refused := 0
 		for i := range 250 {
-			p := w.page(alice, "e"+number(chat.Time(i)))
+			p := w.newClient(alice, "e"+number(chat.Time(i)))
 			if a := p.postAllocation(); a.status == http.StatusTooManyRequests {
 				refused++
 			}
@@ -289,16 +289,16 @@ func TestRateOfUser(t *testing.T) {
 		if refused != 50 {
 			t.Errorf("%d of 250 refused", refused)
 		}
-		w.page(bob, "e").allocate()
+		w.newClient(bob, "e").allocate()
 	})
 }
 
 // What nobody came back for is not kept.
-func TestForget(t *testing.T) {
+func TestSweep(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.connect().cut()
-		p.shake()
+		p.handshake()
 		state := func() [2]int {
 			synctest.Wait()
 			s := w.server
@@ -313,7 +313,7 @@ func TestForget(t *testing.T) {
 		if got := state(); got != [2]int{0, 1} {
 			t.Errorf("after five minutes kept are %v", got)
 		}
-		time.Sleep(endpointLife)
+		time.Sleep(endpointIdleLife)
 		if got := state(); got != [2]int{} {
 			t.Errorf("at last kept are %v", got)
 		}

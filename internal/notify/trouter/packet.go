@@ -48,8 +48,8 @@ func parsePacket(text string) (packet, error) {
 	return p, nil
 }
 
-// acknowledge answers a packet that wants it, with JSON arguments.
-func acknowledge(id, args string) string { return string(ackPacket) + ":::" + id + "+" + args }
+// formatAck answers a packet that wants it, with JSON arguments.
+func formatAck(id, args string) string { return string(ackPacket) + ":::" + id + "+" + args }
 
 // In long polling several packets share a body: U+FFFD, length, U+FFFD, packet. The length counts UTF-16 units.
 const frameMark = "\ufffd"

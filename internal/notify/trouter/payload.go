@@ -3,22 +3,22 @@ package trouter
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"strconv"
 	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
 	"github.com/chatd/chatd/internal/notify"
+	"github.com/chatd/chatd/internal/web"
 )
 
-// form is what a payload of a kind of event is: the number by which clients know the kind, and what fills in the rest.
-type form struct {
-	id   int
-	fill func(p *payload, e *chat.Event, d dialect)
+// payloadKind is what a payload of a kind of event is: the number by which clients know the kind, and what fills in the rest.
+type payloadKind struct {
+	eventID int
+	fill    func(p *payload, e *chat.Event, f format)
 }
 
-// forms has one for each kind of event.
-var forms = map[chat.EventKind]form{
+// payloadKinds has one for each kind of event.
+var payloadKinds = map[chat.EventKind]payloadKind{
 	chat.MessageReceived:         {200, (*payload).message},
 	chat.TypingReceived:          {245, (*payload).typing},
 	chat.ReadReceiptReceived:     {246, (*payload).receipt},
@@ -31,16 +31,16 @@ var forms = map[chat.EventKind]form{
 	chat.ParticipantsRemoved:     {261, (*payload).participantsRemoved},
 }
 
-// recipientMark stands for the recipient in a payload that is encoded once for all who hear the event. It is random, so that
-// no message can hold it.
+// recipientMark stands for the recipient in a payload that is encoded once for all recipients. It is random, so that no message can
+// contain it.
 var recipientMark = rand.Text()
 
-// bareMark stands for the recipient without "8:", which old clients put before it themselves.
-var bareMark = rand.Text()
+// bareRecipientMark stands for the recipient without "8:", which old clients put before it themselves.
+var bareRecipientMark = rand.Text()
 
 // payload is the superset of what the JavaScript, iOS and Android SDKs read. Ids and versions are decimal strings, times
 // ISO 8601, and what is nested is JSON in a string. JavaScript finds the kind in eventId and the recipient in recipientMri, its
-// release 1.0.0 in _eventId and recipientId; iOS finds the recipient there too, and demands senderId, recipientId, groupId,
+// release 1.0.0 in _eventId and recipientId; iOS finds the recipient there too, and requires senderId, recipientId, groupId,
 // transactionId and priority of every event.
 type payload struct {
 	EventID       int    `json:"eventId"`
@@ -81,26 +81,25 @@ type payload struct {
 	RemovedUsers string `json:"participantsRemoved,omitempty"`
 }
 
-// dialect is how a kind of client reads nested JSON.
-type dialect string
+// format is how a kind of client reads nested JSON. The store keeps it under these names.
+type format string
 
 const (
-	web    dialect = "web"    // runs nested JSON through unescape(), which undoes %XX: AcsWeb templates
-	native dialect = "native" // does not: AcsiOS and AcsAndroid templates
+	webFormat   format = "web"    // runs nested JSON through unescape(), which undoes %XX: AcsWeb templates
+	phoneFormat format = "native" // does not: AcsiOS and AcsAndroid templates
 )
 
-func dialectOf(template string) dialect {
+func formatOf(template string) format {
 	if strings.HasPrefix(template, "AcsiOS") || strings.HasPrefix(template, "AcsAndroid") {
-		return native
+		return phoneFormat
 	}
-	return web
+	return webFormat
 }
 
-// sharedBody is the body of the frames that tell of the event, with marks where the recipient belongs: the payload as a JSON
-// string.
-func sharedBody(h notify.Heard, d dialect) []byte {
-	return h.Shared.Once("trouter:"+string(d), func() []byte {
-		return encode(string(encode(payloadOf(h.Event, d))))
+// sharedBody is the body of the frames of an event, with marks in place of the recipient: the payload as a JSON string.
+func sharedBody(d notify.Delivery, f format) []byte {
+	return d.Shared.Once("trouter:"+string(f), func() []byte {
+		return web.EncodeJSON(string(web.EncodeJSON(payloadOf(d.Event, f))))
 	})
 }
 
@@ -109,41 +108,31 @@ func writeBody(to *strings.Builder, body []byte, recipient chat.Identity) {
 	before, rest, _ := bytes.Cut(body, []byte(recipientMark))
 	to.Write(before)
 	to.WriteString(string(recipient))
-	before, rest, _ = bytes.Cut(rest, []byte(bareMark))
+	before, rest, _ = bytes.Cut(rest, []byte(bareRecipientMark))
 	to.Write(before)
 	to.WriteString(strings.TrimPrefix(string(recipient), "8:"))
 	to.Write(rest)
 }
 
-func encode(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic("trouter: a payload cannot be encoded: " + err.Error()) // strings, numbers and maps of strings cannot fail
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
-
 // payloadOf is for kinds that have a form.
-func payloadOf(e *chat.Event, d dialect) payload {
-	f := forms[e.Kind]
+func payloadOf(e *chat.Event, f format) payload {
+	kind := payloadKinds[e.Kind]
 	p := payload{
-		EventID: f.id, OldEventID: f.id, SenderID: string(e.Actor), RecipientMRI: recipientMark, RecipientID: bareMark,
+		EventID: kind.eventID, OldEventID: kind.eventID, SenderID: string(e.Actor), RecipientMRI: recipientMark, RecipientID: bareRecipientMark,
 		GroupID: string(e.ThreadID), Version: strconv.FormatInt(e.Version, 10),
 	}
-	f.fill(&p, e, d)
+	kind.fill(&p, e, f)
 	return p
 }
 
-func (p *payload) typing(e *chat.Event, _ dialect) {
+func (p *payload) typing(e *chat.Event, _ format) {
 	p.SenderName, p.ArrivalTime = &e.ActorName, iso(e.At)
 }
 
 // messageTypes are not the names of REST.
 var messageTypes = map[chat.MessageType]string{chat.Text: "Text", chat.HTML: "RichText/Html"}
 
-func (p *payload) message(e *chat.Event, _ dialect) {
+func (p *payload) message(e *chat.Event, _ format) {
 	m := e.Message
 	id, none, metadata := m.ID.String(), "", "{}"
 	p.SenderID = string(m.Sender)
@@ -157,7 +146,7 @@ func (p *payload) message(e *chat.Event, _ dialect) {
 		p.EditTimeMessage = iso(m.EditedOn)
 	}
 	if m.Metadata != nil {
-		metadata = string(encode(m.Metadata))
+		metadata = string(web.EncodeJSON(m.Metadata))
 	}
 	p.MessageBody, p.Metadata = &m.Content.Text, &metadata
 	if len(m.Content.Attachments) > 0 {
@@ -165,30 +154,15 @@ func (p *payload) message(e *chat.Event, _ dialect) {
 	}
 }
 
-// attachments gives uploaded images addresses whose origin the client replaces by its own endpoint.
+// attachments gives uploaded images paths without an origin: the SDK for JavaScript puts its own endpoint before them.
 func attachments(thread chat.ThreadID, in []chat.Attachment) string {
-	type attachment struct {
-		ID         string `json:"id"`
-		Type       string `json:"attachmentType"`
-		Name       string `json:"name,omitempty"`
-		URL        string `json:"url,omitempty"`
-		PreviewURL string `json:"previewUrl,omitempty"`
-	}
-	out := make([]attachment, len(in))
-	for i, a := range in {
-		out[i] = attachment(a)
-		if a.Type == chat.AttachedImage && a.URL == "" {
-			base := "/chat/threads/" + strings.ReplaceAll(string(thread), ":", "%3A") + "/images/" + a.ID + "/views/"
-			out[i].URL, out[i].PreviewURL = base+"original", base+"small"
-		}
-	}
-	return string(encode(out))
+	return string(web.EncodeJSON(web.Attachments(in, func(image, view string) string { return web.ImagePath(thread, image, view) })))
 }
 
-func (p *payload) receipt(e *chat.Event, _ dialect) {
+func (p *payload) receipt(e *chat.Event, _ format) {
 	id, none := e.Receipt.MessageID.String(), ""
 	at := e.Receipt.ReadOn.String()
-	body := string(encode(struct {
+	body := string(web.EncodeJSON(struct {
 		User       string `json:"user"`
 		Horizon    string `json:"consumptionhorizon"` // the client reads the second part only: when it was read
 		Visibility int64  `json:"messageVisibilityTime"`
@@ -207,71 +181,71 @@ type member struct {
 }
 
 // thread fills in the thread, and returns when and by whom, as thread events have it.
-func (p *payload) thread(e *chat.Event, d dialect) (at, by string) {
+func (p *payload) thread(e *chat.Event, f format) (at, by string) {
 	p.ThreadID = string(e.ThreadID)
-	return iso(e.At), nested(member{ID: string(e.Actor), DisplayName: e.ActorName}, d)
+	return iso(e.At), nested(member{ID: string(e.Actor), DisplayName: e.ActorName}, f)
 }
 
-func (p *payload) threadCreated(e *chat.Event, d dialect) {
-	p.CreateTime, p.CreatedBy = p.thread(e, d)
-	p.Members, p.Properties = members(e.Participants, d), properties(e.Properties, d)
+func (p *payload) threadCreated(e *chat.Event, f format) {
+	p.CreateTime, p.CreatedBy = p.thread(e, f)
+	p.Members, p.Properties = members(e.Participants, f), properties(e.Properties, f)
 }
 
-func (p *payload) propertiesUpdated(e *chat.Event, d dialect) {
-	p.EditTime, p.EditedBy = p.thread(e, d)
-	p.Properties = properties(e.Properties, d)
+func (p *payload) propertiesUpdated(e *chat.Event, f format) {
+	p.EditTime, p.EditedBy = p.thread(e, f)
+	p.Properties = properties(e.Properties, f)
 }
 
-func (p *payload) threadDeleted(e *chat.Event, d dialect) {
-	p.DeleteTime, p.DeletedBy = p.thread(e, d)
+func (p *payload) threadDeleted(e *chat.Event, f format) {
+	p.DeleteTime, p.DeletedBy = p.thread(e, f)
 	p.Reason = "deletedByUser"
 	if e.Actor == "" { // the retention policy did it
 		p.Reason = "deletedByPolicy"
-		if d == web { // which may leave it out only then; iOS demands it always
+		if f == webFormat { // iOS requires it always
 			p.DeletedBy = ""
 		}
 	}
 }
 
-func (p *payload) participantsAdded(e *chat.Event, d dialect) {
-	p.Time, p.AddedBy = p.thread(e, d)
-	p.Added = members(e.Participants, d)
+func (p *payload) participantsAdded(e *chat.Event, f format) {
+	p.Time, p.AddedBy = p.thread(e, f)
+	p.Added = members(e.Participants, f)
 }
 
-func (p *payload) participantsRemoved(e *chat.Event, d dialect) {
-	p.Time, p.RemovedBy = p.thread(e, d)
-	p.RemovedUsers = members(e.Participants, d)
+func (p *payload) participantsRemoved(e *chat.Event, f format) {
+	p.Time, p.RemovedBy = p.thread(e, f)
+	p.RemovedUsers = members(e.Participants, f)
 }
 
 // nested renders JSON that stands in a string. For clients that run it through unescape() a percent sign must be escaped,
 // else it would change the text or break the JSON.
-func nested(v any, d dialect) string {
-	text := string(encode(v))
-	if d == web {
+func nested(v any, f format) string {
+	text := string(web.EncodeJSON(v))
+	if f == webFormat {
 		text = strings.ReplaceAll(text, "%", "%25")
 	}
 	return text
 }
 
-func members(in []chat.Participant, d dialect) string {
+func members(in []chat.Participant, f format) string {
 	out := make([]member, len(in))
 	for i, p := range in {
 		out[i] = member{ID: string(p.Identity), DisplayName: p.DisplayName, ShareHistoryTime: int64(p.ShareFrom)}
 		if p.Metadata != nil {
-			out[i].Metadata = string(encode(p.Metadata))
+			out[i].Metadata = string(web.EncodeJSON(p.Metadata))
 		}
 	}
-	return nested(out, d)
+	return nested(out, f)
 }
 
-func properties(in *chat.Properties, d dialect) string {
+func properties(in *chat.Properties, f format) string {
 	out := struct {
 		Topic     string `json:"topic"`
 		Metadata  string `json:"acsChatThreadMetadata"`
 		Retention string `json:"retentionPolicy,omitempty"`
 	}{Topic: in.Topic, Metadata: "{}"}
 	if in.Metadata != nil {
-		out.Metadata = string(encode(in.Metadata))
+		out.Metadata = string(web.EncodeJSON(in.Metadata))
 	}
 	switch in.Retention.Kind {
 	case chat.RetentionCreationDate:
@@ -279,7 +253,7 @@ func properties(in *chat.Properties, d dialect) string {
 	case chat.RetentionNone:
 		out.Retention = `{"retentionPolicyType":"None"}`
 	}
-	return nested(out, d)
+	return nested(out, f)
 }
 
 func iso(t chat.Time) string { return t.Std().Format("2006-01-02T15:04:05.000Z") }

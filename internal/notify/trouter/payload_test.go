@@ -99,10 +99,10 @@ func unless(given, standard string) string {
 	return given
 }
 
-func bodyOf(tb testing.TB, e *chat.Event, to chat.Identity, d dialect) string {
+func bodyOf(tb testing.TB, e *chat.Event, to chat.Identity, f format) string {
 	tb.Helper()
 	var text string
-	if err := json.Unmarshal(bodyFor(notify.Heard{Event: e, To: to, Shared: &notify.Shared{}}, d), &text); err != nil {
+	if err := json.Unmarshal(bodyFor(notify.Delivery{Event: e, To: to, Shared: &notify.Shared{}}, f), &text); err != nil {
 		tb.Fatal(err)
 	}
 	return text
@@ -119,7 +119,7 @@ func TestPayloads(t *testing.T) {
 	}
 	for _, name := range sorted(names) {
 		e := all[name]
-		forWeb, forPhones := bodyOf(t, &e, bob, web), bodyOf(t, &e, bob, native)
+		forWeb, forPhones := bodyOf(t, &e, bob, webFormat), bodyOf(t, &e, bob, phoneFormat)
 		if forWeb == forPhones {
 			fmt.Fprintf(&b, "-- %s --\n%s\n", name, indent(forWeb))
 			continue
@@ -181,7 +181,7 @@ var (
 	decimal = regexp.MustCompile(`^\d+$`)
 )
 
-func (s shape) check(t *testing.T, name string, got map[string]any, d dialect) {
+func (s shape) check(t *testing.T, name string, got map[string]any, f format) {
 	t.Helper()
 	fits := func(field, kind string) bool {
 		text, ok := got[field].(string)
@@ -191,13 +191,13 @@ func (s shape) check(t *testing.T, name string, got map[string]any, d dialect) {
 		case "json":
 			return json.Valid([]byte(text))
 		case "nested":
-			return json.Valid([]byte(read(text, d)))
+			return json.Valid([]byte(read(text, f)))
 		default:
 			return ok
 		}
 	}
 	for field, kind := range s {
-		byPolicy := field == "deletedBy" && d == web && got["reason"] == "deletedByPolicy"
+		byPolicy := field == "deletedBy" && f == webFormat && got["reason"] == "deletedByPolicy"
 		if !fits(field, kind) && !byPolicy {
 			t.Errorf("%s: %s is %v, want %s", name, field, got[field], kind)
 		}
@@ -215,8 +215,8 @@ func (s shape) check(t *testing.T, name string, got map[string]any, d dialect) {
 }
 
 // read gives the JSON in a string of a thread event as a kind of client reads it.
-func read(text string, d dialect) string {
-	if d == web {
+func read(text string, f format) string {
+	if f == webFormat {
 		return unescape(text)
 	}
 	return text
@@ -235,7 +235,7 @@ func unescape(text string) string {
 	})
 }
 
-func TestShapes(t *testing.T) {
+func TestPayloadFields(t *testing.T) {
 	t.Parallel()
 	numbers := map[chat.EventKind]float64{
 		chat.MessageReceived: 200, chat.MessageEdited: 247, chat.MessageDeleted: 248, chat.TypingReceived: 245, chat.ReadReceiptReceived: 246,
@@ -244,15 +244,15 @@ func TestShapes(t *testing.T) {
 	seen := map[chat.EventKind]bool{}
 	for name, e := range kinds() {
 		seen[e.Kind] = true
-		for _, d := range []dialect{web, native} {
+		for _, f := range []format{webFormat, phoneFormat} {
 			var got map[string]any
-			if err := json.Unmarshal([]byte(bodyOf(t, &e, bob, d)), &got); err != nil {
+			if err := json.Unmarshal([]byte(bodyOf(t, &e, bob, f)), &got); err != nil {
 				t.Fatal(err)
 			}
 			if got["eventId"] != numbers[e.Kind] || got["_eventId"] != numbers[e.Kind] || got["recipientMri"] != string(bob) || got["recipientId"] != strings.TrimPrefix(string(bob), "8:") || got["groupId"] != string(thread) {
 				t.Errorf("%s: %v", name, got)
 			}
-			shapes[e.Kind].check(t, name, got, d)
+			shapes[e.Kind].check(t, name, got, f)
 		}
 	}
 	for _, kind := range chat.EventKinds() {
@@ -269,28 +269,28 @@ func TestRecipients(t *testing.T) {
 	shared := &notify.Shared{}
 	for _, to := range []chat.Identity{alice, bob, carol, alice} {
 		var text string
-		if err := json.Unmarshal(bodyFor(notify.Heard{Event: &e, To: to, Shared: shared}, web), &text); err != nil {
+		if err := json.Unmarshal(bodyFor(notify.Delivery{Event: &e, To: to, Shared: shared}, webFormat), &text); err != nil {
 			t.Fatal(err)
 		}
-		if got := bodyOf(t, &e, to, web); got != text {
+		if got := bodyOf(t, &e, to, webFormat); got != text {
 			t.Errorf("for %s it is %s", to, text)
 		}
 	}
 }
 
 // Whatever people write arrives as it was written, by either way of reading.
-func TestAnyText(t *testing.T) {
+func TestTextSurvivesUnescape(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		words := rapid.OneOf(rapid.String(), rapid.StringMatching(`[%u"\\0-9a-f{}]{0,20}`), rapid.SampledFrom([]string{trap, recipientMark[1:], "\u2028\ufffd\x00\x7f"}))
 		text, topic, name, key, value := words.Draw(rt, "text"), words.Draw(rt, "topic"), words.Draw(rt, "name"), words.Draw(rt, "key"), words.Draw(rt, "value")
-		d := rapid.SampledFrom([]dialect{web, native}).Draw(rt, "dialect")
+		f := rapid.SampledFrom([]format{webFormat, phoneFormat}).Draw(rt, "format")
 		metadata := map[string]string{key: value}
 
 		e := kinds()["message received"]
 		e.Message.Content.Text, e.Message.SenderName, e.Message.Metadata = text, name, metadata
 		e.Message.Content.Attachments = []chat.Attachment{{ID: key, Type: chat.AttachedFile, Name: name, URL: value}}
-		got := parsed[struct{ MessageBody, SenderDisplayName, ACSChatMessageMetadata, Attachments string }](rt, bodyOf(t, &e, bob, d))
+		got := parsed[struct{ MessageBody, SenderDisplayName, ACSChatMessageMetadata, Attachments string }](rt, bodyOf(t, &e, bob, f))
 		files := parsed[[]map[string]string](rt, got.Attachments)
 		if got.MessageBody != text || got.SenderDisplayName != name || parsed[map[string]string](rt, got.ACSChatMessageMetadata)[key] != value ||
 			files[0]["id"] != key || files[0]["name"] != name || files[0]["url"] != value || files[0]["attachmentType"] != "file" {
@@ -300,10 +300,10 @@ func TestAnyText(t *testing.T) {
 		e = kinds()["thread created"]
 		e.Properties.Topic, e.Properties.Metadata, e.ActorName = topic, metadata, name
 		e.Participants = []chat.Participant{{Identity: bob, DisplayName: name, Metadata: metadata}}
-		made := parsed[struct{ CreatedBy, Members, Properties string }](rt, bodyOf(t, &e, bob, d))
-		properties := parsed[map[string]string](rt, read(made.Properties, d))
-		by := parsed[map[string]any](rt, read(made.CreatedBy, d))
-		members := parsed[[]map[string]any](rt, read(made.Members, d))
+		made := parsed[struct{ CreatedBy, Members, Properties string }](rt, bodyOf(t, &e, bob, f))
+		properties := parsed[map[string]string](rt, read(made.Properties, f))
+		by := parsed[map[string]any](rt, read(made.CreatedBy, f))
+		members := parsed[[]map[string]any](rt, read(made.Members, f))
 		if properties["topic"] != topic || by["displayName"] != name || by["participantId"] != string(alice) || members[0]["displayName"] != name ||
 			parsed[map[string]string](rt, properties["acsChatThreadMetadata"])[key] != value ||
 			parsed[map[string]string](rt, members[0]["memberMetaData"].(string))[key] != value {
@@ -320,19 +320,19 @@ func parsed[T any](rt *rapid.T, text string) (out T) {
 	return out
 }
 
-func TestDialects(t *testing.T) {
+func TestFormats(t *testing.T) {
 	t.Parallel()
-	for template, want := range map[string]dialect{
-		"AcsWeb_Chat_2.1": web, "AcsWeb_Chat_1.0": web, "AcsiOS_Chat_1.4": native, "AcsAndroid_Chat_1.7": native, "": web, "cns-e2e-test:1.8": web,
+	for template, want := range map[string]format{
+		"AcsWeb_Chat_2.1": webFormat, "AcsWeb_Chat_1.0": webFormat, "AcsiOS_Chat_1.4": phoneFormat, "AcsAndroid_Chat_1.7": phoneFormat, "": webFormat, "cns-e2e-test:1.8": webFormat,
 	} {
-		if got := dialectOf(template); got != want {
+		if got := formatOf(template); got != want {
 			t.Errorf("%q: %s", template, got)
 		}
 	}
 }
 
-func bodyFor(h notify.Heard, d dialect) []byte {
+func bodyFor(d notify.Delivery, f format) []byte {
 	var b strings.Builder
-	writeBody(&b, sharedBody(h, d), h.To)
+	writeBody(&b, sharedBody(d, f), d.To)
 	return []byte(b.String())
 }

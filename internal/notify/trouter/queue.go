@@ -10,113 +10,113 @@ import (
 	"github.com/chatd/chatd/internal/notify"
 )
 
-// Bounds of what one connection holds. Beyond, events are left to the journal, from which they are read when there is room.
+// Bounds of what one connection holds in memory. Events beyond are read from the journal when there is room.
 const (
-	maxPending     = 1024      // events waiting to be sent
-	maxBytes       = 1 << 20   // of those, and of what was sent and not acknowledged, roughly
-	maxOutstanding = 256       // frames sent and not acknowledged
-	maxFlight      = 256 << 10 // bytes of them: an acknowledgement that the client waits for comes behind no more
-	maxControl     = 1024      // other packets that wait: a client that asks and does not read
-	maxReplay      = 10_000    // events told after an absence
-	replayStep     = 256       // positions read at a time
-	maxAttempts    = 3         // for a frame that came too early
-	typingLife     = 10 * time.Second
+	maxPending      = 1024      // events to be sent
+	maxHeldBytes    = 1 << 20   // of pending and unacknowledged events, roughly
+	maxUnacked      = 256       // frames sent and not acknowledged
+	maxUnackedBytes = 256 << 10 // bytes of them: a response that the client waits for queues behind no more than that
+	maxControl      = 1024      // other packets to be sent: a client may send requests and not read
+	maxReplay       = 10_000    // events replayed after a disconnection
+	replayStep      = 256       // positions read at a time
+	maxAttempts     = 3         // for an event that the client was not ready for
+	typingLife      = 10 * time.Second
 )
 
-// queue is the events of a socket on their way; the lock of the socket covers it.
+// queue holds the events of a connection until they are acknowledged. The lock of the connection covers it.
 type queue struct {
-	pending []waiting     // in the order of positions
-	started bool          // the position from which on to tell is known
-	retired bool          // another connection of the endpoint is told of events
-	behind  bool          // some events are to be read from the journal first; so at the beginning
-	reading bool          // a step of them is being read
-	read    chat.Position // position up to which events are pending, or were
-	latest  chat.Position // newest position that was offered
-	joined  chat.Position // position at which the hub began to offer
+	pending      []pendingEvent // in the order of positions
+	started      bool           // the position to deliver from is known
+	stopped      bool           // it delivers no more: another connection of the endpoint does, or the server stops
+	behind       bool           // events are to be read from the journal first; true at the beginning
+	reading      bool           // a step of the journal is being read
+	readTo       chat.Position  // position up to which events have become pending
+	latest       chat.Position  // newest position that was offered
+	subscribedAt chat.Position  // position of the hub when it began to offer
 
-	frames   map[int64]waiting // sent and not acknowledged
-	nextID   int64
-	flight   int           // bytes of the frames
-	held     int           // bytes of frames and pending
-	drained  chan struct{} // closes when a retired socket has no frames
-	replayed int
+	unacked      map[int64]pendingEvent // sent and not acknowledged
+	nextID       int64
+	unackedBytes int           // bytes of unacked
+	heldBytes    int           // bytes of unacked and pending
+	drained      chan struct{} // closes when a stopped connection has nothing unacknowledged
+	replayed     int
 }
 
-// waiting is an event for the client, its size, and how often it was sent.
-type waiting struct {
-	notify.Heard
+// pendingEvent is an event for the client, its size in memory, and how often it was sent.
+type pendingEvent struct {
+	notify.Delivery
 	size     int
 	attempts int
 }
 
-// hold makes room for an event. Sizes are estimates: what a frame has beside the texts is about half a kilobyte.
-func hold(h notify.Heard) waiting {
-	size := 600 + 250*len(h.Participants)
-	if h.Message != nil {
-		size += len(h.Message.Content.Text) + 400*len(h.Message.Content.Attachments)
+// newPending estimates the size: what a frame has beside its texts is about half a kilobyte.
+func newPending(d notify.Delivery) pendingEvent {
+	size := 600 + 250*len(d.Participants)
+	if d.Message != nil {
+		size += len(d.Message.Content.Text) + 400*len(d.Message.Content.Attachments)
 	}
-	if h.Properties != nil {
-		size += len(h.Properties.Topic)
+	if d.Properties != nil {
+		size += len(d.Properties.Topic)
 	}
-	return waiting{Heard: h, size: size}
+	return pendingEvent{Delivery: d, size: size}
 }
 
-// weigh adds to what the socket holds; the lock is held.
-func (sk *socket) weigh(bytes int) {
-	sk.held += bytes
-	sk.s.queued.Add(float64(bytes))
+// addHeld adds to the bytes that the connection holds. The lock is held.
+func (c *connection) addHeld(bytes int) {
+	c.heldBytes += bytes
+	c.s.queuedGauge.Add(float64(bytes))
 }
 
-// start lets events flow from a position on. What was offered since subscribing is read from the journal, like all that is
-// behind it.
-func (sk *socket) start(from, present chat.Position) {
-	sk.mu.Lock()
-	defer sk.mu.Unlock()
-	sk.started = true
-	sk.read, sk.joined, sk.latest = from, present, max(sk.latest, present)
+// start has events delivered from a position on. Those that were offered since subscribing are read from the journal, after
+// those that were missed.
+func (c *connection) start(from, present chat.Position) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.started = true
+	c.readTo, c.subscribedAt, c.latest = from, present, max(c.latest, present)
 }
 
-// offer takes an event, or leaves it to the journal.
-func (sk *socket) offer(h notify.Heard) {
-	sk.mu.Lock()
-	defer sk.mu.Unlock()
-	sk.latest = h.Position
+// offer queues an event, or leaves it to be read from the journal.
+func (c *connection) offer(d notify.Delivery) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.latest = d.Position
 	switch {
-	case sk.behind || sk.retired || sk.over || sk.e.done(h.Position) || !sk.tellable(h): // done by another server that was ahead
-	case len(sk.pending) >= maxPending || sk.held >= maxBytes:
-		sk.behind = true
+	case c.behind || c.stopped || c.discarding || c.e.isAcked(d.Position) || !c.hasPayload(d): // acknowledged at another server that was ahead
+	case len(c.pending) >= maxPending || c.heldBytes >= maxHeldBytes:
+		c.behind = true
 	default:
-		f := hold(h)
-		sk.pending = append(sk.pending, f)
-		sk.weigh(f.size)
-		sk.read = h.Position
+		f := newPending(d)
+		c.pending = append(c.pending, f)
+		c.addHeld(f.size)
+		c.readTo = d.Position
 	}
-	sk.stir()
+	c.signal()
 }
 
-// clear lets go of all.
-func (sk *socket) clear() {
-	sk.mu.Lock()
-	defer sk.mu.Unlock()
-	sk.over = true
-	sk.weigh(-sk.held)
-	sk.pending, sk.frames, sk.control = nil, nil, nil
+// discard empties the queue for good.
+func (c *connection) discard() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.discarding = true
+	c.addHeld(-c.heldBytes)
+	c.pending, c.unacked, c.control = nil, nil, nil
 }
 
-// next returns the packets to be written now, grouped by what goes into one message, and the events among them: it waits for
-// some, at most for the given time, after which there are none. end says that they are the last.
-func (sk *socket) next(ctx context.Context, wait time.Duration) (groups [][]string, told []*chat.Event, end bool) {
+// next waits for packets to write, grouped by what goes into one message, and returns them with the new events among them. After
+// the given time it returns none. end reports that they are the last.
+func (c *connection) next(ctx context.Context, wait time.Duration) (groups [][]string, sent []*chat.Event, end bool) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
-		sk.catchUp()
-		groups, told, end = sk.take()
+		c.readBehind()
+		groups, sent, end = c.takePackets()
 		if len(groups) > 0 || end {
-			return groups, told, end
+			return groups, sent, end
 		}
 		select {
-		case <-sk.wake:
-		case <-sk.closed:
+		case <-c.wake:
+		case <-c.closed:
 			return nil, nil, true
 		case <-ctx.Done():
 			return nil, nil, true
@@ -126,138 +126,138 @@ func (sk *socket) next(ctx context.Context, wait time.Duration) (groups [][]stri
 	}
 }
 
-// catchUp has a step of the journal read when something was not offered or did not fit, and there is room. The writer does not
-// wait for it, since the client waits for acknowledgements meanwhile; it is called again when the step was read.
-func (sk *socket) catchUp() {
-	sk.mu.Lock()
-	defer sk.mu.Unlock()
-	wanted := sk.behind && !sk.reading && sk.started && !sk.retired && !sk.over && sk.reason == "" && len(sk.pending) < maxPending/2 && sk.held < maxBytes/2
+// readBehind starts to read a step of the journal when events were missed or did not fit, and there is room for them. The writer
+// does not wait for that, since the client waits for responses meanwhile; it is called again when the step was read.
+func (c *connection) readBehind() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wanted := c.behind && !c.reading && c.started && !c.stopped && !c.discarding && c.reason == "" && len(c.pending) < maxPending/2 && c.heldBytes < maxHeldBytes/2
 	if !wanted {
 		return
 	}
-	if sk.read >= sk.latest {
-		sk.behind = false
+	if c.readTo >= c.latest {
+		c.behind = false
 		return
 	}
-	sk.reading = true
-	from, to := sk.read, min(sk.read+replayStep, sk.latest)
-	sk.reads.Go(func() { sk.readJournal(from, to) })
+	c.reading = true
+	from, to := c.readTo, min(c.readTo+replayStep, c.latest)
+	c.journalReads.Go(func() { c.readJournal(from, to) })
 }
 
-// readJournal queues the events of a stretch of the journal.
-func (sk *socket) readJournal(from, to chat.Position) {
-	var found []waiting
-	missed, err := sk.s.Hub.Replay(sk.ctx, sk.e.key.user, from, to, func(h notify.Heard) {
-		if !sk.e.done(h.Position) && !sk.stale(h) && sk.tellable(h) {
-			found = append(found, hold(h))
+// readJournal queues the events of a part of the journal.
+func (c *connection) readJournal(from, to chat.Position) {
+	var found []pendingEvent
+	missed, err := c.s.Hub.Replay(c.ctx, c.e.key.user, from, to, func(d notify.Delivery) {
+		if !c.e.isAcked(d.Position) && !c.stale(d) && c.hasPayload(d) {
+			found = append(found, newPending(d))
 		}
 	})
-	sk.mu.Lock()
-	defer sk.mu.Unlock()
-	sk.reading = false
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reading = false
 	switch {
 	case err == nil:
-		sk.replay(from, to, found, missed)
-		sk.stir()
-	case sk.ctx.Err() == nil: // tried again with the next event, or beat
-		sk.s.Log.Error("journal cannot be replayed", "error", err)
+		c.replay(from, to, found, missed)
+		c.signal()
+	case c.ctx.Err() == nil: // tried again with the next event or heartbeat
+		c.s.Log.Error("journal cannot be replayed", "error", err)
 	}
 }
 
-// tellable reports whether there is a payload for an event. One of a kind without comes from a newer server on the same store.
-func (sk *socket) tellable(h notify.Heard) bool {
-	_, ok := forms[h.Kind]
+// hasPayload reports whether there is a payload for an event. A newer server on the same store may write kinds without one.
+func (c *connection) hasPayload(d notify.Delivery) bool {
+	_, ok := payloadKinds[d.Kind]
 	if !ok {
-		sk.s.Log.Error("an event is of a kind that has no payload", "kind", h.Kind, "position", h.Position, "user", sk.e.key.user)
+		c.s.Log.Error("an event is of a kind that has no payload", "kind", d.Kind, "position", d.Position, "user", c.e.key.user)
 	}
 	return ok
 }
 
-// stale reports whether an event says nothing any more. Where the clock of its server is ahead that cannot be said, and typing
-// that is not told is no loss.
-func (sk *socket) stale(h notify.Heard) bool {
-	age := time.Duration(sk.s.Now()-h.At) * time.Millisecond
-	return h.Kind == chat.TypingReceived && age.Abs() > typingLife
+// stale reports whether an event is out of date: typing is, after typingLife. It is too when the clock of the server that wrote it
+// is ahead by as much, since its age is not known then and an indicator that is not shown does no harm.
+func (c *connection) stale(d notify.Delivery) bool {
+	age := time.Duration(c.s.Now()-d.At) * time.Millisecond
+	return d.Kind == chat.TypingReceived && age.Abs() > typingLife
 }
 
-// replay queues what was found in a stretch of the journal. After a long absence there may be too much: then the rest is
-// given up, and the client goes on at the present. The lock is held.
-func (sk *socket) replay(from, to chat.Position, found []waiting, missed bool) {
-	if sk.over || sk.retired {
+// replay queues what was found in a part of the journal. After a long disconnection there may be too much: then the rest is
+// dropped, and the client continues at the present. The lock is held.
+func (c *connection) replay(from, to chat.Position, found []pendingEvent, missed bool) {
+	if c.discarding || c.stopped {
 		return
 	}
-	if from < sk.joined {
-		sk.replayed += len(found)
+	if from < c.subscribedAt {
+		c.replayed += len(found)
 	}
-	tooMuch := from < sk.joined && sk.replayed > maxReplay
+	tooMuch := from < c.subscribedAt && c.replayed > maxReplay
 	if tooMuch {
-		found, to = nil, sk.joined
+		found, to = nil, c.subscribedAt
 	}
 	if missed || tooMuch {
-		sk.s.Log.Warn("events for an endpoint were given up", "user", sk.e.key.user, "beyond_journal", missed, "replayed", sk.replayed)
-		sk.s.Metrics.Dropped.WithLabelValues(protocol, "too long away").Inc()
+		c.s.Log.Warn("events for an endpoint were given up", "user", c.e.key.user, "beyond_journal", missed, "replayed", c.replayed)
+		c.s.Metrics.Dropped.WithLabelValues(protocol, "too long away").Inc()
 	}
-	sk.e.reread(from, to, found)
+	c.e.ackMissing(from, to, found)
 	for _, f := range found {
-		sk.weigh(f.size)
+		c.addHeld(f.size)
 	}
-	sk.pending = append(sk.pending, found...)
-	sk.read = to
+	c.pending = append(c.pending, found...)
+	c.readTo = to
 }
 
-// take returns what is to be written: other packets first, then as many events as may be outstanding.
-func (sk *socket) take() (groups [][]string, told []*chat.Event, end bool) {
-	sk.mu.Lock()
-	for _, packet := range sk.control {
+// takePackets returns what is to be written: other packets first, then events as far as the limit of unacknowledged ones goes.
+func (c *connection) takePackets() (groups [][]string, sent []*chat.Event, end bool) {
+	c.mu.Lock()
+	for _, packet := range c.control {
 		groups = append(groups, []string{packet})
 	}
-	sk.control = nil
-	end = sk.reason != "" || sk.over
+	c.control = nil
+	end = c.reason != "" || c.discarding
 	var from int64
-	var events []notify.Heard
-	if !end && sk.started && !sk.retired {
-		from, events = sk.launch()
+	var events []notify.Delivery
+	if !end && c.started && !c.stopped {
+		from, events = c.takeFrames()
 	}
-	joined := sk.joined
-	sk.mu.Unlock()
-	for _, h := range events {
-		if h.Position > joined { // how late the others are says how long the client was away
-			told = append(told, h.Event)
+	joined := c.subscribedAt
+	c.mu.Unlock()
+	for _, d := range events {
+		if d.Position > joined { // a replayed one is as late as the client was disconnected, which says nothing of the server
+			sent = append(sent, d.Event)
 		}
 	}
-	return append(groups, sk.groups(from, events, sk.e.spoken())...), told, end // outside the lock, which the hub waits for
+	return append(groups, c.groups(from, events, c.e.currentFormat())...), sent, end // encoded outside the lock, which the hub waits for
 }
 
-// launch makes frames of pending events, numbered from an id on; the lock is held.
-func (sk *socket) launch() (from int64, out []notify.Heard) {
-	from = sk.nextID + 1
+// takeFrames moves pending events to the unacknowledged ones, numbered from an id on. The lock is held.
+func (c *connection) takeFrames() (from int64, out []notify.Delivery) {
+	from = c.nextID + 1
 	n := 0
-	for ; n < len(sk.pending) && len(sk.frames) < maxOutstanding && (sk.flight < maxFlight || len(sk.frames) == 0); n++ {
-		f := sk.pending[n]
+	for ; n < len(c.pending) && len(c.unacked) < maxUnacked && (c.unackedBytes < maxUnackedBytes || len(c.unacked) == 0); n++ {
+		f := c.pending[n]
 		f.attempts++
-		sk.nextID++
-		sk.frames[sk.nextID] = f
-		sk.flight += f.size
-		sk.e.send(f.Position)
-		out = append(out, f.Heard)
+		c.nextID++
+		c.unacked[c.nextID] = f
+		c.unackedBytes += f.size
+		c.e.markSent(f.Position)
+		out = append(out, f.Delivery)
 	}
-	clear(sk.pending[:n])
-	if sk.pending = sk.pending[n:]; len(sk.pending) == 0 {
-		sk.pending = nil
-		sk.pass(sk.read)
+	clear(c.pending[:n])
+	if c.pending = c.pending[n:]; len(c.pending) == 0 {
+		c.pending = nil
+		c.skipTo(c.readTo)
 	}
 	return from, out
 }
 
-// frame is the request that tells of an event. The name of the event ends the url: phones route by it, JavaScript does not
-// look.
-func (sk *socket) frame(id int64, h notify.Heard, d dialect) string {
-	body := sharedBody(h, d)
+// frame is the request that carries an event. Its URL ends in the name of the event: the SDKs for iOS and Android route by it, the
+// one for JavaScript ignores it.
+func (c *connection) frame(id int64, d notify.Delivery, f format) string {
+	body := sharedBody(d, f)
 	var b strings.Builder
-	b.Grow(len(body) + 2*len(h.To) + len(sk.surl) + 160)
-	b.WriteString(`3:::{"id":` + strconv.FormatInt(id, 10) + `,"method":"POST","url":"` + sk.surl + string(h.Kind) +
-		`","headers":{"MS-CV":"` + strconv.FormatInt(int64(h.Position), 36) + `.` + strconv.FormatInt(id, 10) + `"},"body":`)
-	writeBody(&b, body, h.To)
+	b.Grow(len(body) + 2*len(d.To) + len(c.surl) + 160)
+	b.WriteString(`3:::{"id":` + strconv.FormatInt(id, 10) + `,"method":"POST","url":"` + c.surl + string(d.Kind) +
+		`","headers":{"MS-CV":"` + strconv.FormatInt(int64(d.Position), 36) + `.` + strconv.FormatInt(id, 10) + `"},"body":`)
+	writeBody(&b, body, d.To)
 	b.WriteString("}")
 	return b.String()
 }

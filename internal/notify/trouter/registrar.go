@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // registration is what a client tells the registrar about its endpoint.
@@ -20,9 +20,9 @@ type registration struct {
 
 var errRegistration = errors.New("registrationId is missing or too long")
 
-// registrar keeps the dialect of an endpoint of the caller's own, or ends the endpoint. Delivery does not wait for it. An
-// endpoint that never connected is not known. The end of a registration may come after the next connection; it is taken back
-// by the registration that follows on that. Clients on phones want exactly 202.
+// registrar saves the format of an endpoint of the caller, or ends the endpoint. Delivery does not wait for it. An endpoint that never
+// connected is not known. The end of a registration may come after the next connection; the registration that follows revokes it.
+// The SDKs for iOS and Android accept exactly 202.
 func (s *Server) registrar(w http.ResponseWriter, r *http.Request, path string) {
 	c, ok := s.caller(w, r, r.Header.Get("X-Skypetoken"))
 	if !ok {
@@ -41,7 +41,7 @@ func (s *Server) registrar(w http.ResponseWriter, r *http.Request, path string) 
 			s.refuse(w, r, http.StatusBadRequest, "registration cannot be read", err)
 			return
 		}
-		err = s.register(r.Context(), endpointKey{c.User, reg.ID}, dialectOf(reg.Client.Template))
+		err = s.register(r.Context(), endpointKey{c.User, reg.ID}, formatOf(reg.Client.Template))
 	case r.Method == http.MethodDelete && one:
 		if endpointID(id, "") != "" {
 			err = s.Endpoints.EndEndpoint(r.Context(), c.User, id)
@@ -57,21 +57,21 @@ func (s *Server) registrar(w http.ResponseWriter, r *http.Request, path string) 
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// register keeps the dialect of an endpoint, of whatever id; one that no endpoint has is never known.
-func (s *Server) register(ctx context.Context, key endpointKey, d dialect) error {
+// register saves the format of an endpoint. Ids that no endpoint can have are ignored.
+func (s *Server) register(ctx context.Context, key endpointKey, f format) error {
 	if endpointID(key.id, "") == "" {
 		return nil
 	}
-	err := s.Endpoints.RegisterEndpoint(ctx, key.user, key.id, string(d), s.Now())
-	if e := s.existing(key); e != nil && err == nil {
-		e.speak(d) // at once; other servers hear of it
+	err := s.Endpoints.RegisterEndpoint(ctx, key.user, key.id, string(f), s.Now())
+	if e := s.knownEndpoint(key); e != nil && err == nil {
+		e.setFormat(f) // at once; other servers read it from the store
 	}
 	return err
 }
 
 func readRegistration(body []byte) (registration, error) {
 	var reg registration
-	err := json.Unmarshal(chat.WithoutBOM(body), &reg)
+	err := json.Unmarshal(web.WithoutBOM(body), &reg)
 	if err == nil && (reg.ID == "" || len(reg.ID) > maxEndpointID) {
 		err = errRegistration
 	}

@@ -19,20 +19,20 @@ import (
 // A second connection of an endpoint takes over: from then on the first is told nothing, and no event is told twice.
 func TestTakeover(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		first := p.connect()
-		w.messages(1, 3)
-		w.equal("the first hears", first.hear(), []string{"1", "2", "3"})
+		w.sendMessages(1, 3)
+		w.equal("the first hears", first.receive(), []string{"1", "2", "3"})
 		second := p.connect()
-		w.messages(4, 3)
-		w.equal("the second hears", second.hear(), []string{"4", "5", "6"})
-		w.equal("the first hears", first.hear(), nil)
-		if got := first.ask(`{"name":"ping"}`); got != `["pong"]` { // the client keeps it for a minute
+		w.sendMessages(4, 3)
+		w.equal("the second hears", second.receive(), []string{"4", "5", "6"})
+		w.equal("the first hears", first.receive(), nil)
+		if got := first.emit(`{"name":"ping"}`); got != `["pong"]` { // the client keeps it for a minute
 			t.Errorf("the first is acknowledged with %q", got)
 		}
 		first.leave()
-		w.messages(7, 1)
-		w.equal("the second hears", second.hear(), []string{"7"})
+		w.sendMessages(7, 1)
+		w.equal("the second hears", second.receive(), []string{"7"})
 		if n := w.metric("connections"); n != 1 {
 			t.Errorf("%v connections", n)
 		}
@@ -42,15 +42,15 @@ func TestTakeover(t *testing.T) {
 // What the first connection was told it may still acknowledge, for a moment; the client is connected meanwhile.
 func TestTakeoverWaitsForAcknowledgements(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		first := p.connect()
-		w.messages(1, 3)
+		w.sendMessages(1, 3)
 		frames := first.frames()
 		second := p.connect() // checks the greeting
-		w.messages(4, 1)
-		w.equal("the second hears", second.hear(), nil)
+		w.sendMessages(4, 1)
+		w.equal("the second hears", second.receive(), nil)
 		first.answer(http.StatusOK, frames...)
-		w.equal("then it hears", second.hear(), []string{"4"})
+		w.equal("then it hears", second.receive(), []string{"4"})
 		if first.err() != nil {
 			t.Errorf("the first ended with %v", first.err())
 		}
@@ -58,15 +58,15 @@ func TestTakeoverWaitsForAcknowledgements(t *testing.T) {
 }
 
 // What waited on the first connection waits on the second, and on that one only.
-func TestTakeoverOfWhatWaits(t *testing.T) {
+func TestTakeoverOfPendingEvents(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		first := p.connect()
-		want := w.messages(1, maxOutstanding+100)
+		want := w.sendMessages(1, maxUnacked+100)
 		frames := first.frames()
 		second := p.connect()
 		first.answer(http.StatusOK, frames...)
-		w.equal("the second hears", second.hear(), want[maxOutstanding:])
+		w.equal("the second hears", second.receive(), want[maxUnacked:])
 		if held := w.metric("queue_bytes"); held != 0 || first.err() != nil {
 			t.Errorf("%v bytes are held, the first ended with %v", held, first.err())
 		}
@@ -74,16 +74,16 @@ func TestTakeoverOfWhatWaits(t *testing.T) {
 }
 
 // A first connection that answers nothing is dead: the network took it.
-func TestTakeoverFromTheDead(t *testing.T) {
+func TestTakeoverFromDeadConnection(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		first := p.connect()
-		w.messages(1, 3)
+		w.sendMessages(1, 3)
 		first.answer(http.StatusOK, first.frames()[0])
 		second := p.connect()
-		w.messages(4, 1)
-		time.Sleep(switchTime + time.Millisecond)
-		w.equal("the second hears", second.hear(), []string{"2", "3", "4"})
+		w.sendMessages(4, 1)
+		time.Sleep(switchTimeout + time.Millisecond)
+		w.equal("the second hears", second.receive(), []string{"2", "3", "4"})
 		if first.err() == nil {
 			t.Error("the first goes on")
 		}
@@ -91,17 +91,17 @@ func TestTakeoverFromTheDead(t *testing.T) {
 }
 
 // One that was not ready for an event on its first connection gets it on the second.
-func TestTakeoverOfTooEarly(t *testing.T) {
+func TestTakeoverOfEventsThatCameTooEarly(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		first := p.connect()
-		w.messages(1, 2)
+		w.sendMessages(1, 2)
 		frames := first.frames()
 		second := p.connect()
 		first.answer(http.StatusGatewayTimeout, frames[0])
 		first.answer(http.StatusOK, frames[1])
-		w.equal("the second hears", second.hear(), []string{"1"})
-		w.equal("the first hears", first.hear(), nil)
+		w.equal("the second hears", second.receive(), []string{"1"})
+		w.equal("the first hears", first.receive(), nil)
 	})
 }
 
@@ -109,23 +109,23 @@ func TestTakeoverOfTooEarly(t *testing.T) {
 // and the last connection is told all, after the patience that one dead connection is given.
 func TestManyTakeovers(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
-		var last *conn
+		p := w.newClient(bob, "e")
+		var last *clientConn
 		var want []string
 		for i := range 15 {
 			if last != nil {
-				last.deaf.Store(true) // the network took it
+				last.dropping.Store(true) // the network took it
 			}
 			last = p.connect() // checks the greeting
-			want = append(want, w.messages(i+1, 1)...)
+			want = append(want, w.sendMessages(i+1, 1)...)
 			if i%5 == 4 {
-				time.Sleep(switchTime / 2)
+				time.Sleep(switchTimeout / 2)
 			}
 		}
-		time.Sleep(switchTime)
-		want = append(want, w.messages(16, 1)...)
-		w.equal("the last hears", last.hear(), want)
-		time.Sleep(patience) // those that had nothing to acknowledge are found dead by now
+		time.Sleep(switchTimeout)
+		want = append(want, w.sendMessages(16, 1)...)
+		w.equal("the last hears", last.receive(), want)
+		time.Sleep(readTimeout) // those that had nothing to acknowledge are found dead by now
 		if n := w.metric("connections"); n != 1 {
 			t.Errorf("%v connections", n)
 		}
@@ -135,43 +135,43 @@ func TestManyTakeovers(t *testing.T) {
 // chat 1.0.0 has no endpoint id, but brings its allocation back.
 func TestResumeByAllocation(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "")
+		p := w.newClient(bob, "")
 		p.old = true
 		c := p.connect()
-		w.messages(1, 2)
+		w.sendMessages(1, 2)
 		c.answer(http.StatusOK, c.frames()[0])
 		c.cut()
-		w.messages(3, 1)
-		w.equal("it hears", p.connect().hear(), []string{"2", "3"})
+		w.sendMessages(3, 1)
+		w.equal("it hears", p.connect().receive(), []string{"2", "3"})
 		p.params = nil // another page, or one that erased its params
-		w.equal("a new one hears", p.connect().hear(), nil)
+		w.equal("a new one hears", p.connect().receive(), nil)
 	})
 }
 
 // After a restart in good order everything goes on where it was.
 func TestRestart(t *testing.T) {
 	bubble(t, func(w *world) {
-		p, quiet := w.page(bob, "e"), w.page(bob, "quiet")
+		p, quiet := w.newClient(bob, "e"), w.newClient(bob, "quiet")
 		c, q := p.connect(), quiet.connect()
-		w.messages(1, 3)
+		w.sendMessages(1, 3)
 		c.answer(http.StatusOK, c.frames()[:2]...)
-		q.hear()
+		q.receive()
 		w.restart()
 		if c.code() != websocket.StatusGoingAway || q.code() != websocket.StatusGoingAway {
 			t.Errorf("closed with %d and %d", c.code(), q.code())
 		}
-		w.messages(4, 2)
-		w.equal("it hears", p.connect().hear(), []string{"3", "4", "5"})
-		w.equal("the other hears", quiet.connect().hear(), []string{"4", "5"})
+		w.sendMessages(4, 2)
+		w.equal("it hears", p.connect().receive(), []string{"3", "4", "5"})
+		w.equal("the other hears", quiet.connect().receive(), []string{"4", "5"})
 	})
 }
 
 // Whoever was connected and heard nothing goes on all the same; what others hear is not searched for them.
 func TestRestartWithoutEvents(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(carol, "e")
+		p := w.newClient(carol, "e")
 		p.connect()
-		w.messages(1, 50) // for others
+		w.sendMessages(1, 50) // for others
 		synctest.Wait()
 		w.restart()
 		if got := w.position(carol, "e"); got != 50 {
@@ -179,23 +179,23 @@ func TestRestartWithoutEvents(t *testing.T) {
 		}
 		e := message("hello")
 		e.ThreadID, e.Key = otherThread, 2
-		w.tell(e)
-		w.equal("it hears", p.connect().hear(), []string{"hello"})
+		w.addEvent(e)
+		w.equal("it hears", p.connect().receive(), []string{"hello"})
 	})
 }
 
 // The same where the server had no time to say goodbye.
 func TestCrash(t *testing.T) {
 	bubble(t, func(w *world) {
-		p, quiet := w.page(bob, "e"), w.page(carol, "e")
+		p, quiet := w.newClient(bob, "e"), w.newClient(carol, "e")
 		c := p.connect()
 		quiet.connect()
-		w.messages(1, 3)
+		w.sendMessages(1, 3)
 		c.answer(http.StatusOK, c.frames()[:2]...)
 		time.Sleep(2 * time.Minute)
 		w.crash()
-		w.messages(4, 2)
-		w.equal("it hears", p.connect().hear(), []string{"3", "4", "5"})
+		w.sendMessages(4, 2)
+		w.equal("it hears", p.connect().receive(), []string{"3", "4", "5"})
 		if got := w.position(carol, "e"); got != 3 {
 			t.Errorf("position of who heard nothing is %d", got)
 		}
@@ -205,10 +205,10 @@ func TestCrash(t *testing.T) {
 // Nobody who is on a list of connections is written down again and again.
 func TestPositionsAreSavedOnChange(t *testing.T) {
 	bubble(t, func(w *world) {
-		c := w.page(bob, "e").connect()
+		c := w.newClient(bob, "e").connect()
 		time.Sleep(time.Hour)
-		w.messages(1, 10)
-		c.hear()
+		w.sendMessages(1, 10)
+		c.receive()
 		time.Sleep(time.Hour)
 		w.journal.mu.Lock()
 		defer w.journal.mu.Unlock()
@@ -221,7 +221,7 @@ func TestPositionsAreSavedOnChange(t *testing.T) {
 // A position never goes back, whatever connections end in whatever order.
 func TestPositionOnlyGrows(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		last := chat.Position(0)
 		check := func() {
 			t.Helper()
@@ -233,7 +233,7 @@ func TestPositionOnlyGrows(t *testing.T) {
 			}
 		}
 		first := p.connect()
-		w.messages(1, 4)
+		w.sendMessages(1, 4)
 		frames := first.frames()
 		check()
 		second := p.connect()
@@ -241,8 +241,8 @@ func TestPositionOnlyGrows(t *testing.T) {
 		check()
 		first.answer(http.StatusOK, frames[:3]...)
 		check()
-		w.messages(5, 2)
-		second.hear()
+		w.sendMessages(5, 2)
+		second.receive()
 		first.cut()
 		check()
 		second.cut()
@@ -258,26 +258,26 @@ func TestForgottenEndpoint(t *testing.T) {
 	for name, restart := range map[string]bool{"": false, "over a restart after starting again": true} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(w *world) {
-				p := w.page(bob, "e")
+				p := w.newClient(bob, "e")
 				c := p.connect()
 				p.register("AcsWeb_Chat_2.1")
-				w.messages(1, 2)
+				w.sendMessages(1, 2)
 				c.frames() // not acknowledged
 				c.leave()
 				p.unregister()
-				w.messages(3, 2)
+				w.sendMessages(3, 2)
 				synctest.Wait()
 				c = p.connect()
 				p.register("AcsWeb_Chat_2.1")
-				w.messages(5, 1)
-				w.equal("it hears", c.hear(), []string{"5"})
+				w.sendMessages(5, 1)
+				w.equal("it hears", c.receive(), []string{"5"})
 				if restart {
 					w.restart()
 				} else {
 					c.cut()
 				}
-				w.messages(6, 1)
-				w.equal("then it hears", p.connect().hear(), []string{"6"})
+				w.sendMessages(6, 1)
+				w.equal("then it hears", p.connect().receive(), []string{"6"})
 			})
 		})
 	}
@@ -287,35 +287,35 @@ func TestForgottenEndpoint(t *testing.T) {
 // start.
 func TestForgottenEndpointOutOfOrder(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		c := p.connect()
 		p.unregister()
-		w.messages(1, 1)
+		w.sendMessages(1, 1)
 		c.frames()
 		c.leave()
-		w.messages(2, 1)
+		w.sendMessages(2, 1)
 		synctest.Wait()
 		c = p.connect()
-		w.equal("it hears", c.hear(), nil)
+		w.equal("it hears", c.receive(), nil)
 		p.unregister() // late
 		p.register("AcsWeb_Chat_2.1")
 		c.cut()
-		w.messages(3, 1)
-		w.equal("then it hears", p.connect().hear(), []string{"3"})
+		w.sendMessages(3, 1)
+		w.equal("then it hears", p.connect().receive(), []string{"3"})
 	})
 }
 
-// One client cannot make the server forget that of somebody else, nor change how it is spoken to.
-func TestRegistrationOfSomebodyElse(t *testing.T) {
+// One client cannot make the server forget that of another user, nor change how it is spoken to.
+func TestRegistrationOfAnotherUser(t *testing.T) {
 	bubble(t, func(w *world) {
-		hers, his := w.page(alice, "e"), w.page(bob, "e")
+		hers, his := w.newClient(alice, "e"), w.newClient(bob, "e")
 		c := his.connect()
 		hers.register("AcsiOS_Chat_1.4")
 		c.cut()
 		hers.unregister()
 		e := kinds()["topic"]
 		e.Properties.Topic = "100%25"
-		w.tell(e)
+		w.addEvent(e)
 		frames := his.connect().frames()
 		if len(frames) != 1 || !strings.Contains(frames[0].payload["properties"].(string), "100%2525") {
 			t.Errorf("he hears %+v", frames)
@@ -323,14 +323,14 @@ func TestRegistrationOfSomebodyElse(t *testing.T) {
 	})
 }
 
-func TestRegistrationSwitchesDialect(t *testing.T) {
+func TestRegistrationChangesFormat(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		c := p.connect()
 		e := kinds()["topic"]
 		e.Properties.Topic = "100%25"
 		topic := func() string {
-			w.tell(e)
+			w.addEvent(e)
 			frames := c.frames()
 			c.answer(http.StatusOK, frames...)
 			return frames[0].payload["properties"].(string)
@@ -354,15 +354,15 @@ func TestRegistrationSwitchesDialect(t *testing.T) {
 
 func TestRegistrar(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		good := registrationOf("e", "AcsWeb_Chat_2.1", "/v4/f/x/")
 		for _, base := range []string{"", "/registrar/prod", "/registrar/prod/"} {
 			for _, version := range []string{"v3", "V3"} {
 				path := origin + base + "/" + version + "/registrations"
-				if a := p.do(http.MethodPost, path, good, p.skype(), "Content-Type: application/json"); a.status != http.StatusAccepted || a.body != "" {
+				if a := p.do(http.MethodPost, path, good, p.tokenHeader(), "Content-Type: application/json"); a.status != http.StatusAccepted || a.body != "" {
 					t.Errorf("POST %s: %d %q", path, a.status, a.body)
 				}
-				if a := p.do(http.MethodDelete, path+"/e", "", p.skype()); a.status != http.StatusAccepted || a.body != "" {
+				if a := p.do(http.MethodDelete, path+"/e", "", p.tokenHeader()); a.status != http.StatusAccepted || a.body != "" {
 					t.Errorf("DELETE %s: %d %q", path, a.status, a.body)
 				}
 			}
@@ -380,11 +380,11 @@ func TestRegistrar(t *testing.T) {
 			}
 		}
 		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
-			if a := p.do(method, origin+"/v3/registrations", good, p.skype()); a.status != http.StatusMethodNotAllowed {
+			if a := p.do(method, origin+"/v3/registrations", good, p.tokenHeader()); a.status != http.StatusMethodNotAllowed {
 				t.Errorf("%s: %d", method, a.status)
 			}
 		}
-		if a := p.do(http.MethodDelete, origin+"/v3/registrations/nobody", "", p.skype()); a.status != http.StatusAccepted {
+		if a := p.do(http.MethodDelete, origin+"/v3/registrations/nobody", "", p.tokenHeader()); a.status != http.StatusAccepted {
 			t.Errorf("of an unknown endpoint: %d", a.status)
 		}
 		if n := len(w.server.endpoints); n != 0 {
@@ -393,18 +393,18 @@ func TestRegistrar(t *testing.T) {
 	})
 }
 
-func (c *conn) endedUnauthorized() bool {
+func (c *clientConn) endedUnauthorized() bool {
 	return slices.Equal(c.packets(), []string{`0:::{"reason":"unauthorized"}`}) && c.err() != nil
 }
 
 // Nothing is kept of a connection that has ended, though its token may last for a day.
-func TestNothingIsKept(t *testing.T) {
+func TestNothingIsLeftBehind(t *testing.T) {
 	bubble(t, func(w *world) {
-		c := w.page(bob, "e").connect()
-		e := w.server.existing(endpointKey{bob, "e"})
-		kept := weak.Make(e.connection())
+		c := w.newClient(bob, "e").connect()
+		e := w.server.knownEndpoint(endpointKey{bob, "e"})
+		kept := weak.Make(e.currentConnection())
 		c.cut()
-		time.Sleep(closeTime) // net/http and the websocket library let go
+		time.Sleep(closeTimeout) // net/http and the websocket library let go
 		for end := time.Now().Add(time.Minute); kept.Value() != nil; time.Sleep(time.Second) {
 			runtime.GC()
 			if time.Now().After(end) {
@@ -417,49 +417,49 @@ func TestNothingIsKept(t *testing.T) {
 // When the token ends the client is told so, comes back with a new one, and has missed nothing.
 func TestTokenExpires(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		w.tokens.expire(p.token, 20*time.Second)
 		c := p.connect()
 		time.Sleep(20*time.Second - time.Millisecond)
-		w.messages(1, 1)
+		w.sendMessages(1, 1)
 		w.equal("it hears", texts(c.frames()), []string{"1"})
 		time.Sleep(time.Millisecond)
 		if !c.endedUnauthorized() {
 			t.Error("the connection outlives the token")
 		}
-		w.messages(2, 1)
+		w.sendMessages(2, 1)
 		if a := p.postAllocation(); a.status != http.StatusUnauthorized {
 			t.Errorf("the old token: %d", a.status)
 		}
 		p.token = string(bob) + ".2"
-		w.equal("with another it hears", p.connect().hear(), []string{"1", "2"})
+		w.equal("with another it hears", p.connect().receive(), []string{"1", "2"})
 	})
 }
 
 func TestRevocation(t *testing.T) {
 	bubble(t, func(w *world) {
-		his, hers := w.page(bob, "e").connect(), w.page(alice, "e").connect()
-		other := w.page(bob, "f").connect()
+		his, hers := w.newClient(bob, "e").connect(), w.newClient(alice, "e").connect()
+		other := w.newClient(bob, "f").connect()
 		start := time.Now()
 		w.Hub.End(bob, notify.Revoked)
-		w.messages(1, 5) // must not be told any more
+		w.sendMessages(1, 5) // must not be told any more
 		if !his.endedUnauthorized() || !other.endedUnauthorized() || time.Since(start) > 0 {
 			t.Errorf("his connections ended with %v and %v, after %v", his.err(), other.err(), time.Since(start))
 		}
-		w.equal("she hears", hers.hear(), []string{"1", "2", "3", "4", "5"})
+		w.equal("she hears", hers.receive(), []string{"1", "2", "3", "4", "5"})
 	})
 }
 
 // A client that does not close is closed.
 func TestRevocationOfOneThatDoesNotRead(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		p.allocate()
-		_, _, err := p.upgrade(p.shake())
+		_, _, err := p.upgrade(p.handshake())
 		w.must(err)
 		synctest.Wait()
 		w.Hub.End(bob, notify.Revoked)
-		time.Sleep(closeTime)
+		time.Sleep(closeTimeout)
 		synctest.Wait()
 		if n := w.metric("connections"); n != 0 {
 			t.Errorf("%v connections", n)
@@ -471,13 +471,13 @@ func TestRevocationOfOneThatDoesNotRead(t *testing.T) {
 // acknowledged, if it can.
 func TestStop(t *testing.T) {
 	bubble(t, func(w *world) {
-		var conns []*conn
+		var conns []*clientConn
 		for i := range 40 {
-			conns = append(conns, w.page(user(i+10), "e").connect())
+			conns = append(conns, w.newClient(user(i+10), "e").connect())
 		}
-		busy := w.page(bob, "busy")
+		busy := w.newClient(bob, "busy")
 		c := busy.connect()
-		w.messages(1, 2)
+		w.sendMessages(1, 2)
 		frames := c.frames()
 		stopped := make(chan struct{})
 		start := time.Now()
@@ -512,29 +512,29 @@ func TestStop(t *testing.T) {
 			t.Errorf("position is %d", got)
 		}
 		w.start()
-		w.equal("it hears", busy.connect().hear(), nil)
+		w.equal("it hears", busy.connect().receive(), nil)
 	})
 }
 
 // A client that does not answer does not keep the server from stopping.
 func TestStopWithDeadClients(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		p.allocate()
-		_, _, err := p.upgrade(p.shake())
+		_, _, err := p.upgrade(p.handshake())
 		w.must(err)
-		poll := w.page(bob, "poll")
+		poll := w.newClient(bob, "poll")
 		poll.allocate()
-		sid := poll.shake()
+		sid := poll.handshake()
 		poll.begin(sid)
 		synctest.Wait()
-		w.messages(1, 1)
+		w.sendMessages(1, 1)
 		start := time.Now()
 		w.stop()
 		if took := time.Since(start); took > 10*time.Second {
 			t.Errorf("stopped after %v", took)
 		}
 		w.start()
-		w.equal("it hears", p.connect().hear(), []string{"1"})
+		w.equal("it hears", p.connect().receive(), []string{"1"})
 	})
 }

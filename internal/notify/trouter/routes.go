@@ -1,20 +1,20 @@
 package trouter
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
 // Serves reports whether the path is one of this protocol.
 func Serves(path string) bool {
-	path = clean(path)
-	_, allocates := allocationPath(path)
-	return path == configPath || allocates || strings.HasPrefix(path, handshakePath) || registrations(path)
+	path = web.CleanPath(path)
+	_, isAllocation := allocationPath(path)
+	return path == configPath || isAllocation || strings.HasPrefix(path, handshakePath) || registrations(path)
 }
 
 const (
@@ -23,22 +23,14 @@ const (
 	handshakePath = "/socket.io/1/"
 )
 
-// clean makes single slashes: endpoints end in one, and clients add paths that begin with one.
-func clean(path string) string {
-	for strings.Contains(path, "//") {
-		path = strings.ReplaceAll(path, "//", "/")
-	}
-	return path
-}
-
 // registrations reports whether the path is the registrar's: below the configured URL, or where older SDKs have it.
 func registrations(path string) bool {
 	path = strings.ToLower(strings.TrimPrefix(path, "/registrar/prod"))
 	return path == "/v3/registrations" || strings.HasPrefix(path, "/v3/registrations/")
 }
 
-// ServeHTTP routes by path. Answers carry CORS headers whatever they are; other pages are refused, from which browsers send
-// websockets and simple requests without asking first.
+// ServeHTTP routes by path. All answers carry CORS headers. Other origins are refused, since browsers send websockets and simple
+// requests without a preflight.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Origin")
 	if _, err := s.CORS(r); err != nil {
@@ -50,13 +42,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	path := clean(r.URL.Path)
-	beginning, allocates := allocationPath(path)
+	path := web.CleanPath(r.URL.Path)
+	start, isAllocation := allocationPath(path)
 	switch {
 	case path == configPath && r.Method == http.MethodGet:
 		s.config(w, r)
-	case allocates && r.Method == http.MethodPost:
-		s.allocate(w, r, beginning)
+	case isAllocation && r.Method == http.MethodPost:
+		s.allocate(w, r, start)
 	case path == handshakePath && r.Method == http.MethodGet:
 		s.handshake(w, r)
 	case strings.HasPrefix(path, handshakePath+"websocket/"):
@@ -70,34 +62,33 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// cors echoes the origin, which is allowed: SDKs up to 1.2.0 send credentials with the handshake, for which "*" does not do.
+// cors echoes the origin, which is allowed: SDKs up to 1.2.0 send credentials with the handshake, for which browsers do not accept
+// "*".
 func (s *Server) cors(w http.ResponseWriter, r *http.Request) {
 	origin := r.Header.Get("Origin")
 	h := w.Header()
 	if origin == "" {
 		return
 	}
-	h.Set("Access-Control-Allow-Origin", origin)
+	web.AllowOrigin(h, origin)
 	h.Set("Access-Control-Allow-Credentials", "true")
 	if r.Method == http.MethodOptions {
-		h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-		h.Set("Access-Control-Allow-Headers", "authorization, content-type, accept, x-skypetoken, x-ms-client-request-id, x-ms-useragent")
-		h.Set("Access-Control-Max-Age", "7200")
+		web.AllowPreflight(h, "GET, POST, PUT, PATCH, DELETE", "authorization, content-type, accept, x-skypetoken, x-ms-client-request-id, x-ms-useragent")
 	}
 }
 
 // refuse answers without a body; the reason is for the log.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, reason string, err error) {
-	s.Log.Info("realtime request refused", "method", r.Method, "step", step(r.URL.Path), "status", status, "reason", reason, "error", err)
+	s.Log.Info("realtime request refused", "method", r.Method, "step", stepOf(r.URL.Path), "status", status, "reason", reason, "error", err)
 	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "3") // as REST answers, for the same reason
+		w.Header().Set("Retry-After", web.RetryAfter)
 	}
 	w.WriteHeader(status)
 }
 
-// step names a path without the session id in it, which is a secret, or a beginning.
-func step(path string) string {
-	path = clean(path)
+// stepOf names a path for logs, without what is secret in it: a session id or a start position.
+func stepOf(path string) string {
+	path = web.CleanPath(path)
 	if _, ok := allocationPath(path); ok {
 		return allocatePath
 	}
@@ -113,18 +104,18 @@ func step(path string) string {
 func (s *Server) caller(w http.ResponseWriter, r *http.Request, token string) (Caller, bool) {
 	c, err := s.Authenticate(r.Context(), token)
 	if err != nil {
-		s.refused(w, r, err)
+		s.refuseToken(w, r, err)
 	}
 	return c, err == nil
 }
 
-// refused answers who has no good token.
-func (s *Server) refused(w http.ResponseWriter, r *http.Request, err error) {
+// refuseToken answers a request without a valid token.
+func (s *Server) refuseToken(w http.ResponseWriter, r *http.Request, err error) {
 	s.refuse(w, r, statusOf(err), "token", err)
 }
 
-// statusOf is 404 for a session that is not there, 401 for a token that is no good, and 503 when that cannot be said:
-// three 401s in a row stop the client for good.
+// statusOf is 404 for an unknown session, 401 for a token that is refused, and 503 when it cannot be checked: after three 401s in a
+// row the SDK for JavaScript stops for good.
 func statusOf(err error) int {
 	switch chat.KindOf(err) {
 	case chat.NotFound:
@@ -136,11 +127,6 @@ func statusOf(err error) int {
 	}
 }
 
-func sendJSON(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the client may have gone
-}
-
 func plainText(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -148,7 +134,7 @@ func plainText(w http.ResponseWriter) {
 
 func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(writeTime)) // a test recorder has no deadlines
+	_ = control.SetReadDeadline(time.Now().Add(writeTimeout)) // a test recorder has no deadlines
 	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 }

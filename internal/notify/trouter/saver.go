@@ -13,11 +13,12 @@ import (
 )
 
 const (
-	saveStep  = 256 // positions in one transaction: messages have to wait for it
-	saveAgain = time.Second
+	saveBatch = 256 // positions in one transaction: messages have to wait for it
+	saveRetry = time.Second
 )
 
-// saver keeps the positions of endpoints in the store: all that changed while the last time was under way, at once.
+// saver saves the positions of endpoints to the store. All that changed while the last save was under way goes into the next, so that
+// acknowledgements, which are as many as deliveries, cost few transactions.
 type saver struct {
 	store Endpoints
 	now   func() chat.Time
@@ -32,15 +33,15 @@ func newSaver(store Endpoints, now func() chat.Time, log *slog.Logger) *saver {
 	return &saver{store: store, now: now, log: log, wake: make(chan struct{}, 1), dirty: map[*endpoint]struct{}{}}
 }
 
-// note asks for the position of an endpoint to be kept.
-func (v *saver) note(e *endpoint) {
+// add has the position of an endpoint saved soon.
+func (v *saver) add(e *endpoint) {
 	v.mu.Lock()
 	v.dirty[e] = struct{}{}
 	v.mu.Unlock()
-	v.stir()
+	v.signal()
 }
 
-func (v *saver) stir() {
+func (v *saver) signal() {
 	select {
 	case v.wake <- struct{}{}:
 	default:
@@ -65,21 +66,21 @@ func (v *saver) save(ctx context.Context) {
 	v.mu.Unlock()
 	positions := make([]delivery.Acknowledged, 0, len(dirty))
 	for e := range dirty {
-		positions = append(positions, e.told())
+		positions = append(positions, e.acknowledged())
 	}
-	for part := range slices.Chunk(positions, saveStep) {
+	for part := range slices.Chunk(positions, saveBatch) {
 		if err := v.store.SaveEndpoints(ctx, part, v.now()); err != nil {
 			v.log.Error("positions of endpoints cannot be kept", "error", err)
-			v.again(dirty)
+			v.retry(dirty)
 			return
 		}
 	}
 }
 
-// again notes what could not be saved: it is tried with what changes next, or soon.
-func (v *saver) again(dirty map[*endpoint]struct{}) {
+// retry saves later what could not be saved: with the next change, or after saveRetry.
+func (v *saver) retry(dirty map[*endpoint]struct{}) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	maps.Copy(v.dirty, dirty)
-	time.AfterFunc(saveAgain, v.stir)
+	time.AfterFunc(saveRetry, v.signal)
 }

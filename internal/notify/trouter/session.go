@@ -9,18 +9,19 @@ import (
 	"strings"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
-// session is what a handshake leads to: who may connect, for a little while. Its id holds it all, so that the connection can
-// come to any server. It is good once, since it is for one connection of those of its endpoint, which are numbered. It holds
-// no token, but what tells whether that was revoked since.
+// session is the result of a handshake: who may connect, for a short time. Its id contains all of it, signed, so that the connection
+// may come to any server. It is good for one connection, that of its number among those of the endpoint. It holds no token, only
+// what tells whether that was revoked since.
 type session struct {
 	Caller
 	Endpoint   string
 	Allocation string
 	Number     int64
-	Begin      chat.Position // position at which one begins that is new or had ended
-	Tags       []string      // of the connection and of those before; see recall.go
+	Start      chat.Position `json:"Begin"` // where an endpoint starts that is new or had unregistered; servers of older versions call it so
+	Tags       []string      // of the connection and of those before; see marks.go
 	Until      chat.Time
 }
 
@@ -31,7 +32,7 @@ func (se *session) surl() string { return "/v4/f/" + se.Allocation + "/" }
 
 // seal makes the id of a session.
 func (s *Server) seal(se session) string {
-	text := base64.RawURLEncoding.EncodeToString(encode(se))
+	text := base64.RawURLEncoding.EncodeToString(web.EncodeJSON(se))
 	return text + "." + s.sign("session", text)
 }
 
@@ -45,31 +46,31 @@ func (s *Server) unseal(id string) (*session, bool) {
 	return &se, err == nil && json.Unmarshal(body, &se) == nil
 }
 
-// bearer tells who makes a handshake: by the token, else as the allocation just before was given to, since SDKs before chat
-// 1.5.2 send none. It answers otherwise.
-func (s *Server) bearer(w http.ResponseWriter, r *http.Request, p params) (Caller, bool) {
+// handshakeCaller returns who makes a handshake: by the token, or else as in the allocation just before, since SDKs before chat 1.5.2
+// send none. It answers the request when it returns false.
+func (s *Server) handshakeCaller(w http.ResponseWriter, r *http.Request, p params) (Caller, bool) {
 	token := r.Header.Get("X-Skypetoken")
-	if token != "" || s.Now() >= p.begin.Add(connectTime+skew) {
+	if token != "" || s.Now() >= p.validFrom.Add(stepLife+clockSkew) {
 		return s.caller(w, r, token)
 	}
-	if err := s.good(r.Context(), p.Caller); err != nil {
-		s.refused(w, r, err)
+	if err := s.valid(r.Context(), p.Caller); err != nil {
+		s.refuseToken(w, r, err)
 		return Caller{}, false
 	}
 	return p.Caller, true
 }
 
-// good returns why a token that was good is not any more.
-func (s *Server) good(ctx context.Context, c Caller) error {
+// valid returns why a token that was accepted is refused by now.
+func (s *Server) valid(ctx context.Context, c Caller) error {
 	if c.Expires <= s.Now() {
 		return &chat.Error{Kind: chat.Unauthorized, Reason: "token is expired"}
 	}
 	return s.Revalidate(ctx, c)
 }
 
-// asker tells whose request it is, "" when nothing in it says. A websocket has no header for the token, but carries the
-// connectparams.
-func (s *Server) asker(r *http.Request) (chat.Identity, error) {
+// requester returns who makes a request, "" when nothing in it says. A websocket of a browser has no header for the token, but
+// carries the connectparams.
+func (s *Server) requester(r *http.Request) (chat.Identity, error) {
 	if token := r.Header.Get("X-Skypetoken"); token != "" {
 		c, err := s.Authenticate(r.Context(), token)
 		return c.User, err
@@ -83,15 +84,15 @@ func (s *Server) asker(r *http.Request) (chat.Identity, error) {
 
 var errSession = &chat.Error{Kind: chat.NotFound, Reason: "unknown or used session, or that of somebody else"}
 
-// open reads the session of a request. It must be for who asks, whose token must still be good.
-func (s *Server) open(r *http.Request, id string) (*session, error) {
-	asker, err := s.asker(r)
+// readSession reads the session of a request. It must be for the user who makes it, whose token must still be valid.
+func (s *Server) readSession(r *http.Request, id string) (*session, error) {
+	requester, err := s.requester(r)
 	if err != nil {
 		return nil, err
 	}
 	se, ok := s.unseal(id)
-	if !ok || s.Now() > se.Until || asker != "" && asker != se.User {
+	if !ok || s.Now() > se.Until || requester != "" && requester != se.User {
 		return nil, errSession
 	}
-	return se, s.good(r.Context(), se.Caller)
+	return se, s.valid(r.Context(), se.Caller)
 }

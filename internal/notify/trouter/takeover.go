@@ -7,110 +7,110 @@ import (
 	"github.com/chatd/chatd/internal/chat"
 )
 
-// takeOver makes the socket the one that is told of the events of its endpoint. The one before, when there is one still (a
-// client keeps the old one for a minute when it switches), is told nothing more, and has a moment to acknowledge what it got,
-// so that nothing is told twice. Of several that wait for this only the newest is wanted. It reports whether the socket is
+// takeOver makes the connection the one that delivers to its endpoint. An earlier one that is still open (the SDK for JavaScript
+// keeps it for a minute when it switches) sends no more, and its client has switchTimeout to acknowledge what was sent, so that
+// no event is delivered twice. Of several connections that wait for this only the newest goes on. ok is false when this is not
 // the one.
-func (sk *socket) takeOver(ctx context.Context) (leave func(), ok bool) {
-	e := sk.e
-	sk.greet() // the client need not wait: whatever happens from when it arrived will be told
+func (c *connection) takeOver(ctx context.Context) (unsubscribe func(), ok bool) {
+	e := c.e
+	c.announce() // the client need not wait: it will get all events since it connected
 	select {
-	case e.turn <- struct{}{}:
-	case <-sk.closed:
+	case e.takeoverSlot <- struct{}{}:
+	case <-c.closed:
 		return nil, false
 	}
-	defer func() { <-e.turn }()
-	if old := e.connection(); old != nil && !old.retire(switchTime) {
-		old.close() // it answers nothing: the network took it
+	defer func() { <-e.takeoverSlot }()
+	if old := e.currentConnection(); old != nil && !old.drain(switchTimeout) {
+		old.close() // its network is gone
 	}
-	if e.told().Owner != sk.number && !sk.fetch(ctx) {
+	if e.acknowledged().Owner != c.number && !c.acquire(ctx) {
 		return nil, false
 	}
-	from, here, ok := e.begin(sk)
+	from, here, ok := e.makeCurrent(c)
 	if !ok {
 		return nil, false
 	}
-	present, leave := sk.s.Hub.Subscribe(e.key.user, subscriber{sk})
-	if sk.resumed {
-		sk.s.Metrics.Reconnects.WithLabelValues(protocol).Inc()
-		from = sk.recall(ctx, from, here)
+	present, unsubscribe := c.s.Hub.Subscribe(e.key.user, subscriber{c})
+	if c.resumed {
+		c.s.Metrics.Reconnects.WithLabelValues(protocol).Inc()
+		from = c.reconcile(ctx, from, here)
 	} else {
-		sk.beginAnew()
+		c.markNewStart()
 	}
-	sk.start(from, present)
-	sk.s.saver.note(e) // so that it goes on here even when it hears nothing before the server stops
-	return leave, true
+	c.start(from, present)
+	c.s.saver.add(e) // so that it resumes from here even when no event comes before the server stops
+	return unsubscribe, true
 }
 
-// supersede closes a socket that waits to take over: a newer one does.
-func (sk *socket) supersede() {
-	sk.mu.Lock()
-	waiting := !sk.started
-	sk.retired = sk.retired || waiting
-	sk.mu.Unlock()
-	if waiting {
-		sk.close()
+// supersede closes a connection that waits to take over: a newer one will.
+func (c *connection) supersede() {
+	c.mu.Lock()
+	pending := !c.started
+	c.stopped = c.stopped || pending
+	c.mu.Unlock()
+	if pending {
+		c.close()
 	}
 }
 
-// retire stops telling events and waits until those told are acknowledged, the connection has ended, or time is up.
-// It reports whether they were acknowledged.
-func (sk *socket) retire(patience time.Duration) bool {
-	drained := sk.stop()
-	timer := time.NewTimer(patience)
+// drain stops delivery and waits until what was sent is acknowledged, the connection has closed, or the time is up. It reports
+// whether all was acknowledged.
+func (c *connection) drain(timeout time.Duration) bool {
+	drained := c.stopDelivery()
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
 	case <-drained:
 		return true
-	case <-sk.closed:
+	case <-c.closed:
 	case <-timer.C:
 	}
 	return false
 }
 
-// stop stops telling events. The channel closes when those told are acknowledged.
-func (sk *socket) stop() (drained <-chan struct{}) {
-	sk.catchPosition()
-	sk.mu.Lock()
-	defer sk.mu.Unlock()
-	sk.retired = true
-	for _, f := range sk.pending { // for the connection that goes on
-		sk.weigh(-f.size)
+// stopDelivery has the connection send no more events. The channel closes when those sent are acknowledged.
+func (c *connection) stopDelivery() (drained <-chan struct{}) {
+	c.advancePosition()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = true
+	for _, f := range c.pending { // the next connection sends them
+		c.addHeld(-f.size)
 	}
-	sk.pending = nil
-	if sk.drained == nil {
-		sk.drained = make(chan struct{})
+	c.pending = nil
+	if c.drained == nil {
+		c.drained = make(chan struct{})
 	}
-	sk.drain()
-	return sk.drained
+	c.signalDrained()
+	return c.drained
 }
 
-// drain tells who waits for it that nothing is outstanding, if that is so; the lock is held.
-func (sk *socket) drain() {
-	if sk.drained == nil || len(sk.frames) > 0 {
+// signalDrained closes drained when nothing is unacknowledged. The lock is held.
+func (c *connection) signalDrained() {
+	if c.drained == nil || len(c.unacked) > 0 {
 		return
 	}
 	select {
-	case <-sk.drained:
+	case <-c.drained:
 	default:
-		close(sk.drained)
+		close(c.drained)
 	}
 }
 
-// catchPosition notes that the endpoint has been told all that the hub handed over, if that is so: else what it did not have
-// to hear would be searched for it again when it comes back.
-func (sk *socket) catchPosition() {
-	position := sk.s.Hub.Position()
-	sk.mu.Lock()
-	defer sk.mu.Unlock()
-	if sk.started && !sk.behind && !sk.retired && !sk.over && len(sk.pending) == 0 {
-		sk.pass(position)
+// advancePosition moves the position to that of the hub when nothing is pending, so that the events of others need not be
+// searched again when the client reconnects.
+func (c *connection) advancePosition() {
+	position := c.s.Hub.Position()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.started && !c.behind && !c.stopped && !c.discarding && len(c.pending) == 0 {
+		c.skipTo(position)
 	}
 }
 
-// pass notes that up to a position there is nothing that was not sent.
-func (sk *socket) pass(position chat.Position) {
-	if sk.e.pass(position) {
-		sk.s.saver.note(sk.e)
+// skipTo records that nothing up to a position is left to be sent.
+func (c *connection) skipTo(position chat.Position) {
+	if c.e.skipTo(position) {
+		c.s.saver.add(c.e)
 	}
 }

@@ -20,59 +20,58 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request, id string) {
 		_, _ = websocket.Accept(w, r, options) // answers why not; the client now tries long polling with the same session
 		return
 	}
-	ctx := context.WithoutCancel(r.Context())
-	sk, err := s.begin(r, id)
+	c, err := s.openConnection(r, id)
 	if err != nil {
 		s.refuse(w, r, statusOf(err), "session", err)
 		return
 	}
-	c, err := websocket.Accept(w, r, options)
+	ws, err := websocket.Accept(w, r, options)
 	if err != nil {
-		sk.close()
+		c.close()
 		return
 	}
-	defer c.CloseNow() //nolint:errcheck // it is closed or broken already
-	c.SetReadLimit(maxFrame)
+	defer ws.CloseNow() //nolint:errcheck // it is closed or broken already
+	ws.SetReadLimit(maxFrame)
 	var reader sync.WaitGroup
-	reader.Go(func() { sk.readFrames(ctx, c) })
-	sk.writeFrames(ctx, c)
-	_ = c.CloseNow()
+	reader.Go(func() { c.readFrames(s.ctx, ws) })
+	c.writeFrames(s.ctx, ws)
+	_ = ws.CloseNow()
 	reader.Wait()
 }
 
-func (sk *socket) readFrames(ctx context.Context, c *websocket.Conn) {
-	defer sk.close()
+func (c *connection) readFrames(ctx context.Context, ws *websocket.Conn) {
+	defer c.close()
 	for {
-		kind, text, err := readFrame(ctx, c)
+		kind, text, err := readFrame(ctx, ws)
 		if err != nil {
 			return
 		}
 		if kind != websocket.MessageText {
-			_ = c.Close(websocket.StatusUnsupportedData, "text only")
+			_ = ws.Close(websocket.StatusUnsupportedData, "text only")
 			return
 		}
-		if err := sk.receive(text); err != nil {
-			_ = c.Close(websocket.StatusPolicyViolation, err.Error())
+		if err := c.receive(text); err != nil {
+			_ = ws.Close(websocket.StatusPolicyViolation, err.Error())
 			return
 		}
 	}
 }
 
-func (sk *socket) writeFrames(ctx context.Context, c *websocket.Conn) {
-	defer sk.close()
+func (c *connection) writeFrames(ctx context.Context, ws *websocket.Conn) {
+	defer c.close()
 	for {
-		groups, told, end := sk.next(ctx, beatEvery)
+		groups, sent, end := c.next(ctx, heartbeatInterval)
 		if len(groups) == 0 && !end {
 			groups = [][]string{{"2::"}}
 		}
 		for _, group := range groups {
-			if err := writeFrame(ctx, c, joinPackets(group)); err != nil {
+			if err := writeFrame(ctx, ws, joinPackets(group)); err != nil {
 				return
 			}
 		}
-		sk.delivered(told)
+		c.observeSent(sent)
 		if end {
-			_ = c.Close(websocket.StatusGoingAway, sk.ending())
+			_ = ws.Close(websocket.StatusGoingAway, c.endReason())
 			return
 		}
 	}
@@ -89,21 +88,21 @@ func release(b *bytes.Buffer) {
 	}
 }
 
-func writeFrame(ctx context.Context, c *websocket.Conn, text string) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTime)
+func writeFrame(ctx context.Context, ws *websocket.Conn, text string) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	b := buffers.Get().(*bytes.Buffer)
 	defer release(b)
 	b.Reset()
 	b.WriteString(text)
-	return c.Write(ctx, websocket.MessageText, b.Bytes())
+	return ws.Write(ctx, websocket.MessageText, b.Bytes())
 }
 
 // readFrame returns the next frame of the client.
-func readFrame(ctx context.Context, c *websocket.Conn) (kind websocket.MessageType, text string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func readFrame(ctx context.Context, ws *websocket.Conn) (kind websocket.MessageType, text string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	kind, r, err := c.Reader(ctx)
+	kind, r, err := ws.Reader(ctx)
 	if err != nil {
 		return kind, "", err
 	}
@@ -114,8 +113,8 @@ func readFrame(ctx context.Context, c *websocket.Conn) (kind websocket.MessageTy
 	return kind, b.String(), err
 }
 
-func (sk *socket) delivered(told []*chat.Event) {
-	for _, e := range told {
-		sk.s.Metrics.Delivered(protocol, e)
+func (c *connection) observeSent(sent []*chat.Event) {
+	for _, e := range sent {
+		c.s.Metrics.Delivered(protocol, e, c.s.Clock.Now())
 	}
 }

@@ -18,7 +18,7 @@ import (
 // What the client asks for is acknowledged, whatever it is: without that it reconnects after 5 s, or 10.
 func TestAcknowledgements(t *testing.T) {
 	bubble(t, func(w *world) {
-		c := w.page(alice, "e").connect() // connect checks the greeting
+		c := w.newClient(alice, "e").connect() // connect checks the greeting
 		for _, ask := range []struct{ event, want string }{
 			{`{"name":"user.activity","args":[{"state":"active","cv":"a+b/c.1"}]}`, `[]`},
 			{`{"name":"ping"}`, `["pong"]`},
@@ -27,13 +27,13 @@ func TestAcknowledgements(t *testing.T) {
 			{`rubbish`, `[]`},
 			{``, `[]`},
 		} {
-			if got := c.ask(ask.event); got != ask.want {
+			if got := c.emit(ask.event); got != ask.want {
 				t.Errorf("%s is acknowledged with %s, want %s", ask.event, got, ask.want)
 			}
 		}
-		c.say(`5:::{"name":"user.activity"}`) // asks for nothing
-		c.say(`8::`)
-		c.say(`2::`)
+		c.write(`5:::{"name":"user.activity"}`) // asks for nothing
+		c.write(`8::`)
+		c.write(`2::`)
 		if got := c.packets(); len(got) != 0 || c.err() != nil {
 			t.Errorf("the server says %q, ended with %v", got, c.err())
 		}
@@ -44,13 +44,13 @@ func TestAcknowledgements(t *testing.T) {
 // that carries 64 KiB a second.
 func TestAcknowledgementUnderLoad(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		ws, _, err := p.upgrade(p.shake())
+		ws, _, err := p.upgrade(p.handshake())
 		w.must(err)
 		synctest.Wait()
 		for range 500 {
-			w.say(strings.Repeat("x", 20<<10))
+			w.sendMessage(strings.Repeat("x", 20<<10))
 		}
 		var asked time.Time
 		for heard := 0; ; {
@@ -74,7 +74,7 @@ func TestAcknowledgementUnderLoad(t *testing.T) {
 // Heartbeats find out who is gone, and keep the client's own timer going.
 func TestHeartbeat(t *testing.T) {
 	bubble(t, func(w *world) {
-		c := w.page(alice, "e").connect()
+		c := w.newClient(alice, "e").connect()
 		time.Sleep(10 * time.Minute)
 		got := c.packets()
 		if len(got) < 20 || slices.ContainsFunc(got, func(p string) bool { return p != "2::" }) || c.err() != nil {
@@ -86,9 +86,9 @@ func TestHeartbeat(t *testing.T) {
 // Chromium lets the timers of a hidden page run once a minute; what comes less often is gone.
 func TestSilentClient(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		ws, _, err := p.upgrade(p.shake())
+		ws, _, err := p.upgrade(p.handshake())
 		w.must(err)
 		start := time.Now()
 		for {
@@ -106,14 +106,14 @@ func TestSilentClient(t *testing.T) {
 	})
 }
 
-func TestGarbage(t *testing.T) {
+func TestMalformedPackets(t *testing.T) {
 	bubble(t, func(w *world) {
 		for _, garbage := range []string{
 			"", "x", "9::", "3", "3::", "3:::", "3:::{", `3:::"text"`, `3:::{"id":"x","status":200}`, "3:::[]", "5:x+::{}", "5:-1+::{}", "::", "30:::",
 			"5:99999999999999999999+::{}", "\xff\xfe", "\x00", "GET / HTTP/1.1", strings.Repeat(":", 100),
 		} {
-			c := w.page(alice, "e").connect()
-			c.say(garbage)
+			c := w.newClient(alice, "e").connect()
+			c.write(garbage)
 			if code := c.code(); code != websocket.StatusPolicyViolation && (garbage != "\xff\xfe" || code == 0) {
 				t.Errorf("%q: closed with %d", garbage, code)
 			}
@@ -124,14 +124,14 @@ func TestGarbage(t *testing.T) {
 
 func TestUnknownAnswers(t *testing.T) {
 	bubble(t, func(w *world) {
-		c := w.page(alice, "e").connect()
+		c := w.newClient(alice, "e").connect()
 		for _, id := range []string{"0", "1", "-1", "4711", "9223372036854775807", "9223372036854775808", "1e300", "1.5", `"12"`, "null"} {
-			c.say(`3:::{"id":` + id + `,"status":200}`)
+			c.write(`3:::{"id":` + id + `,"status":200}`)
 		}
-		c.say(`3:::{"status":200}`)
-		c.say(`3:::{}`)
-		w.say("hello")
-		if got := c.hear(); len(got) != 1 || c.err() != nil {
+		c.write(`3:::{"status":200}`)
+		c.write(`3:::{}`)
+		w.sendMessage("hello")
+		if got := c.receive(); len(got) != 1 || c.err() != nil {
 			t.Errorf("it hears %q, ended with %v", got, c.err())
 		}
 		if n := w.metric("acks_total"); n != 1 {
@@ -142,7 +142,7 @@ func TestUnknownAnswers(t *testing.T) {
 
 func TestOversizedFrame(t *testing.T) {
 	bubble(t, func(w *world) {
-		c := w.page(alice, "e").connect()
+		c := w.newClient(alice, "e").connect()
 		go func() {
 			_ = c.Write(w.Context(), websocket.MessageText, []byte("5:1+::"+strings.Repeat("x", maxFrame)))
 		}()
@@ -154,7 +154,7 @@ func TestOversizedFrame(t *testing.T) {
 
 func TestBinaryFrame(t *testing.T) {
 	bubble(t, func(w *world) {
-		c := w.page(alice, "e").connect()
+		c := w.newClient(alice, "e").connect()
 		w.must(c.Write(w.Context(), websocket.MessageBinary, []byte("2::")))
 		if code := c.code(); code != websocket.StatusUnsupportedData {
 			t.Errorf("closed with %d", code)
@@ -165,9 +165,9 @@ func TestBinaryFrame(t *testing.T) {
 // A client that asks and does not read is not served without end.
 func TestFlood(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		ws, _, err := p.upgrade(p.shake())
+		ws, _, err := p.upgrade(p.handshake())
 		w.must(err)
 		asked := 0
 		for ; asked < 100_000 && err == nil; asked++ {
@@ -182,18 +182,18 @@ func TestFlood(t *testing.T) {
 // A client that reads nothing is let go after the time of one write, and what it was to be told is kept for it.
 func TestClientThatDoesNotRead(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		_, _, err := p.upgrade(p.shake())
+		_, _, err := p.upgrade(p.handshake())
 		w.must(err)
 		synctest.Wait()
-		w.say("hello")
-		time.Sleep(writeTime + closeTime + time.Second)
+		w.sendMessage("hello")
+		time.Sleep(writeTimeout + closeTimeout + time.Second)
 		synctest.Wait()
 		if n := w.metric("connections"); n != 0 {
 			t.Errorf("%v connections", n)
 		}
-		if got := p.connect().hear(); !slices.Equal(got, []string{"hello"}) {
+		if got := p.connect().receive(); !slices.Equal(got, []string{"hello"}) {
 			t.Errorf("afterwards it hears %q", got)
 		}
 	})
@@ -201,9 +201,9 @@ func TestClientThatDoesNotRead(t *testing.T) {
 
 func TestSessionIsSingleUse(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		p.attach(sid)
 		if status := p.refusedUpgrade(sid); status != http.StatusNotFound {
 			t.Errorf("a used session: %d", status)
@@ -216,18 +216,18 @@ func TestSessionIsSingleUse(t *testing.T) {
 				t.Errorf("session %q: %d", sid, status)
 			}
 		}
-		sid = p.shake()
-		time.Sleep(connectTime + skew + time.Second)
+		sid = p.handshake()
+		time.Sleep(stepLife + clockSkew + time.Second)
 		if status := p.refusedUpgrade(sid); status != http.StatusNotFound {
 			t.Errorf("a session that nobody used for too long: %d", status)
 		}
-		sid = p.shake()
+		sid = p.handshake()
 		w.tokens.refuse(p.token, revoked())
 		if status := p.refusedUpgrade(sid); status != http.StatusUnauthorized {
 			t.Errorf("a session of a revoked token: %d", status)
 		}
 		w.tokens.refuse(p.token, nil)
-		sid = p.shake()
+		sid = p.handshake()
 		w.tokens.refuse(p.token, &chat.Error{Kind: chat.Unavailable})
 		if status := p.refusedUpgrade(sid); status != http.StatusServiceUnavailable {
 			t.Errorf("when tokens cannot be checked: %d", status)
@@ -236,12 +236,12 @@ func TestSessionIsSingleUse(t *testing.T) {
 }
 
 // Replaying a handshake gives a session of its own, for its own user only.
-func TestSessionOfSomebodyElse(t *testing.T) {
+func TestSessionOfAnotherUser(t *testing.T) {
 	bubble(t, func(w *world) {
-		hers, his := w.page(alice, "e"), w.page(bob, "e")
+		hers, his := w.newClient(alice, "e"), w.newClient(bob, "e")
 		hers.allocate()
 		his.allocate()
-		sid := hers.shake()
+		sid := hers.handshake()
 		if status := his.refusedUpgrade(sid); status != http.StatusNotFound {
 			t.Errorf("upgrade: %d", status)
 		}
@@ -255,9 +255,9 @@ func TestSessionOfSomebodyElse(t *testing.T) {
 // When a proxy does not let the upgrade through, the client polls with the same session.
 func TestRefusedUpgrade(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		if a := p.do(http.MethodGet, origin+"/socket.io/1/websocket/"+sid+"?"+p.query(), ""); a.status != http.StatusUpgradeRequired {
 			t.Errorf("without an upgrade: %d", a.status)
 		}
@@ -267,13 +267,13 @@ func TestRefusedUpgrade(t *testing.T) {
 
 func TestOriginOfWebsocket(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
 		for origin, allowed := range map[string]bool{
 			"https://app.example.com": true, "": true, "http://chat.example.com": true, // no page; a page of the server's own
 			"https://evil.example.com": false, "http://app.example.com": false, "null": false, "https://app.example.com.evil.com": false,
 		} {
-			sid := p.shake()
+			sid := p.handshake()
 			if p.origin = origin; allowed {
 				p.attach(sid).cut()
 			} else if status := p.refusedUpgrade(sid); status != http.StatusForbidden {
@@ -286,42 +286,42 @@ func TestOriginOfWebsocket(t *testing.T) {
 
 func TestLimitOfUser(t *testing.T) {
 	bubble(t, func(w *world) {
-		var all []*conn
+		var all []*clientConn
 		for i := range maxPerUser {
-			all = append(all, w.page(alice, fmt.Sprint("e", i)).connect())
+			all = append(all, w.newClient(alice, fmt.Sprint("e", i)).connect())
 		}
-		p := w.page(alice, "one more")
+		p := w.newClient(alice, "one more")
 		p.epid = "one-more"
 		p.allocate()
-		if status := p.refusedUpgrade(p.shake()); status != http.StatusServiceUnavailable {
+		if status := p.refusedUpgrade(p.handshake()); status != http.StatusServiceUnavailable {
 			t.Errorf("one too many: %d", status)
 		}
-		if a := p.get(p.shake()); a.status != http.StatusServiceUnavailable {
+		if a := p.get(p.handshake()); a.status != http.StatusServiceUnavailable {
 			t.Errorf("one too many, polled: %d", a.status)
 		}
-		w.page(bob, "e").connect()
+		w.newClient(bob, "e").connect()
 		all[0].cut()
 		p.connect()
 	})
 }
 
-func TestLimitInAll(t *testing.T) {
+func TestLimitInTotal(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.server.mu.Lock()
-		w.server.total = maxSockets - 1 // as if of others
+		w.server.total = maxConnections - 1 // as if of others
 		w.server.mu.Unlock()
-		c := w.page(alice, "e").connect()
-		p := w.page(bob, "e")
+		c := w.newClient(alice, "e").connect()
+		p := w.newClient(bob, "e")
 		p.allocate()
-		if a := p.get(p.shake()); a.status != http.StatusServiceUnavailable || a.header.Get("Access-Control-Allow-Origin") != p.origin {
+		if a := p.get(p.handshake()); a.status != http.StatusServiceUnavailable || a.header.Get("Access-Control-Allow-Origin") != p.origin {
 			t.Errorf("one too many: %d", a.status)
 		}
 		c.cut()
 		p.connect().cut()
 		w.server.mu.Lock()
 		defer w.server.mu.Unlock()
-		if w.server.total != maxSockets-1 || len(w.server.sockets) != 0 {
-			t.Errorf("counted are %d, %v", w.server.total, w.server.sockets)
+		if w.server.total != maxConnections-1 || len(w.server.perUser) != 0 {
+			t.Errorf("counted are %d, %v", w.server.total, w.server.perUser)
 		}
 		w.server.total = 0
 	})
@@ -330,18 +330,18 @@ func TestLimitInAll(t *testing.T) {
 // A revocation that falls between the look at the token and the hub's knowing of the connection ends it all the same.
 func TestRevokedWhileConnecting(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		looks := 0
-		w.tokens.asked = func(token string) { // at the second look of the connection it is too late for the hub
+		w.tokens.onCheck = func(token string) { // at the second look of the connection it is too late for the hub
 			if looks++; looks == 2 {
 				w.tokens.refused[token] = revoked()
 			}
 		}
 		ws, _, err := p.upgrade(sid)
 		w.must(err)
-		c := &conn{Conn: ws, p: p}
+		c := &clientConn{Conn: ws, p: p}
 		go c.read(context.Background())
 		if got := c.packets(); !slices.Contains(got, `0:::{"reason":"unauthorized"}`) || c.err() == nil {
 			t.Errorf("the server says %q, ended with %v", got, c.err())

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/delivery"
 	"github.com/chatd/chatd/internal/notify"
 )
@@ -54,7 +54,7 @@ type world struct {
 	listener *pipes
 	view     *view         // of the journal
 	stop     func()        // hub and server, as when the program ends
-	ahead    *atomic.Int64 // milliseconds by which the clock of chat is ahead, for what takes days
+	clock    *clock.Manual // of the servers; it runs with the time of the bubble until a test moves it
 	shared   bool          // there are other servers
 }
 
@@ -80,12 +80,12 @@ func newWorld(tb testing.TB, change ...func(*Config)) *world {
 	tb.Helper()
 	w := &world{
 		TB: tb, journal: newJournal(), tokens: &tokens{refused: map[string]error{}, expires: map[string]chat.Time{}},
-		logs: &logbook{}, ahead: &atomic.Int64{},
+		logs: &logbook{}, clock: clock.NewManual(),
 	}
 	w.Config = Config{
-		Log: slog.New(w.logs), Authenticate: w.tokens.authenticate, Revalidate: w.tokens.stand, Secret: []byte("secret"),
-		Now:  func() chat.Time { return now() + chat.Time(w.ahead.Load()) },
-		Base: func(r *http.Request) string { return "http://" + r.Host }, CORS: pagesOf("*"),
+		Log: slog.New(w.logs), Authenticate: w.tokens.authenticate, Revalidate: w.tokens.revalidate, Secret: []byte("secret"),
+		Clock: w.clock,
+		Base:  func(r *http.Request) string { return "http://" + r.Host }, CORS: pagesOf("*"),
 	}
 	for _, c := range change {
 		c(&w.Config)
@@ -94,11 +94,11 @@ func newWorld(tb testing.TB, change ...func(*Config)) *world {
 	return w
 }
 
-// beside opens another server on the same store.
-func (w *world) beside(change ...func(*Config)) *world {
+// addServer opens another server on the same store.
+func (w *world) addServer(change ...func(*Config)) *world {
 	w.Helper()
 	w.shared = true
-	other := &world{TB: w.TB, Config: w.Config, journal: w.journal, tokens: w.tokens, logs: w.logs, ahead: w.ahead, shared: true}
+	other := &world{TB: w.TB, Config: w.Config, journal: w.journal, tokens: w.tokens, logs: w.logs, clock: w.clock, shared: true}
 	for _, c := range change {
 		c(&other.Config)
 	}
@@ -132,7 +132,7 @@ func (w *world) start() {
 	if !w.shared { // as the store does for one that only one server can have
 		w.journal.release()
 	}
-	w.view = w.journal.look()
+	w.view = w.journal.newView()
 	hub, err := notify.NewHub(context.Background(), w.view, w.Metrics, w.Config.Log)
 	w.must(err)
 	w.Hub, w.Endpoints = hub, w.view
@@ -172,8 +172,8 @@ func (w *world) must(err error) {
 	}
 }
 
-// tell journals an event of the thread, and returns its position.
-func (w *world) tell(e chat.Event) chat.Position {
+// addEvent journals an event of the thread, and returns its position.
+func (w *world) addEvent(e chat.Event) chat.Position {
 	w.Helper()
 	if e.ThreadID == "" {
 		e.ThreadID, e.Key = thread, 1
@@ -181,19 +181,19 @@ func (w *world) tell(e chat.Event) chat.Position {
 	return w.journal.add(e)
 }
 
-// say journals a message of alice.
-func (w *world) say(text string) chat.Position {
+// sendMessage journals a message of alice.
+func (w *world) sendMessage(text string) chat.Position {
 	w.Helper()
-	return w.tell(message(text))
+	return w.addEvent(message(text))
 }
 
-// messages journals n messages "<from>", "<from+1>" … and returns their texts.
-func (w *world) messages(from, n int) []string {
+// sendMessages journals n messages "<from>", "<from+1>" … and returns their texts.
+func (w *world) sendMessages(from, n int) []string {
 	w.Helper()
 	out := make([]string, n)
 	for i := range out {
 		out[i] = fmt.Sprint(from + i)
-		w.say(out[i])
+		w.sendMessage(out[i])
 	}
 	return out
 }
@@ -240,14 +240,14 @@ const withoutBob = 7
 // journal is one in memory. alice and bob hear all of the first thread, but for events of the roster without bob; alice and
 // carol all of the other.
 type journal struct {
-	mu        sync.Mutex
-	events    []chat.Event
-	oldest    chat.Position // positions before were purged
-	endpoints map[endpointKey]delivery.Endpoint
-	saves     int
-	failing   error // of reading events
-	away      error // of endpoints
-	views     []*view
+	mu           sync.Mutex
+	events       []chat.Event
+	oldest       chat.Position // positions before were purged
+	endpoints    map[endpointKey]delivery.Endpoint
+	saves        int
+	eventsErr    error // of reading events
+	endpointsErr error // of endpoints
+	views        []*view
 }
 
 func newJournal() *journal { return &journal{endpoints: map[endpointKey]delivery.Endpoint{}} }
@@ -284,36 +284,36 @@ func (j *journal) purge(before chat.Position) {
 	j.oldest = before
 }
 
-// fail has events not be read, lose endpoints neither be read nor written.
-func (j *journal) fail(err error) {
+// failEvents has events not be read, lose endpoints neither be read nor written.
+func (j *journal) failEvents(err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.failing = err
+	j.eventsErr = err
 }
 
-func (j *journal) lose(err error) {
+func (j *journal) failEndpoints(err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.away = err
+	j.endpointsErr = err
 }
 
 func (j *journal) Head(context.Context) (chat.Position, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return chat.Position(len(j.events)), j.failing
+	return chat.Position(len(j.events)), j.eventsErr
 }
 
 func (j *journal) Oldest(context.Context) (chat.Position, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.oldest, j.failing
+	return j.oldest, j.eventsErr
 }
 
 func (j *journal) After(_ context.Context, position chat.Position, limit int) ([]chat.Event, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	from := min(max(position, j.oldest-1, 0), chat.Position(len(j.events)))
-	return slices.Clone(j.events[from:min(from+chat.Position(limit), chat.Position(len(j.events)))]), j.failing
+	return slices.Clone(j.events[from:min(from+chat.Position(limit), chat.Position(len(j.events)))]), j.eventsErr
 }
 
 func (j *journal) Audience(_ context.Context, key chat.ThreadKey, roster chat.RosterVersion) ([]chat.Participant, error) {
@@ -332,7 +332,7 @@ type tokens struct {
 	refused map[string]error
 	expires map[string]chat.Time
 	issued  []string           // tokens that were seen; the time of their issue is their place here
-	asked   func(token string) // told of each look, if not nil
+	onCheck func(token string) // told of each look, if not nil
 }
 
 func (k *tokens) authenticate(_ context.Context, token string) (Caller, error) {
@@ -343,7 +343,7 @@ func (k *tokens) authenticate(_ context.Context, token string) (Caller, error) {
 	if !ok {
 		expires = now() + 24*60*60*1000
 	}
-	if err := k.look(token); err != nil {
+	if err := k.refusal(token); err != nil {
 		return Caller{}, err
 	}
 	id := chat.Identity(owner)
@@ -356,14 +356,14 @@ func (k *tokens) authenticate(_ context.Context, token string) (Caller, error) {
 	return Caller{id, chat.Time(slices.Index(k.issued, token)), expires, keyOf(token)}, nil
 }
 
-func (k *tokens) stand(_ context.Context, c Caller) error {
+func (k *tokens) revalidate(_ context.Context, c Caller) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	token := k.issued[c.Issued]
 	if !strings.HasPrefix(token, string(c.User)) || c.Key != keyOf(token) {
 		panic("another token is asked for")
 	}
-	return k.look(token)
+	return k.refusal(token)
 }
 
 // keyOf is the key of a token: one with something behind the dot has one.
@@ -374,10 +374,10 @@ func keyOf(token string) string {
 	return ""
 }
 
-// look tells whether a token was refused; the lock is held.
-func (k *tokens) look(token string) error {
-	if k.asked != nil {
-		k.asked(token)
+// refusal tells whether a token was refused; the lock is held.
+func (k *tokens) refusal(token string) error {
+	if k.onCheck != nil {
+		k.onCheck(token)
 	}
 	return k.refused[token]
 }

@@ -232,17 +232,19 @@ func TestPostgresEndsConnections(t *testing.T) {
 			return err
 		})
 		woken := false
+		changed, unwatch := reader.Watch()
 		for deadline := time.Now().Add(time.Minute); !woken && time.Now().Before(deadline); {
 			again(t, "a post", func() error {
 				_, err := writer.Post(t.Context(), textPost(thread, "a"))
 				return err
 			})
 			select {
-			case <-reader.Changed():
+			case <-changed:
 				woken = true
 			case <-time.After(100 * time.Millisecond):
 			}
 		}
+		unwatch()
 		if !woken {
 			t.Error("the reader is not woken any more")
 		}

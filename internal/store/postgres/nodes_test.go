@@ -189,6 +189,8 @@ func TestNodesWakeEachOther(t *testing.T) {
 	dbs := nodes(t, 2)
 	thread := newThread(t, dbs[0], "19:a@thread.v2")
 	reader := dbs[1]
+	changed, unwatch := reader.Watch()
+	defer unwatch()
 	deadline := time.After(30 * time.Second)
 	for i := range 20 {
 		if _, err := dbs[0].Post(t.Context(), textPost(thread, fmt.Sprint(i))); err != nil {
@@ -203,7 +205,7 @@ func TestNodesWakeEachOther(t *testing.T) {
 				break
 			}
 			select {
-			case <-reader.Changed():
+			case <-changed:
 			case <-deadline:
 				t.Fatalf("no token after post %d", i)
 			}

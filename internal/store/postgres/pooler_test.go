@@ -46,6 +46,8 @@ func TestPooledNodes(t *testing.T) {
 	node("")
 	node(store.NoListen)
 	writer, reader := node(direct), node(direct)
+	changed, unwatch := reader.Watch()
+	defer unwatch()
 	thread := newThread(t, writer, "19:a@thread.v2")
 	deadline := time.After(30 * time.Second)
 	for range 3 { // the first news may be that it listens, the second that a thread was made
@@ -53,7 +55,7 @@ func TestPooledNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 		select {
-		case <-reader.Changed():
+		case <-changed:
 		case <-deadline:
 			t.Fatal("no notification of the other node")
 		}

@@ -16,25 +16,25 @@ import (
 )
 
 // get is one long poll.
-func (p *page) get(sid string) answer {
+func (p *testClient) get(sid string) answer {
 	p.w.Helper()
 	return p.do(http.MethodGet, p.pollURL(sid), "", p.pollHeaders()...)
 }
 
-func (p *page) post(sid string, packets ...string) answer {
+func (p *testClient) post(sid string, packets ...string) answer {
 	p.w.Helper()
 	return p.do(http.MethodPost, p.pollURL(sid), framed(packets), append(p.pollHeaders(), "Content-Type: text/plain;charset=UTF-8")...)
 }
 
-func (p *page) pollURL(sid string) string {
+func (p *testClient) pollURL(sid string) string {
 	return p.socketio + "socket.io/1/xhr-polling/" + sid + "?" + p.query() + "&t=1"
 }
 
-func (p *page) pollHeaders() []string {
+func (p *testClient) pollHeaders() []string {
 	if p.old {
 		return nil
 	}
-	return []string{p.skype()}
+	return []string{p.tokenHeader()}
 }
 
 // framed is a body as socket.io 0.9 makes it, which counts as JavaScript does.
@@ -69,7 +69,7 @@ func unframed(body string) []string {
 }
 
 // poll gets packets and checks how.
-func (p *page) poll(sid string) []string {
+func (p *testClient) poll(sid string) []string {
 	p.w.Helper()
 	a := p.get(sid)
 	if a.status != http.StatusOK || a.body == "" || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") || a.header.Get("Access-Control-Allow-Origin") == "" {
@@ -79,7 +79,7 @@ func (p *page) poll(sid string) []string {
 }
 
 // begin polls until it is connected, and returns what came beside.
-func (p *page) begin(sid string) []string {
+func (p *testClient) begin(sid string) []string {
 	p.w.Helper()
 	packets := p.poll(sid)
 	if len(packets) == 1 {
@@ -89,7 +89,7 @@ func (p *page) begin(sid string) []string {
 	return packets[2:]
 }
 
-func (p *page) bring(sid string, packets ...string) {
+func (p *testClient) postPackets(sid string, packets ...string) {
 	p.w.Helper()
 	if a := p.post(sid, packets...); a.status != http.StatusOK {
 		p.w.Errorf("%q answers %d", packets, a.status)
@@ -99,24 +99,24 @@ func (p *page) bring(sid string, packets ...string) {
 func TestPolling(t *testing.T) {
 	bubble(t, func(w *world) {
 		for _, old := range []bool{false, true} {
-			p := w.page(alice, fmt.Sprint("e", old))
+			p := w.newClient(alice, fmt.Sprint("e", old))
 			p.old = old
 			p.allocate()
-			sid := p.shake()
+			sid := p.handshake()
 			p.begin(sid)
 			first, second := "a 😀 b \ufffd 3 \ufffd", "second — ünï 🎉🎉"
-			w.say(first)
-			w.say(second)
+			w.sendMessage(first)
+			w.sendMessage(second)
 			synctest.Wait()
 			frames := p.parse(p.poll(sid))
 			if got := texts(frames); !slices.Equal(got, []string{first, second}) {
 				t.Fatalf("it hears %q", got)
 			}
-			p.bring(sid, response(frames[0], 200), response(frames[1], 200), `5:1+::{"name":"ping"}`)
+			p.postPackets(sid, response(frames[0], 200), response(frames[1], 200), `5:1+::{"name":"ping"}`)
 			if got := p.poll(sid); !slices.Equal(got, []string{`6:::1+["pong"]`}) {
 				t.Errorf("it hears %q", got)
 			}
-			w.say("third") // one packet goes without a frame around it
+			w.sendMessage("third") // one packet goes without a frame around it
 			if got := texts(p.parse(p.poll(sid))); !slices.Equal(got, []string{"third"}) {
 				t.Errorf("it hears %q", got)
 			}
@@ -131,9 +131,9 @@ func TestPolling(t *testing.T) {
 // gives up.
 func TestIdlePoll(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		p.begin(sid)
 		for range 10 {
 			start := time.Now()
@@ -147,7 +147,7 @@ func TestIdlePoll(t *testing.T) {
 		start := time.Now()
 		go func() {
 			time.Sleep(time.Second)
-			w.say("hello")
+			w.sendMessage("hello")
 		}()
 		if got := texts(p.parse(p.poll(sid))); !slices.Equal(got, []string{"hello"}) || time.Since(start) > 2*time.Second {
 			t.Errorf("it hears %q after %v", got, time.Since(start))
@@ -158,11 +158,11 @@ func TestIdlePoll(t *testing.T) {
 // A client that polls no more is gone, also one that goes on to bring; what it was not told waits for it.
 func TestPollingEnds(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		p.begin(sid)
-		w.say("one")
+		w.sendMessage("one")
 		for range 7 {
 			p.post(sid, "2::")
 			time.Sleep(10 * time.Second)
@@ -171,7 +171,7 @@ func TestPollingEnds(t *testing.T) {
 			t.Errorf("poll answers %d, %v connections", a.status, w.metric("connections"))
 		}
 		p.allocate()
-		sid = p.shake()
+		sid = p.handshake()
 		packets := p.begin(sid)
 		if len(packets) == 0 {
 			packets = p.poll(sid)
@@ -179,25 +179,25 @@ func TestPollingEnds(t *testing.T) {
 		if got := texts(p.parse(packets)); !slices.Equal(got, []string{"one"}) {
 			t.Errorf("afterwards it hears %q", got)
 		}
-		p.bring(sid, "0::")
+		p.postPackets(sid, "0::")
 		if a := p.get(sid); a.status != http.StatusNotFound {
 			t.Errorf("after its goodbye it is answered %d", a.status)
 		}
 	})
 }
 
-func TestPollWithBadToken(t *testing.T) {
+func TestPollWithInvalidToken(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		if a := p.do(http.MethodGet, p.pollURL(sid), "", "X-Skypetoken: rubbish"); a.status != http.StatusUnauthorized {
 			t.Errorf("bad token: %d", a.status)
 		}
 		if a := p.post(sid, "2::"); a.status != http.StatusNotFound {
 			t.Errorf("bringing before the first poll: %d", a.status)
 		}
-		if a := p.do(http.MethodPut, p.pollURL(sid), "", p.skype()); a.status != http.StatusMethodNotAllowed {
+		if a := p.do(http.MethodPut, p.pollURL(sid), "", p.tokenHeader()); a.status != http.StatusMethodNotAllowed {
 			t.Errorf("another method: %d", a.status)
 		}
 		p.begin(sid) // none of that used it up
@@ -209,24 +209,24 @@ func TestPollWithBadToken(t *testing.T) {
 				}
 			}
 		}
-		w.say("hello")
+		w.sendMessage("hello")
 		if got := texts(p.parse(p.poll(sid))); len(got) != 1 {
 			t.Errorf("it hears %q", got)
 		}
 	})
 }
 
-func TestGarbageInPost(t *testing.T) {
+func TestMalformedPacketsInPost(t *testing.T) {
 	bubble(t, func(w *world) {
 		for name, body := range map[string]string{
 			"no packet": "x", "no length": "\ufffdx\ufffd2::", "short": "\ufffd9\ufffd2::", "negative": "\ufffd-1\ufffd2::", "no end": "\ufffd3",
 			"rest": "\ufffd3\ufffd2::rest", "half an emoji": "\ufffd7\ufffd5:1::a😀", "too large": "5:1::" + strings.Repeat("x", maxBody),
 		} {
-			p := w.page(alice, "e")
+			p := w.newClient(alice, "e")
 			p.allocate()
-			sid := p.shake()
+			sid := p.handshake()
 			p.begin(sid)
-			if a := p.do(http.MethodPost, p.pollURL(sid), body, p.skype()); a.status != http.StatusBadRequest {
+			if a := p.do(http.MethodPost, p.pollURL(sid), body, p.tokenHeader()); a.status != http.StatusBadRequest {
 				t.Errorf("%s: %d", name, a.status)
 			}
 			synctest.Wait()
@@ -241,19 +241,19 @@ func TestGarbageInPost(t *testing.T) {
 // One post may bring the answers to all frames that can be outstanding.
 func TestManyAnswersInOnePost(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		p.begin(sid)
-		w.messages(1, maxOutstanding)
+		w.sendMessages(1, maxUnacked)
 		synctest.Wait()
 		var answers []string
 		for _, f := range p.parse(p.poll(sid)) {
 			f.Headers["MS-CV"] += strings.Repeat("x", 300)
 			answers = append(answers, response(f, 200))
 		}
-		p.bring(sid, answers...)
-		if n := w.metric("acks_total"); n != maxOutstanding {
+		p.postPackets(sid, answers...)
+		if n := w.metric("acks_total"); n != maxUnacked {
 			t.Errorf("%v answers", n)
 		}
 	})
@@ -261,9 +261,9 @@ func TestManyAnswersInOnePost(t *testing.T) {
 
 func TestPollingIsEnded(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		p.begin(sid)
 		go func() {
 			time.Sleep(time.Second)
@@ -282,9 +282,9 @@ func TestPollingIsEnded(t *testing.T) {
 // nobody any more.
 func TestPollingWhenTheServerStops(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		p.begin(sid)
 		begun := time.Now()
 		stopped := make(chan time.Duration)
@@ -295,21 +295,21 @@ func TestPollingWhenTheServerStops(t *testing.T) {
 		if got := p.poll(sid); !slices.Equal(got, []string{"0::"}) {
 			t.Errorf("it hears %q", got)
 		}
-		if took := time.Since(begun); took > goodbyes+ackTime {
+		if took := time.Since(begun); took > goodbyeSpread+ackTimeout {
 			t.Errorf("answered after %s", took)
 		}
-		if took := <-stopped; took > goodbyes+ackTime {
+		if took := <-stopped; took > goodbyeSpread+ackTimeout {
 			t.Errorf("stopped after %s", took)
 		}
 	})
 }
 
 // A client that was let go and comes back to a server that stops is refused for a while, at every step.
-func TestComingBackToAServerThatStops(t *testing.T) {
+func TestReconnectToServerThatStops(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		w.stop()
 		for step, a := range map[string]answer{"allocation": p.postAllocation(), "handshake": p.getHandshake(), "poll": p.get(sid)} {
 			if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
@@ -325,9 +325,9 @@ func TestComingBackToAServerThatStops(t *testing.T) {
 // A client that asks by post and fetches nothing is not served without end.
 func TestFloodByPost(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		p.begin(sid)
 		var pings []string
 		for i := range maxControl + 1 {
@@ -342,16 +342,16 @@ func TestFloodByPost(t *testing.T) {
 // Of two polls at once, as a proxy that tries again makes them, one waits for the other; and goes when nobody waits for it.
 func TestTwoPolls(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		p.begin(sid)
 		heard := make(chan []string, 2)
 		for range 2 {
 			go func() { heard <- p.poll(sid) }()
 		}
 		synctest.Wait()
-		w.say("hello")
+		w.sendMessage("hello")
 		if got := texts(p.parse(<-heard)); !slices.Equal(got, []string{"hello"}) {
 			t.Errorf("one hears %q", got)
 		}
@@ -363,9 +363,9 @@ func TestTwoPolls(t *testing.T) {
 
 func TestAbandonedPoll(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		p.begin(sid)
 		go p.poll(sid)
 		synctest.Wait()
@@ -377,9 +377,9 @@ func TestAbandonedPoll(t *testing.T) {
 		if _, err := w.client.Do(r); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("answered with %v", err)
 		}
-		w.say("hello")
+		w.sendMessage("hello")
 		synctest.Wait()
-		w.say("again")
+		w.sendMessage("again")
 		if got := texts(p.parse(p.poll(sid))); !slices.Equal(got, []string{"again"}) { // the one that was left goes on
 			t.Errorf("it hears %q", got)
 		}
@@ -389,22 +389,22 @@ func TestAbandonedPoll(t *testing.T) {
 // A client that does not read the answer to its poll is let go after the time of one write, and told again when it comes back.
 func TestPollThatIsNotRead(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(alice, "e")
+		p := w.newClient(alice, "e")
 		p.allocate()
-		sid := p.shake()
+		sid := p.handshake()
 		p.begin(sid)
 		c, err := w.listener.dial(w.Context(), "", "")
 		w.must(err)
 		defer c.Close()
 		_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: chat.example.com\r\nX-Skypetoken: %s\r\n\r\n", strings.TrimPrefix(p.pollURL(sid), origin), p.token)
 		w.must(err)
-		w.say("hello")
-		time.Sleep(writeTime + time.Second)
+		w.sendMessage("hello")
+		time.Sleep(writeTimeout + time.Second)
 		synctest.Wait()
 		if n := w.metric("connections"); n != 0 {
 			t.Errorf("%v connections", n)
 		}
-		if got := p.connect().hear(); !slices.Equal(got, []string{"hello"}) {
+		if got := p.connect().receive(); !slices.Equal(got, []string{"hello"}) {
 			t.Errorf("afterwards it hears %q", got)
 		}
 	})

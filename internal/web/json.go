@@ -1,7 +1,7 @@
-package chat
+package web
 
 import "bytes"
 
 // WithoutBOM returns a JSON text without the byte order mark that it may begin with. RFC 8259 lets readers pass over it, and
-// those of .NET do. It is here because all wires read JSON and may not import each other.
+// those of .NET do.
 func WithoutBOM(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }

@@ -10,8 +10,8 @@ import (
 )
 
 // Whatever the SDK, a client that begins anew hears what happens from its first request on, and nothing of what was before. A
-// page sends its first message when startRealtimeNotifications() resolves, which is with the configuration.
-func TestBeginsAtTheFirstRequest(t *testing.T) {
+// client sends its first message when startRealtimeNotifications() resolves, which is with the configuration.
+func TestStartsAtTheFirstRequest(t *testing.T) {
 	for name, c := range map[string]struct {
 		configure string // the SDK that asks for the configuration, if it does
 		epid      string
@@ -29,17 +29,17 @@ func TestBeginsAtTheFirstRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(w *world) {
-				w.say("before")
-				p := w.page(bob, c.epid)
+				w.sendMessage("before")
+				p := w.newClient(bob, c.epid)
 				p.old = c.old
 				if c.configure != "" {
 					p.configure(c.configure)
 				}
-				w.say("configured")
+				w.sendMessage("configured")
 				p.allocate()
-				w.say("allocated")
-				sid := p.shake()
-				w.say("shaken")
+				w.sendMessage("allocated")
+				sid := p.handshake()
+				w.sendMessage("shaken")
 				synctest.Wait()
 				if c.polling {
 					packets := p.begin(sid)
@@ -50,87 +50,87 @@ func TestBeginsAtTheFirstRequest(t *testing.T) {
 					return
 				}
 				connection := p.attach(sid)
-				w.equal("it hears", connection.hear(), c.want)
+				w.equal("it hears", connection.receive(), c.want)
 				connection.cut()
-				w.say("later")
-				w.equal("then it hears", p.connect().hear(), []string{"later"})
+				w.sendMessage("later")
+				w.equal("then it hears", p.connect().receive(), []string{"later"})
 			})
 		})
 	}
 }
 
 // Also in a journal in which nothing is yet.
-func TestBeginsBeforeAll(t *testing.T) {
+func TestStartsBeforeTheFirstEvent(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		p.configure(browserSDK)
-		w.messages(1, 2)
+		w.sendMessages(1, 2)
 		synctest.Wait()
-		w.equal("it hears", p.connect().hear(), []string{"1", "2"})
+		w.equal("it hears", p.connect().receive(), []string{"1", "2"})
 	})
 }
 
 // Each step may come to another server, one of which is behind with the journal.
-func TestBeginsAtSeveralServers(t *testing.T) {
+func TestStartsAcrossServers(t *testing.T) {
 	twoServers(t, func(a, b *world) {
 		b.view.hidden.Store(true)
-		a.messages(1, 1)
-		p := b.page(bob, "e")
+		a.sendMessages(1, 1)
+		p := b.newClient(bob, "e")
 		p.configure(browserSDK)
-		a.messages(2, 1)
-		p.at(a).allocate()
-		a.messages(3, 1)
-		sid := p.at(b).shake()
-		a.messages(4, 1)
-		c := p.at(a).attach(sid)
-		a.equal("it hears", c.hear(), []string{"2", "3", "4"})
+		a.sendMessages(2, 1)
+		p.moveTo(a).allocate()
+		a.sendMessages(3, 1)
+		sid := p.moveTo(b).handshake()
+		a.sendMessages(4, 1)
+		c := p.moveTo(a).attach(sid)
+		a.equal("it hears", c.receive(), []string{"2", "3", "4"})
 		c.cut()
 		b.view.hidden.Store(false)
-		a.messages(5, 1)
-		a.equal("then it hears", p.at(b).connect().hear(), []string{"5"})
+		a.sendMessages(5, 1)
+		a.equal("then it hears", p.moveTo(b).connect().receive(), []string{"5"})
 	})
 }
 
 // A server that is behind with the journal still begins at the present, for every SDK.
-func TestBeginsBehindTheJournal(t *testing.T) {
+func TestStartsBehindThePurgedJournal(t *testing.T) {
 	for name, sdk := range map[string]string{"browser": browserSDK, "phone": phoneSDK} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(w *world) {
 				w.view.hidden.Store(true)
-				w.say("before")
-				p := w.page(bob, "e")
+				w.sendMessage("before")
+				p := w.newClient(bob, "e")
 				p.configure(sdk)
-				w.say("configured")
+				w.sendMessage("configured")
 				w.view.hidden.Store(false)
-				w.say("shown") // so that the hub looks
-				w.equal("it hears", p.connect().hear(), []string{"configured", "shown"})
+				w.sendMessage("shown") // so that the hub looks
+				w.equal("it hears", p.connect().receive(), []string{"configured", "shown"})
 			})
 		})
 	}
 }
 
 // Attempts that fail before the first connection do not move the beginning.
-func TestBeginningSurvivesFailures(t *testing.T) {
-	for name, failures := range map[string]func(p *page){
-		"some":          func(*page) {},
-		"three of each": func(p *page) { p.params = nil }, // then the client allocates at the address that it was given first
+func TestStartPositionSurvivesFailures(t *testing.T) {
+	for name, failures := range map[string]func(p *testClient){
+		"some":          func(*testClient) {},
+		"three of each": func(p *testClient) { p.params = nil }, // then the client allocates at the address that it was given first
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(w *world) {
-				p := w.page(bob, "e")
+				p := w.newClient(bob, "e")
 				p.configure(browserSDK)
-				w.messages(1, 1)
+				w.sendMessages(1, 1)
 				p.allocate()
-				w.messages(2, 1)
+				w.sendMessages(2, 1)
 				failures(p)
 				p.allocate()
-				w.journal.fail(errors.New("disk"))
+				w.journal.failEvents(errors.New("disk"))
 				if a := p.getHandshake(); a.status != http.StatusOK { // the allocation has told where it begins
 					t.Errorf("the handshake answers %d", a.status)
 				}
-				w.journal.fail(nil)
-				w.messages(3, 1)
-				w.equal("it hears", p.connect().hear(), []string{"1", "2", "3"})
+				w.journal.failEvents(nil)
+				w.sendMessages(3, 1)
+				w.equal("it hears", p.connect().receive(), []string{"1", "2", "3"})
 			})
 		})
 	}
@@ -138,109 +138,115 @@ func TestBeginningSurvivesFailures(t *testing.T) {
 
 // The address with the beginning in it stays that of the client for its life, also when it drops its connectparams: nothing
 // is told twice for that, whether it was acknowledged before or not, and a client that had stopped begins at the present.
-func TestBeginningIsForTheFirstConnection(t *testing.T) {
+func TestStartPositionIsForTheFirstConnection(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		p.configure(browserSDK)
-		w.messages(1, 2)
+		w.sendMessages(1, 2)
 		c := p.connect()
-		w.equal("it hears", c.hear(), []string{"1", "2"})
+		w.equal("it hears", c.receive(), []string{"1", "2"})
 		c.cut()
 		p.params = nil
-		w.messages(3, 1)
+		w.sendMessages(3, 1)
 		c = p.connect()
-		w.equal("without connectparams it hears", c.hear(), []string{"3"})
+		w.equal("without connectparams it hears", c.receive(), []string{"3"})
 		c.leave()
 		p.unregister()
-		w.messages(4, 1)
+		w.sendMessages(4, 1)
 		synctest.Wait()
 		p.allocate()
-		w.messages(5, 1)
-		c = p.attach(p.shake())
-		w.equal("after a stop it hears", c.hear(), []string{"5"})
+		w.sendMessages(5, 1)
+		c = p.attach(p.handshake())
+		w.equal("after a stop it hears", c.receive(), []string{"5"})
 		c.leave()
 		p.unregister()
-		w.messages(6, 1)
+		w.sendMessages(6, 1)
 		p.params = nil
 		p.allocate()
-		w.messages(7, 1)
-		c = p.attach(p.shake())
-		w.equal("after a stop, without connectparams, it hears", c.hear(), []string{"7"})
+		w.sendMessages(7, 1)
+		c = p.attach(p.handshake())
+		w.equal("after a stop, without connectparams, it hears", c.receive(), []string{"7"})
 	})
 }
 
 // A beginning is for its user, for some minutes, and cannot be made up. What is no good is passed over.
-func TestStrangeBeginnings(t *testing.T) {
-	in := func(p *page, change func(beginning string) string) {
+func TestForgedStartPositions(t *testing.T) {
+	in := func(p *testClient, change func(beginning string) string) {
 		before, beginning, ok := strings.Cut(p.service, configPath+"/")
 		if !ok {
 			p.w.Fatalf("no beginning in %s", p.service)
 		}
 		p.service = before + configPath + "/" + change(beginning)
 	}
-	for name, spoil := range map[string]func(w *world, p *page){
-		"altered": func(_ *world, p *page) { in(p, func(b string) string { return "0" + b[strings.IndexByte(b, '.'):] }) },
-		"longer":  func(_ *world, p *page) { in(p, func(b string) string { return strings.Replace(b, ".", ".9", 1) }) },
-		"cut":     func(_ *world, p *page) { in(p, func(b string) string { return b[:strings.LastIndexByte(b, '.')] }) },
-		"rubbish": func(_ *world, p *page) { in(p, func(string) string { return "x" }) },
-		"somebody else's": func(w *world, p *page) {
-			other := w.page(alice, "f")
+	for name, spoil := range map[string]func(w *world, p *testClient){
+		"altered": func(_ *world, p *testClient) {
+			in(p, func(b string) string { return "0" + b[strings.IndexByte(b, '.'):] })
+		},
+		"longer": func(_ *world, p *testClient) {
+			in(p, func(b string) string { return strings.Replace(b, ".", ".9", 1) })
+		},
+		"cut": func(_ *world, p *testClient) {
+			in(p, func(b string) string { return b[:strings.LastIndexByte(b, '.')] })
+		},
+		"rubbish": func(_ *world, p *testClient) { in(p, func(string) string { return "x" }) },
+		"somebody else's": func(w *world, p *testClient) {
+			other := w.newClient(alice, "f")
 			other.configure(browserSDK)
 			p.service = other.service
 		},
-		"too old": func(w *world, _ *page) { w.ahead.Add((beginTime + skew + time.Second).Milliseconds()) },
+		"too old": func(w *world, _ *testClient) { w.clock.Advance(startLife + clockSkew + time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(w *world) {
-				w.messages(1, 1)
-				p := w.page(bob, "e")
+				w.sendMessages(1, 1)
+				p := w.newClient(bob, "e")
 				p.configure(browserSDK)
 				spoil(w, p)
-				w.messages(2, 1)
+				w.sendMessages(2, 1)
 				synctest.Wait()
 				c := p.connect()
-				w.messages(3, 1)
-				w.equal("it hears", c.hear(), []string{"3"})
+				w.sendMessages(3, 1)
+				w.equal("it hears", c.receive(), []string{"3"})
 			})
 		})
 	}
 }
 
 // One behind the present is of another journal, as after a restored backup.
-func TestBeginningOfAnotherJournal(t *testing.T) {
+func TestStartPositionOfAnotherJournal(t *testing.T) {
 	bubble(t, func(w *world) {
-		w.messages(1, 9)
-		p := w.page(bob, "e")
+		w.sendMessages(1, 9)
+		p := w.newClient(bob, "e")
 		p.configure(browserSDK)
 		w.stop()
 		w.journal.empty()
 		w.start()
-		w.messages(1, 2)
+		w.sendMessages(1, 2)
 		synctest.Wait()
 		c := p.connect()
-		w.messages(3, 1)
-		w.equal("it hears", c.hear(), []string{"3"})
+		w.sendMessages(3, 1)
+		w.equal("it hears", c.receive(), []string{"3"})
 	})
 }
 
 // Of phones only the address is not known to be kept as it is: theirs has no path, and what is noted instead is for one
 // allocation, and bounded.
-func TestBeginningOfPhones(t *testing.T) {
+func TestStartPositionOfPhones(t *testing.T) {
 	bubble(t, func(w *world) {
-		p := w.page(bob, "e")
+		p := w.newClient(bob, "e")
 		p.configure(phoneSDK)
 		if p.service != origin {
 			t.Errorf("the service is at %s", p.service)
 		}
-		w.messages(1, 1)
-		w.equal("it hears", p.connect().hear(), []string{"1"})
-		w.equal("another hears", w.page(bob, "f").connect().hear(), nil)
+		w.sendMessages(1, 1)
+		w.equal("it hears", p.connect().receive(), []string{"1"})
+		w.equal("another hears", w.newClient(bob, "f").connect().receive(), nil)
 		p.configure(phoneSDK)
-		w.ahead.Add((beginTime + skew + time.Second).Milliseconds())
+		w.clock.Advance(startLife + clockSkew + time.Second)
 		time.Sleep(2 * time.Minute)
 		w.server.mu.Lock()
 		defer w.server.mu.Unlock()
-		if n := len(w.server.begun); n != 0 {
+		if n := len(w.server.startPositions); n != 0 {
 			t.Errorf("%d beginnings are kept", n)
 		}
 	})

@@ -20,10 +20,11 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/web"
 )
 
-// page is a ChatClient in a web page: it speaks the protocol as @azure/communication-signaling does.
-type page struct {
+// testClient is a ChatClient in a web page: it speaks the protocol as @azure/communication-signaling does.
+type testClient struct {
 	w        *world
 	user     chat.Identity
 	token    string
@@ -35,19 +36,19 @@ type page struct {
 	socketio string
 	surl     string
 	ccid     string
-	client   string  // how it names itself, empty for the SDK for browsers
-	memory   *memory // of what it was told; without one it answers no questions
+	client   string        // how it names itself, empty for the SDK for browsers
+	marks    *clientMemory // of what it was told; without one it answers no questions
 }
 
-// remembering is a page that knows what it was told, as all do in life.
-func (w *world) remembering(who chat.Identity, epid string) *page {
-	p := w.page(who, epid)
-	p.memory = &memory{noted: map[pair]bool{}}
+// markingClient is a client that keeps marks, as the SDK for JavaScript does.
+func (w *world) markingClient(who chat.Identity, epid string) *testClient {
+	p := w.newClient(who, epid)
+	p.marks = &clientMemory{marks: map[pair]bool{}}
 	return p
 }
 
-func (w *world) page(who chat.Identity, epid string) *page {
-	return &page{w: w, user: who, token: string(who), epid: epid, origin: "https://app.example.com"}
+func (w *world) newClient(who chat.Identity, epid string) *testClient {
+	return &testClient{w: w, user: who, token: string(who), epid: epid, origin: "https://app.example.com"}
 }
 
 // answer is one of HTTP.
@@ -78,12 +79,12 @@ func (w *world) do(method, address, origin, body string, headers ...string) answ
 	return answer{response.StatusCode, response.Header, b.String()}
 }
 
-func (p *page) do(method, address, body string, headers ...string) answer {
+func (p *testClient) do(method, address, body string, headers ...string) answer {
 	p.w.Helper()
 	return p.w.do(method, address, p.origin, body, headers...)
 }
 
-func (p *page) skype() string { return "X-Skypetoken: " + p.token }
+func (p *testClient) tokenHeader() string { return "X-Skypetoken: " + p.token }
 
 const origin = "http://chat.example.com"
 
@@ -94,7 +95,7 @@ const (
 )
 
 // configure asks for the configuration, as all SDKs do of late before the first allocation.
-func (p *page) configure(sdk string) {
+func (p *testClient) configure(sdk string) {
 	p.w.Helper()
 	a := p.do(http.MethodGet, origin+"/chat/config/realTimeNotifications?api-version=2024-09-01", "", "Authorization: Bearer "+p.token, "x-ms-useragent: "+sdk)
 	var got map[string]string
@@ -105,7 +106,7 @@ func (p *page) configure(sdk string) {
 }
 
 // postAllocation asks for an allocation, with the params of the last one as the client does it.
-func (p *page) postAllocation() answer {
+func (p *testClient) postAllocation() answer {
 	p.w.Helper()
 	query := "cor_id=c&con_num=1_1"
 	if p.epid != "" {
@@ -115,11 +116,11 @@ func (p *page) postAllocation() answer {
 	if p.params != nil {
 		target, query = p.socketio+"v4/a", query+"&"+p.joined()+"&v=v4"
 	}
-	return p.do(http.MethodPost, target+"?"+query, "", p.skype())
+	return p.do(http.MethodPost, target+"?"+query, "", p.tokenHeader())
 }
 
 // joined is the connectparams as the client puts them into URLs: unescaped, and cut at the second "=".
-func (p *page) joined() string {
+func (p *testClient) joined() string {
 	var parts []string
 	for k, v := range p.params {
 		value, _, _ := strings.Cut(v[0], "=")
@@ -147,7 +148,7 @@ type allocated struct {
 }
 
 // allocate gets an allocation and checks what the client relies on.
-func (p *page) allocate() allocated {
+func (p *testClient) allocate() allocated {
 	p.w.Helper()
 	a := p.postAllocation()
 	var got allocated
@@ -170,7 +171,7 @@ func (p *page) allocate() allocated {
 }
 
 // query is that of the handshake, which the transports repeat.
-func (p *page) query() string {
+func (p *testClient) query() string {
 	q := p.joined() + `&v=v4&tc=%7B%22cv%22:%222024.14.01.55%22,%22ua%22:%22` + cmp.Or(p.client, "acs-chat-web") + `%22,%22hr%22:%22%22,%22v%22:%221.0.0%22%7D&timeout=40&auth=true`
 	if p.epid != "" {
 		q += "&epid=" + p.epid
@@ -178,19 +179,19 @@ func (p *page) query() string {
 	return q + `&userActivity=%7B%22state%22:%22active%22,%22cv%22:%22a+b/c.1%22%7D&ccid=` + p.ccid + `&dom=app.example.com&cor_id=c&con_num=1_1`
 }
 
-func (p *page) getHandshake() answer {
+func (p *testClient) getHandshake() answer {
 	p.w.Helper()
 	var headers []string
 	if !p.old {
-		headers = append(headers, p.skype())
+		headers = append(headers, p.tokenHeader())
 	}
 	return p.do(http.MethodGet, p.socketio+"socket.io/1/?"+p.query()+"&t=1", "", headers...)
 }
 
 var handshakeAnswer = regexp.MustCompile(`^([A-Za-z0-9_.-]{32,}):(\d+):(\d+):websocket,xhr-polling$`)
 
-// shake makes the handshake and returns the session id.
-func (p *page) shake() string {
+// handshake makes the handshake and returns the session id.
+func (p *testClient) handshake() string {
 	p.w.Helper()
 	a := p.getHandshake()
 	parts := handshakeAnswer.FindStringSubmatch(a.body)
@@ -206,7 +207,7 @@ func (p *page) shake() string {
 }
 
 // upgrade opens the websocket of a session.
-func (p *page) upgrade(sid string) (*websocket.Conn, *http.Response, error) {
+func (p *testClient) upgrade(sid string) (*websocket.Conn, *http.Response, error) {
 	p.w.Helper()
 	header := http.Header{}
 	if p.origin != "" {
@@ -226,7 +227,7 @@ func (p *page) upgrade(sid string) (*websocket.Conn, *http.Response, error) {
 }
 
 // refusedUpgrade returns the status of an upgrade that is refused.
-func (p *page) refusedUpgrade(sid string) int {
+func (p *testClient) refusedUpgrade(sid string) int {
 	p.w.Helper()
 	_, response, err := p.upgrade(sid)
 	if err == nil {
@@ -236,24 +237,24 @@ func (p *page) refusedUpgrade(sid string) int {
 }
 
 // connect goes all the way and reads the greeting.
-func (p *page) connect() *conn {
+func (p *testClient) connect() *clientConn {
 	p.w.Helper()
 	p.allocate()
-	return p.attach(p.shake())
+	return p.attach(p.handshake())
 }
 
 // attach opens the websocket of a session and reads the greeting.
-func (p *page) attach(sid string) *conn {
+func (p *testClient) attach(sid string) *clientConn {
 	p.w.Helper()
 	ws, _, err := p.upgrade(sid)
 	p.w.must(err)
-	c := &conn{Conn: ws, p: p}
+	c := &clientConn{Conn: ws, p: p}
 	go c.read(context.Background())
 	greeting := c.packets()
 	if len(greeting) < 2 {
 		p.w.Fatalf("the server says %q, ended with %v", greeting, c.err())
 	}
-	c.put(greeting[2:]...)
+	c.pushBack(greeting[2:]...)
 	checkGreeting(p.w, greeting)
 	return c
 }
@@ -272,17 +273,17 @@ func checkGreeting(w *world, packets []string) {
 	}
 }
 
-// register tells the registrar of the page.
-func (p *page) register(template string) {
+// register tells the registrar of the client.
+func (p *testClient) register(template string) {
 	p.w.Helper()
 	if a := p.postRegistration(origin, registrationOf(p.epid, template, p.surl)); a.status != http.StatusAccepted || a.body != "" {
 		p.w.Errorf("the registrar answers %d %q", a.status, a.body)
 	}
 }
 
-func (p *page) postRegistration(base, body string) answer {
+func (p *testClient) postRegistration(base, body string) answer {
 	p.w.Helper()
-	return p.do(http.MethodPost, base+"/v3/registrations", body, p.skype(), "Content-Type: application/json")
+	return p.do(http.MethodPost, base+"/v3/registrations", body, p.tokenHeader(), "Content-Type: application/json")
 }
 
 // registrationOf is the body as JavaScript sends it.
@@ -291,27 +292,27 @@ func registrationOf(id, template, surl string) string {
 		`","platformUIVersion":"0.0.0"},"registrationId":"` + id + `","nodeId":"","transports":{"TROUTER":[{"context":"","path":"` + surl + `","ttl":7200}]}}`
 }
 
-// unregister is what stop() does after it closed the socket.
-func (p *page) unregister() {
+// unregister is what stop() does after it closed the connection.
+func (p *testClient) unregister() {
 	p.w.Helper()
-	if a := p.do(http.MethodDelete, origin+"/v3/registrations/"+p.epid, "", p.skype()); a.status != http.StatusAccepted {
+	if a := p.do(http.MethodDelete, origin+"/v3/registrations/"+p.epid, "", p.tokenHeader()); a.status != http.StatusAccepted {
 		p.w.Errorf("the registrar answers %d", a.status)
 	}
 }
 
-// conn is a websocket of a page. What arrives is kept until the test asks.
-type conn struct {
+// clientConn is a websocket of a client. What arrives is kept until the test asks.
+type clientConn struct {
 	*websocket.Conn
-	p    *page
-	acks int
-	deaf atomic.Bool // what arrives is lost in the network
+	p        *testClient
+	acks     int
+	dropping atomic.Bool // what arrives is lost in the network
 
-	mu    sync.Mutex
-	heard []string
-	ended error
+	mu        sync.Mutex
+	packetsIn []string
+	ended     error
 }
 
-func (c *conn) read(ctx context.Context) {
+func (c *clientConn) read(ctx context.Context) {
 	for {
 		_, data, err := c.Read(ctx)
 		c.mu.Lock()
@@ -320,12 +321,12 @@ func (c *conn) read(ctx context.Context) {
 			c.mu.Unlock()
 			return
 		}
-		if c.deaf.Load() {
+		if c.dropping.Load() {
 			c.mu.Unlock()
 			continue
 		}
 		packets := unframed(string(data))
-		c.heard = append(c.heard, packets...)
+		c.packetsIn = append(c.packetsIn, packets...)
 		c.mu.Unlock()
 		for _, packet := range packets {
 			for _, answer := range c.p.handle(packet) {
@@ -336,32 +337,32 @@ func (c *conn) read(ctx context.Context) {
 }
 
 // handle does what the client does at once, and returns its answers.
-func (p *page) handle(packet string) []string {
+func (p *testClient) handle(packet string) []string {
 	switch {
 	case packet == "2::":
 		return []string{packet}
-	case p.memory != nil:
-		return p.memory.handle(packet)
+	case p.marks != nil:
+		return p.marks.handle(packet)
 	}
 	return nil
 }
 
-// memory is what a page knows, for as long as it lives.
-type memory struct {
-	mu    sync.Mutex
-	noted map[pair]bool
-	heard []string // texts of messages
-	mute  bool     // its answers are lost in the network
-	acks  int
+// clientMemory is what a web page keeps for as long as it lives.
+type clientMemory struct {
+	mu     sync.Mutex
+	marks  map[pair]bool
+	texts  []string // texts of messages
+	silent bool     // its answers are lost in the network
+	acks   int
 }
 
-func (m *memory) handle(packet string) (answers []string) {
+func (m *clientMemory) handle(packet string) (answers []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if body, ok := strings.CutPrefix(packet, "3:::"); ok {
 		var f frame
 		if json.Unmarshal([]byte(body), &f) == nil && json.Unmarshal([]byte(f.Body), &f.payload) == nil {
-			m.heard = append(m.heard, f.text())
+			m.texts = append(m.texts, f.text())
 		}
 	}
 	var event struct {
@@ -375,7 +376,7 @@ func (m *memory) handle(packet string) (answers []string) {
 	}
 	var before, fresh []pair
 	for _, p := range event.Args[0].Pairs {
-		if m.noted[p] {
+		if m.marks[p] {
 			before = append(before, p)
 		} else {
 			fresh = append(fresh, p)
@@ -386,43 +387,43 @@ func (m *memory) handle(packet string) (answers []string) {
 			continue
 		}
 		m.acks++
-		answers = append(answers, "5:"+strconv.Itoa(1000+m.acks)+`+::{"name":"trouter.processed_message_loss","args":[{"droppedIndicators":`+string(encode(pairs))+`}]}`)
+		answers = append(answers, "5:"+strconv.Itoa(1000+m.acks)+`+::{"name":"trouter.processed_message_loss","args":[{"droppedIndicators":`+string(web.EncodeJSON(pairs))+`}]}`)
 		for _, p := range pairs {
-			m.noted[p] = true
+			m.marks[p] = true
 		}
 	}
-	if m.mute {
+	if m.silent {
 		return nil
 	}
 	return answers
 }
 
-// knows returns the texts of the messages that the page was told, since it was loaded.
-func (p *page) knows() []string {
+// deliveredTexts returns the texts of all messages that the client received.
+func (p *testClient) deliveredTexts() []string {
 	synctest.Wait()
-	p.memory.mu.Lock()
-	defer p.memory.mu.Unlock()
-	return slices.Clone(p.memory.heard)
+	p.marks.mu.Lock()
+	defer p.marks.mu.Unlock()
+	return slices.Clone(p.marks.texts)
 }
 
-func (c *conn) put(packets ...string) {
+func (c *clientConn) pushBack(packets ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.heard = append(packets, c.heard...)
+	c.packetsIn = append(packets, c.packetsIn...)
 }
 
 // packets returns what arrived since the last time, when nothing moves any more.
-func (c *conn) packets() []string {
+func (c *clientConn) packets() []string {
 	synctest.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := c.heard
-	c.heard = nil
+	out := c.packetsIn
+	c.packetsIn = nil
 	return out
 }
 
 // err returns why the connection ended, nil while it lasts.
-func (c *conn) err() error {
+func (c *clientConn) err() error {
 	synctest.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -430,24 +431,24 @@ func (c *conn) err() error {
 }
 
 // code returns the close code of the server, -1 when it closed without, 0 while the connection lasts.
-func (c *conn) code() websocket.StatusCode {
+func (c *clientConn) code() websocket.StatusCode {
 	if err := c.err(); err != nil {
 		return websocket.CloseStatus(err)
 	}
 	return 0
 }
 
-func (c *conn) say(packet string) {
+func (c *clientConn) write(packet string) {
 	c.p.w.Helper()
 	c.p.w.must(c.Write(c.p.w.Context(), websocket.MessageText, []byte(packet)))
 }
 
-// ask sends an event that wants an acknowledgement, and returns the arguments of that.
-func (c *conn) ask(event string) string {
+// emit sends an event that wants an acknowledgement, and returns the arguments of that.
+func (c *clientConn) emit(event string) string {
 	c.p.w.Helper()
 	c.acks++
 	id := strconv.Itoa(c.acks)
-	c.say("5:" + id + "+::" + event)
+	c.write("5:" + id + "+::" + event)
 	packets := c.packets()
 	i := slices.IndexFunc(packets, func(p string) bool { return strings.HasPrefix(p, "6:::"+id+"+") })
 	if i < 0 {
@@ -455,7 +456,7 @@ func (c *conn) ask(event string) string {
 		return ""
 	}
 	args := strings.TrimPrefix(packets[i], "6:::"+id+"+")
-	c.put(slices.Delete(packets, i, i+1)...)
+	c.pushBack(slices.Delete(packets, i, i+1)...)
 	return args
 }
 
@@ -484,12 +485,12 @@ func texts(frames []frame) []string {
 }
 
 // frames returns the events that arrived; other packets are skipped.
-func (c *conn) frames() []frame {
+func (c *clientConn) frames() []frame {
 	c.p.w.Helper()
 	return c.p.parse(c.packets())
 }
 
-func (p *page) parse(packets []string) []frame {
+func (p *testClient) parse(packets []string) []frame {
 	p.w.Helper()
 	var out []frame
 	for _, packet := range packets {
@@ -511,10 +512,10 @@ func (p *page) parse(packets []string) []frame {
 }
 
 // answer responds to frames as the client does, each time followed by a ping.
-func (c *conn) answer(status int, frames ...frame) {
+func (c *clientConn) answer(status int, frames ...frame) {
 	c.p.w.Helper()
 	for _, f := range frames {
-		c.say(response(f, status))
+		c.write(response(f, status))
 	}
 	synctest.Wait()
 }
@@ -523,8 +524,8 @@ func response(f frame, status int) string {
 	return `3:::{"id":` + strconv.FormatInt(f.ID, 10) + `,"status":` + strconv.Itoa(status) + `,"headers":{"MS-CV":"` + f.Headers["MS-CV"] + `.0","trouter-client":"{\"cd\":1}"},"body":""}`
 }
 
-// hear returns the texts of the messages that arrived, and acknowledges them.
-func (c *conn) hear() []string {
+// receive returns the texts of the messages that arrived, and acknowledges them.
+func (c *clientConn) receive() []string {
 	c.p.w.Helper()
 	frames := c.frames()
 	c.answer(http.StatusOK, frames...)
@@ -532,15 +533,15 @@ func (c *conn) hear() []string {
 }
 
 // cut ends the connection as a lost network does.
-func (c *conn) cut() {
+func (c *clientConn) cut() {
 	_ = c.CloseNow()
 	synctest.Wait()
 }
 
 // leave is what stop() does: it says so and closes.
-func (c *conn) leave() {
+func (c *clientConn) leave() {
 	c.p.w.Helper()
-	c.say("0::")
+	c.write("0::")
 	err := c.Close(websocket.StatusNormalClosure, "")
 	if err != nil && !errors.As(err, new(websocket.CloseError)) && !errors.Is(err, io.EOF) {
 		c.p.w.Logf("closing: %v", err)

@@ -1,6 +1,7 @@
 package trouter
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,8 +17,8 @@ const (
 
 // polling is a connection carried by long polls: a GET waits for packets, a POST brings some.
 type polling struct {
-	sk   *socket
-	turn chan struct{} // holds a token while a GET is answered: one at a time
+	c    *connection
+	slot chan struct{} // holds a token while a GET is answered: one at a time
 	idle *time.Timer
 }
 
@@ -26,27 +27,27 @@ func (s *Server) polling(w http.ResponseWriter, r *http.Request, id string) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	p, err := s.poll(r, id)
+	p, err := s.findPolling(r, id)
 	if err != nil {
 		s.refuse(w, r, statusOf(err), "poll", err)
 		return
 	}
 	plainText(w)
 	if r.Method == http.MethodGet {
-		p.give(w, r)
+		p.get(w, r)
 	} else {
-		p.accept(w, r)
+		p.post(w, r)
 	}
 }
 
-// poll finds the connection of a session, or begins it with the first GET.
-func (s *Server) poll(r *http.Request, id string) (*polling, error) {
+// findPolling returns the connection of a session, which the first GET opens.
+func (s *Server) findPolling(r *http.Request, id string) (*polling, error) {
 	s.mu.Lock()
 	p := s.polls[id]
 	s.mu.Unlock()
 	if p != nil {
-		asker, err := s.asker(r)
-		if err == nil && asker != "" && asker != p.sk.e.key.user {
+		requester, err := s.requester(r)
+		if err == nil && requester != "" && requester != p.c.e.key.user {
 			err = errSession
 		}
 		return p, err
@@ -54,61 +55,60 @@ func (s *Server) poll(r *http.Request, id string) (*polling, error) {
 	if r.Method != http.MethodGet {
 		return nil, errSession
 	}
-	sk, err := s.begin(r, id)
+	c, err := s.openConnection(r, id)
 	if err != nil {
 		return nil, err
 	}
-	return s.beginPolling(id, sk), nil
+	return s.startPolling(id, c), nil
 }
 
-func (s *Server) beginPolling(id string, sk *socket) *polling {
-	p := &polling{sk: sk, turn: make(chan struct{}, 1), idle: time.AfterFunc(pollIdle, sk.close)}
+func (s *Server) startPolling(id string, c *connection) *polling {
+	p := &polling{c: c, slot: make(chan struct{}, 1), idle: time.AfterFunc(pollIdle, c.close)}
 	s.mu.Lock()
 	s.polls[id] = p
 	s.mu.Unlock()
-	go func() {
-		<-sk.closed
+	context.AfterFunc(c.ctx, func() {
 		p.idle.Stop()
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		delete(s.polls, id)
-		s.mu.Unlock()
-	}()
+	})
 	return p
 }
 
-func (p *polling) give(w http.ResponseWriter, r *http.Request) {
+func (p *polling) get(w http.ResponseWriter, r *http.Request) {
 	select {
-	case p.turn <- struct{}{}:
-		defer func() { <-p.turn }()
+	case p.slot <- struct{}{}:
+		defer func() { <-p.slot }()
 	case <-r.Context().Done():
 		return
 	}
 	p.idle.Reset(pollIdle)
-	groups, told, end := p.sk.next(r.Context(), pollWait)
-	if r.Context().Err() != nil { // nobody is there to take them; they are told again after the next connect
-		p.sk.close()
+	groups, sent, end := p.c.next(r.Context(), pollWait)
+	if r.Context().Err() != nil { // the client is gone; the next connection sends them again
+		p.c.close()
 		return
 	}
 	packets := slices.Concat(groups...)
 	switch {
-	case end && p.sk.ending() == string(notify.Stopping): // a websocket closes: here the client would ask on, and be refused
+	case end && p.c.endReason() == string(notify.Stopping): // a websocket closes; a client that polls would poll on, and be refused
 		packets = append(packets, string(disconnectPacket)+"::")
 	case len(packets) == 0:
 		packets = []string{string(noopPacket) + "::"}
 	}
 	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(writeTime)) // until net/http sets it for the next request; a test recorder has none
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // until net/http sets it for the next request; a test recorder has none
 	_, err := w.Write([]byte(joinPackets(packets)))
 	if err == nil {
 		err = control.Flush()
 	}
-	p.sk.delivered(told)
+	p.c.observeSent(sent)
 	if end || err != nil {
-		p.sk.close()
+		p.c.close()
 	}
 }
 
-func (p *polling) accept(w http.ResponseWriter, r *http.Request) {
+func (p *polling) post(w http.ResponseWriter, r *http.Request) {
 	body, err := readAll(w, r)
 	var packets []string
 	if err == nil {
@@ -116,12 +116,12 @@ func (p *polling) accept(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, text := range packets {
 		if err == nil && strings.TrimSpace(text) != "" {
-			err = p.sk.receive(text)
+			err = p.c.receive(text)
 		}
 	}
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
-		p.sk.close()
+		p.c.close()
 		return
 	}
 	_, _ = w.Write([]byte("1")) // the client may have gone

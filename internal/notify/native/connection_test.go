@@ -16,6 +16,7 @@ import (
 
 	"github.com/chatd/chatd/client"
 	"github.com/chatd/chatd/internal/chat"
+	"github.com/chatd/chatd/internal/clock"
 	"github.com/chatd/chatd/internal/notify"
 )
 
@@ -35,7 +36,7 @@ func inEmptyBubble(t *testing.T, test func(w *world)) {
 }
 
 // Who connects and says nothing is told off after ten seconds.
-func TestNeverStarts(t *testing.T) {
+func TestNoStartMessage(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		begun := time.Now()
@@ -61,8 +62,51 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
+// A client that neither reads nor closes does not outlive the server: Run cuts it.
+func TestStopCutsClientsThatDoNotRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newStore(t, func(c *Config) { c.WriteTimeout = time.Hour })
+		w.serveInMemory()
+		id := w.thread(alice)
+		r := w.raw(nil)
+		r.write(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, alice))
+		r.read()
+		w.send(alice, id, "hello")
+		synctest.Wait() // the event is being written
+		begun := time.Now()
+		w.stop()
+		if took := time.Since(begun); took < goodbyeSpread+closeTimeout+time.Second || took > goodbyeSpread+closeTimeout+2*time.Second {
+			t.Errorf("stopping took %s", took)
+		}
+		if n := w.server.connections(); n != 0 {
+			t.Errorf("%d connections are open", n)
+		}
+	})
+}
+
+// The clock alone ends a connection whose token expires: no real time passes.
+func TestExpiryGoesByTheClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		moved := clock.NewManual()
+		moved.Freeze()
+		w := newStore(t, func(c *Config) { c.Clock = moved })
+		w.serveInMemory()
+		w.tokens.expires[string(alice)] = now() + 3_600_000
+		l, begun := w.listen(alice, client.Options{}), time.Now()
+		moved.Advance(time.Hour)
+		if reason := l.closed(client.CodeUnauthorized); reason != "token expired" {
+			t.Errorf("reason is %q", reason)
+		}
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("closed after %s of real time", took)
+		}
+	})
+}
+
 // Nothing is kept of a connection that has ended, though its token may last for a day.
-func TestNothingIsKept(t *testing.T) {
+func TestNothingIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		w.must(w.listen(alice, client.Options{}).Close())
@@ -97,8 +141,8 @@ func TestStop(t *testing.T) {
 			times = append(times, <-ended)
 		}
 		slices.Sort(times)
-		if times[n-1] > goodbyes || times[n-1]-times[0] < goodbyes/4 {
-			t.Errorf("closed after %s to %s, want them spread over %s", times[0], times[n-1], goodbyes)
+		if times[n-1] > goodbyeSpread || times[n-1]-times[0] < goodbyeSpread/4 {
+			t.Errorf("closed after %s to %s, want them spread over %s", times[0], times[n-1], goodbyeSpread)
 		}
 		var late *client.StatusError
 		if _, err := w.dial(alice, client.Options{}); !errors.As(err, &late) || late.Status != http.StatusServiceUnavailable {
@@ -108,13 +152,13 @@ func TestStop(t *testing.T) {
 }
 
 // Those who have not started yet are told at once, and nobody is waited for without end.
-func TestStopWithStrangeClients(t *testing.T) {
+func TestStopWithClientsThatDoNotAnswer(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		silent := w.raw(nil)
 		dead := w.raw(nil)
-		dead.say(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, alice))
-		dead.hear()
+		dead.write(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, alice))
+		dead.read()
 		begun := time.Now()
 		told := make(chan time.Duration)
 		go func() {
@@ -127,7 +171,7 @@ func TestStopWithStrangeClients(t *testing.T) {
 			t.Errorf("told after %s", took)
 		}
 		w.stop() // the other one does not close
-		if took := time.Since(begun); took > goodbyes+closeTime+time.Second {
+		if took := time.Since(begun); took > goodbyeSpread+closeTimeout+time.Second {
 			t.Errorf("stopped after %s", took)
 		}
 	})
@@ -164,8 +208,8 @@ func TestSlow(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.thread(alice, bob)
 		fast, slow := w.listen(bob, client.Options{}), w.raw(nil)
-		slow.say(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, alice))
-		slow.hear()
+		slow.write(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, alice))
+		slow.read()
 		heard := make(chan []string)
 		const n = 40
 		go func() { heard <- fast.texts(n) }()
@@ -191,16 +235,16 @@ func TestSlow(t *testing.T) {
 }
 
 // A client that reads nothing at all is cut off when a write has taken too long.
-func TestNeverReads(t *testing.T) {
+func TestClientThatNeverReads(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(w *world) {
 		id := w.thread(alice)
 		r := w.raw(nil)
-		r.say(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, alice))
-		r.hear()
+		r.write(fmt.Sprintf(`{"type":"start","version":1,"token":%q}`, alice))
+		r.read()
 		begun := time.Now()
 		w.send(alice, id, "hello")
-		w.server.wait()
+		w.server.waitForConnections(time.Minute)
 		if took := time.Since(begun); took < w.server.WriteTimeout || took > 2*w.server.WriteTimeout {
 			w.Errorf("cut off after %s, want %s or little more", took, w.server.WriteTimeout)
 		}
@@ -218,9 +262,9 @@ func TestPing(t *testing.T) {
 			OnPingReceived: func(context.Context, []byte) bool { return false },
 		})
 		w.must(err)
-		r := &raw{mute, w}
-		r.say(`{"type":"start","version":1}`)
-		r.hear()
+		r := &rawClient{mute, w}
+		r.write(`{"type":"start","version":1}`)
+		r.read()
 		begun := time.Now()
 		if _, _, err := mute.Read(w.Context()); err == nil {
 			w.Error("a client that answers no ping heard something")
@@ -293,11 +337,11 @@ func TestQueue(t *testing.T) {
 	w := newStore(t)
 	w.start()
 	defer w.stop()
-	c := &conn{server: w.server, writing: true, cancel: func() {}} // nobody empties the queue
+	c := &connection{server: w.server, writing: true, cancel: func() {}} // nobody empties the queue
 	position := chat.Position(0)
 	offer := func(kind chat.EventKind) {
 		position++
-		c.Offer(notify.Heard{Event: &chat.Event{Position: position, Kind: kind}, Shared: &notify.Shared{}})
+		c.Offer(notify.Delivery{Event: &chat.Event{Position: position, Kind: kind}, Shared: &notify.Shared{}})
 	}
 	for range maxQueued - 1 {
 		offer(chat.MessageReceived)
@@ -305,8 +349,8 @@ func TestQueue(t *testing.T) {
 	offer(chat.TypingReceived)
 	offer(chat.MessageReceived) // in the place of typing
 	offer(chat.TypingReceived)  // has none
-	if len(c.queue) != maxQueued || slices.ContainsFunc(c.queue, func(i item) bool { return i.typing() }) || c.ended.code != 0 {
-		t.Errorf("%d frames queued, closing %v", len(c.queue), c.ended)
+	if len(c.queue) != maxQueued || slices.ContainsFunc(c.queue, func(i item) bool { return i.typing() }) || c.closing.code != 0 {
+		t.Errorf("%d frames queued, closing %v", len(c.queue), c.closing)
 	}
 	if got := metric(w.Metrics.Dropped.WithLabelValues(protocol, "typing")); got != 2 {
 		t.Errorf("%v typing frames counted as given up, want 2", got)
@@ -315,8 +359,8 @@ func TestQueue(t *testing.T) {
 		t.Errorf("%v bytes counted, %d queued", got, c.bytes)
 	}
 	offer(chat.MessageReceived)
-	if len(c.queue) != 0 || c.ended.code != CloseSlow {
-		t.Errorf("%d frames queued, closing %v, want none and %d", len(c.queue), c.ended, CloseSlow)
+	if len(c.queue) != 0 || c.closing.code != CloseSlow {
+		t.Errorf("%d frames queued, closing %v, want none and %d", len(c.queue), c.closing, CloseSlow)
 	}
 }
 
