@@ -65,19 +65,19 @@ browser.scenario("a client that is stopped and started again in one page", async
   const { ben, thread, send } = await begin();
   const page = await desk.page("chat-1.6.0");
   const client = await page.listener(ben, shared.endpoint);
-  const sent = [await send("before")];
-  await client.receives(sent);
+  const expected = [await send("before")];
+  await client.receives(expected);
 
   for (let n = 1; n <= 3; n++) {
     await client.stop();
     await page.gone();
     await send(`while it is stopped ${n}`);
     await client.start();
-    sent.push(await send(`started again ${n}`));
-    await client.receives(sent);
+    expected.push(await send(`started again ${n}`));
+    await client.receives(expected);
   }
   assert.equal(await client.count("realTimeNotificationDisconnected"), 0);
-  assert.equal((await writtenIds(thread.as(ben))).length, sent.length + 3);
+  assert.equal((await writtenIds(thread.as(ben))).length, expected.length + 3);
 });
 
 browser.scenario("two users share a page", async (desk) => {
