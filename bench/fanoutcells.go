@@ -11,13 +11,13 @@ import (
 	"github.com/chatd/chatd/bench/setup"
 )
 
-// protocol is a way to listen, and the bare broadcaster that it is held against: with frames of its size, and answered when
-// its frames are.
+// protocol is a way to listen, and the bare broadcaster that it is compared with, which sends frames of the same size. answered says
+// that listeners answer each frame.
 type protocol struct {
 	name     string
 	limit    string
 	answered bool
-	hall     func(w *setup.World, secure bool) fanout.Hall
+	target   func(w *setup.World, secure bool) fanout.Target
 }
 
 var protocols = []protocol{
@@ -34,7 +34,7 @@ func fanoutPath(secure bool) string {
 	return "fan-out"
 }
 
-// fanoutCells tell many listeners of one message. With the store it is the same but for one row to be written.
+// fanoutCells deliver one message to many listeners. A chatd, unlike the bare server, also writes the message to its store.
 func (s *suite) fanoutCells() []cell {
 	var out []cell
 	for _, secure := range []bool{false, true} {
@@ -58,7 +58,7 @@ func (s *suite) chatdFanout(p protocol, kind string, size setup.Size, secure boo
 		if err != nil {
 			return report.Sample{}, err
 		}
-		return s.fanout(ctx, p.hall(w, secure), n, s.meterOf(kind, w.Node))
+		return s.fanout(ctx, p.target(w, secure), n, s.meterOf(kind, w.Node))
 	}
 }
 
@@ -83,22 +83,22 @@ func (s *suite) frameBytes(ctx context.Context, p protocol) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	a, err := fanout.Gather(ctx, p.hall(w, false), 1)
+	a, err := fanout.Connect(ctx, p.target(w, false), 1)
 	if err != nil {
 		return 0, err
 	}
-	defer a.Leave()
+	defer a.Close()
 	_, err = a.Load(ctx, 1, time.Millisecond)
 	return a.FrameBytes(), err
 }
 
 // fanout measures the rate with many messages on their way, and the times with one.
-func (s *suite) fanout(ctx context.Context, hall fanout.Hall, n int, m meter) (report.Sample, error) {
-	a, err := fanout.Gather(ctx, hall, n)
+func (s *suite) fanout(ctx context.Context, target fanout.Target, n int, m meter) (report.Sample, error) {
+	a, err := fanout.Connect(ctx, target, n)
 	if err != nil {
 		return report.Sample{}, err
 	}
-	defer a.Leave()
+	defer a.Close()
 	if _, err := a.Load(ctx, fanout.Window, s.window/3); err != nil {
 		return report.Sample{}, fmt.Errorf("fan-out to %d: %w", n, err)
 	}

@@ -107,7 +107,7 @@ func startTime(ctx context.Context, on *store) (report.Sample, error) {
 	return report.Sample{Value: all[starts/2]}, nil
 }
 
-// connectionMemory is what a chatd of its own needs for connections that hear nothing.
+// connectionMemory is the memory that a separate chatd needs for idle connections.
 func (s *suite) connectionMemory(p protocol) func(context.Context) (report.Sample, error) {
 	return func(ctx context.Context) (_ report.Sample, err error) {
 		w, err := s.newWorld(ctx, "sqlite", setup.Size{Threads: 1, Messages: 1})
@@ -115,21 +115,21 @@ func (s *suite) connectionMemory(p protocol) func(context.Context) (report.Sampl
 			return report.Sample{}, err
 		}
 		defer func() { err = errors.Join(err, w.Stop()) }()
-		hall := p.hall(w, false)
-		first, err := fanout.Gather(ctx, hall, 1) // what only the first one costs does not count
+		target := p.target(w, false)
+		first, err := fanout.Connect(ctx, target, 1) // what the first connection alone costs does not count
 		if err != nil {
 			return report.Sample{}, err
 		}
-		defer first.Leave()
+		defer first.Close()
 		before, err := setup.Resident(w.PID())
 		if err != nil {
 			return report.Sample{}, err
 		}
-		all, err := fanout.Gather(ctx, hall, idlers)
+		all, err := fanout.Connect(ctx, target, idlers)
 		if err != nil {
 			return report.Sample{}, err
 		}
-		defer all.Leave()
+		defer all.Close()
 		time.Sleep(settled)
 		after, err := setup.Resident(w.PID())
 		return report.Sample{Value: (after - before) / idlers}, err

@@ -1,6 +1,6 @@
 // Command bench measures chatd against the limits of what it is made of: the database, the websocket library and the router,
-// each by itself, on the same machine and in the same run. It prints a table and how each goal stands, and asserts nothing.
-// README.md beside it tells more.
+// each by itself, on the same machine and in the same run. It prints a table and which goals are met, and asserts nothing.
+// See README.md beside it.
 package main
 
 import (

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	nodesSend = "two nodes: " + sendSpread
-	nodesTell = "two nodes: tell listeners of the other"
+	nodesSend    = "two nodes: " + sendSpread
+	nodesDeliver = "two nodes: tell listeners of the other"
 
-	notified  = ""     // the second node hears of what the first writes
-	polling   = "none" // it looks by itself
+	notified  = ""     // the second node is notified of what the first writes
+	polling   = "none" // it polls
 	oneNode   = "chatd postgres, one node"
 	twoNodes  = "chatd postgres, two nodes"
 	byNotify  = "chatd postgres, NOTIFY"
@@ -26,7 +26,7 @@ const (
 	notifying = "chatd postgres, to the second, NOTIFY on"
 	silent    = "chatd postgres, to the second, NOTIFY off"
 
-	tellListeners = 10
+	nodesListeners = 10
 )
 
 var nodesClients = []int{16, 64}
@@ -45,7 +45,7 @@ func (s *suite) nodeCells() []cell {
 			cell{Key: report.Key{Path: nodesSend, By: silent, Clients: clients}, measure: s.sendToNodes(clients, polling, false)},
 			cell{Key: report.Key{Path: nodesSend, By: twoNodes, Clients: clients}, limit: &one, measure: s.sendToNodes(clients, notified, true)})
 	}
-	one := report.Key{Path: nodesTell, By: oneNode, Clients: tellListeners}
+	one := report.Key{Path: nodesDeliver, By: oneNode, Clients: nodesListeners}
 	out = append(out, cell{Key: one, measure: func(ctx context.Context) (report.Sample, error) {
 		w, err := s.world(ctx, "postgres", usual)
 		if err != nil {
@@ -54,12 +54,12 @@ func (s *suite) nodeCells() []cell {
 		return s.oneByOne(ctx, fanout.Native(w, false), s.meterOf("postgres", w.Node))
 	}})
 	return append(out,
-		cell{Key: report.Key{Path: nodesTell, By: byNotify, Clients: tellListeners}, limit: &one, measure: s.tellAcross(notified)},
-		cell{Key: report.Key{Path: nodesTell, By: byPolling, Clients: tellListeners}, limit: &one, measure: s.tellAcross(polling)})
+		cell{Key: report.Key{Path: nodesDeliver, By: byNotify, Clients: nodesListeners}, limit: &one, measure: s.deliverAcross(notified)},
+		cell{Key: report.Key{Path: nodesDeliver, By: byPolling, Clients: nodesListeners}, limit: &one, measure: s.deliverAcross(polling)})
 }
 
-// tellAcross has listeners of a second node hear what is sent to the first.
-func (s *suite) tellAcross(listen string) func(context.Context) (report.Sample, error) {
+// deliverAcross measures deliveries to listeners of a second node, of messages that are sent to the first.
+func (s *suite) deliverAcross(listen string) func(context.Context) (report.Sample, error) {
 	return func(ctx context.Context) (_ report.Sample, err error) {
 		w, err := s.world(ctx, "postgres", usual)
 		if err != nil {
@@ -108,13 +108,13 @@ func (s *suite) sendToNodes(clients int, listen string, both bool) func(context.
 	}
 }
 
-// oneByOne sends a message when all have heard the last.
-func (s *suite) oneByOne(ctx context.Context, hall fanout.Hall, m meter) (report.Sample, error) {
-	a, err := fanout.Gather(ctx, hall, tellListeners)
+// oneByOne sends a message when all listeners have received the one before.
+func (s *suite) oneByOne(ctx context.Context, target fanout.Target, m meter) (report.Sample, error) {
+	a, err := fanout.Connect(ctx, target, nodesListeners)
 	if err != nil {
 		return report.Sample{}, err
 	}
-	defer a.Leave()
+	defer a.Close()
 	if _, err := a.Load(ctx, 1, s.window/3); err != nil {
 		return report.Sample{}, err
 	}

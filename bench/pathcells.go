@@ -161,7 +161,7 @@ func (s *suite) pgxLimit(k report.Key) func(context.Context) (report.Sample, err
 	}
 }
 
-// chi measures the bare server. Its token is a real one, of whatever chatd there is.
+// chi measures the bare server. Its token is a real one, of any chatd of this run.
 func (s *suite) chi(k report.Key) func(context.Context) (report.Sample, error) {
 	return func(ctx context.Context) (report.Sample, error) {
 		b, err := s.bare.get()

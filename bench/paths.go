@@ -53,12 +53,12 @@ var paths = []path{
 		return post("/chat/threads/"+t.ID+"/readReceipts", member(w, who), fmt.Sprintf(`{"chatMessageId":"%d"}`, message))
 	}},
 	{"typing", []int{1, 16, 64}, 200, func(w *setup.World, who, n int) load.Request {
-		return post("/chat/threads/"+thread(w, n).ID+"/typing", member(w, who), `{"senderDisplayName":"Somebody"}`)
+		return post("/chat/threads/"+thread(w, n).ID+"/typing", member(w, who), `{"senderDisplayName":"Margaret"}`)
 	}},
 	{"create thread", []int{1, 16}, 201, func(w *setup.World, who, n int) load.Request {
 		other := w.Crowd[n%len(w.Crowd)].ID
 		return post("/chat/threads", w.Crowd[who%len(w.Crowd)],
-			`{"topic":"benchmark","participants":[{"communicationIdentifier":{"communicationUser":{"id":"`+other+`"}},"displayName":"Somebody"}]}`)
+			`{"topic":"benchmark","participants":[{"communicationIdentifier":{"communicationUser":{"id":"`+other+`"}},"displayName":"Margaret"}]}`)
 	}},
 	{openGet, []int{16}, 200, func(*setup.World, int, int) load.Request {
 		return load.Request{Method: http.MethodGet, Path: "/healthz"}

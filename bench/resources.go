@@ -149,8 +149,8 @@ func (r *resources) newWorld(ctx context.Context, kind string, size setup.Size) 
 	return setup.NewWorld(ctx, s.Chatd, size, s.grow)
 }
 
-// second starts a second node on the store of a world, which hears of what the first writes in the given way. It is to be
-// stopped, lest it works beside what is measured next.
+// second starts a second node on the store of a world, which learns of what the first writes in the given way. The caller
+// stops it, so that it does not run during the next measurement.
 func (r *resources) second(ctx context.Context, w *setup.World, listen string) (*setup.Node, error) {
 	r.made++
 	c := w.Chatd

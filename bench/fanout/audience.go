@@ -5,7 +5,6 @@ package fanout
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -22,33 +21,33 @@ import (
 const Window = 32
 
 const (
-	size     = 256 // bytes of text of a message
-	patience = 10 * time.Second
+	size           = 256              // bytes of text of a message
+	receiveTimeout = 10 * time.Second // for a message to reach all listeners
 )
 
-// Hall is a place where listeners gather.
-type Hall interface {
+// Target is a server, and the protocol by which listeners connect to it.
+type Target interface {
 	// Dial connects a listener; it returns when the server knows of it.
 	Dial(ctx context.Context, i int) (*websocket.Conn, error)
-	// Speaker connects somebody to whom all listen.
-	Speaker() (*load.Conn, error)
-	// Say is the request that says a text.
-	Say(text string) load.Request
+	// Sender connects a client whose messages all listeners receive.
+	Sender() (*load.Conn, error)
+	// Request is the request that sends a text.
+	Request(text string) load.Request
 	// Reply is what a listener answers to a frame; nil: nothing.
 	Reply(frame []byte) []byte
 }
 
-// Audience is a number of listeners and those to whom they listen.
+// Audience is listeners, and the senders whose messages they receive.
 type Audience struct {
-	hall     Hall
-	conns    []*websocket.Conn
-	speakers []*load.Conn
-	heard    sync.WaitGroup
-	frame    atomic.Int64
+	target  Target
+	conns   []*websocket.Conn
+	senders []*load.Conn
+	readers sync.WaitGroup
+	frame   atomic.Int64
 
 	mu   sync.Mutex
 	next int
-	sent map[int]*sending // by number, until all have heard it
+	sent map[int]*sending // by number, until all have received it
 }
 
 // sending is a message on its way.
@@ -61,41 +60,41 @@ type sending struct {
 	took []time.Duration
 }
 
-// Gather connects n listeners.
-func Gather(ctx context.Context, hall Hall, n int) (*Audience, error) {
-	a := &Audience{hall: hall, sent: map[int]*sending{}}
+// Connect connects n listeners, and Window senders.
+func Connect(ctx context.Context, target Target, n int) (*Audience, error) {
+	a := &Audience{target: target, sent: map[int]*sending{}}
 	for i := range n {
-		c, err := hall.Dial(ctx, i)
+		c, err := target.Dial(ctx, i)
 		if err != nil {
-			a.Leave()
+			a.Close()
 			return nil, fmt.Errorf("listener %d: %w", i, err)
 		}
 		a.conns = append(a.conns, c)
-		a.heard.Go(func() { a.listen(ctx, c) })
+		a.readers.Go(func() { a.listen(ctx, c) })
 	}
 	for range Window {
-		c, err := hall.Speaker()
+		c, err := target.Sender()
 		if err != nil {
-			a.Leave()
+			a.Close()
 			return nil, err
 		}
-		a.speakers = append(a.speakers, c)
+		a.senders = append(a.senders, c)
 	}
 	return a, nil
 }
 
-// Leave disconnects all.
-func (a *Audience) Leave() {
+// Close disconnects all.
+func (a *Audience) Close() {
 	for _, c := range a.conns {
 		_ = c.CloseNow()
 	}
-	for _, c := range a.speakers {
+	for _, c := range a.senders {
 		_ = c.Close()
 	}
-	a.heard.Wait()
+	a.readers.Wait()
 }
 
-// FrameBytes is how long the frame was that was heard last.
+// FrameBytes is the length of the frame that was received last.
 func (a *Audience) FrameBytes() int { return int(a.frame.Load()) }
 
 func (a *Audience) listen(ctx context.Context, c *websocket.Conn) {
@@ -110,13 +109,13 @@ func (a *Audience) listen(ctx context.Context, c *websocket.Conn) {
 		}
 		a.frame.Store(int64(len(frame)))
 		a.mark(n)
-		if reply := a.hall.Reply(frame); reply != nil && c.Write(ctx, websocket.MessageText, reply) != nil {
+		if reply := a.target.Reply(frame); reply != nil && c.Write(ctx, websocket.MessageText, reply) != nil {
 			return
 		}
 	}
 }
 
-// number finds the number of a message in what a listener hears of it.
+// number finds the number of a message in the frame of its event.
 func number(frame []byte) (int, bool) {
 	_, rest, ok := bytes.Cut(frame, []byte("#"))
 	digits, _, _ := bytes.Cut(rest, []byte(" "))
@@ -128,7 +127,7 @@ func (a *Audience) mark(n int) {
 	a.mu.Lock()
 	s := a.sent[n]
 	a.mu.Unlock()
-	if s == nil { // all have heard it: somebody was told twice
+	if s == nil { // all have received it: this listener got it a second time
 		return
 	}
 	took := time.Since(s.at)
@@ -140,29 +139,29 @@ func (a *Audience) mark(n int) {
 	}
 }
 
-// Load has so many messages at a time on their way, for a while. The result counts deliveries.
+// Load keeps so many messages on their way at the same time, for the given time. The result counts deliveries.
 func (a *Audience) Load(ctx context.Context, atATime int, during time.Duration) (*load.Result, error) {
 	var mu sync.Mutex
-	var heard load.Histogram
+	var delivered load.Histogram
 	ops := make([]load.Op, atATime)
 	for i := range ops {
 		ops[i] = func(ctx context.Context) error {
-			took, err := a.tell(ctx, a.speakers[i])
+			took, err := a.send(ctx, a.senders[i])
 			mu.Lock()
 			defer mu.Unlock()
 			for _, d := range took {
-				heard.Add(d)
+				delivered.Add(d)
 			}
 			return err
 		}
 	}
 	r, err := load.Run(ctx, ops, during)
-	r.Histogram = heard
+	r.Histogram = delivered
 	return r, err
 }
 
-// tell sends a message, waits until all have heard it, and returns how long it took to reach each.
-func (a *Audience) tell(ctx context.Context, speaker *load.Conn) ([]time.Duration, error) {
+// send sends a message, waits until all listeners have received it, and returns how long each delivery took.
+func (a *Audience) send(ctx context.Context, sender *load.Conn) ([]time.Duration, error) {
 	s := &sending{all: make(chan struct{}), took: make([]time.Duration, 0, len(a.conns))}
 	s.left.Store(int64(len(a.conns)))
 	a.mu.Lock()
@@ -171,19 +170,19 @@ func (a *Audience) tell(ctx context.Context, speaker *load.Conn) ([]time.Duratio
 	a.sent[n] = s
 	a.mu.Unlock()
 	text := fmt.Sprintf("#%d ", n)
-	request := a.hall.Say(text + strings.Repeat("x", size-len(text)))
+	request := a.target.Request(text + strings.Repeat("x", size-len(text)))
 	s.at = time.Now()
-	if _, err := speaker.Expect(201, request); err != nil {
+	if _, err := sender.Expect(201, request); err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(receiveTimeout)
 	defer timer.Stop()
 	select {
 	case <-s.all:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-timer.C:
-		return nil, errors.New("not everybody heard a message within 10 s")
+		return nil, fmt.Errorf("not all listeners received a message within %v", receiveTimeout)
 	}
 	a.mu.Lock()
 	delete(a.sent, n)

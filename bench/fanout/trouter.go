@@ -20,15 +20,15 @@ import (
 // acknowledgement is what an SDK answers to each frame, by its id.
 const acknowledgement = `3:::{"id":%s,"status":200,"headers":{},"body":""}`
 
-// trouter is chatd as the official SDKs hear it.
+// trouter is chatd with listeners that speak the protocol of the official SDKs.
 type trouter struct{ native }
 
-// Trouter is the protocol of the official SDKs.
-func Trouter(w *setup.World, secure bool) Hall {
-	return trouter{native{newPlace(w.Origin(secure)), w}}
+// Trouter is the target for listeners that speak the protocol of the official SDKs.
+func Trouter(w *setup.World, secure bool) Target {
+	return trouter{native{newOrigin(w.Origin(secure)), w}}
 }
 
-// Dial goes through allocation and handshake, as a new endpoint.
+// Dial goes through allocation and handshake, with a new endpoint.
 func (h trouter) Dial(ctx context.Context, i int) (*websocket.Conn, error) {
 	token := h.w.Listeners()[i%len(h.w.Listeners())].Token
 	answer, err := h.ask(ctx, http.MethodPost, "/v4/a", token)
@@ -51,7 +51,7 @@ func (h trouter) Dial(ctx context.Context, i int) (*websocket.Conn, error) {
 }
 
 func (h trouter) ask(ctx context.Context, method, path, token string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, method, h.origin+path, nil)
+	r, err := http.NewRequestWithContext(ctx, method, h.url+path, nil)
 	if err != nil {
 		return nil, err
 	}

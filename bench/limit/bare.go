@@ -17,14 +17,14 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Address is where the bare server is, as it tells on its standard output.
+// Address is where the bare server is, as it prints on its standard output.
 type Address struct {
 	Plain, Secure string // origins
 	Certificate   []byte // DER, to be trusted
 }
 
-// Serve is the bare server: GET /open answers anybody, GET /token who brings a token, and POST /send?size=N tells those who
-// listen at /realtime, with N bytes.
+// Serve is the bare server: GET /open answers any request, GET /token one with a token, and POST /send?size=N sends N bytes
+// to all listeners at /realtime.
 func Serve(out io.Writer) error {
 	cert, err := newCertificate()
 	if err != nil {
@@ -63,7 +63,7 @@ func handler() http.Handler {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		b.tell(text, size)
+		b.broadcast(text, size)
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, `{"id":"1795263022926"}`) // the client may have gone
 	})

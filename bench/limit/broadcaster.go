@@ -67,8 +67,8 @@ func write(ctx context.Context, c *websocket.Conn, text []byte) error {
 	return c.Write(ctx, websocket.MessageText, text)
 }
 
-// tell sends text to all, made as long as size.
-func (b *broadcaster) tell(text []byte, size int) {
+// broadcast sends text to all listeners, padded to size bytes.
+func (b *broadcaster) broadcast(text []byte, size int) {
 	text = append(text, bytes.Repeat([]byte("x"), max(0, size-len(text)))...)
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -29,7 +29,7 @@ var schema = []string{
 
 const (
 	sender = "8:acs:c4a7d000-0000-4000-8000-000000000001_00000020-0000-0000-0000-000000000001"
-	name   = "Somebody"
+	name   = "Margaret"
 	begin  = 1_790_000_000_000 // id of the first message
 )
 

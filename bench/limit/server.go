@@ -10,7 +10,7 @@ import (
 	"os/exec"
 )
 
-// Bare is the bare server in a process of its own.
+// Bare is the bare server in a separate process.
 type Bare struct {
 	Address
 	TLS   *tls.Config // of clients

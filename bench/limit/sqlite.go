@@ -137,7 +137,7 @@ func (w *sqliteWriter) run(ctx context.Context, queue chan *sqlitePost) {
 		case p := <-queue:
 			batch = append(batch, p)
 		}
-		for len(queue) > 0 && len(batch) < maxBatch { // nobody else takes from it
+		for len(queue) > 0 && len(batch) < maxBatch { // this is the only reader
 			batch = append(batch, <-queue)
 		}
 		err := w.apply(batch)

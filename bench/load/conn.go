@@ -23,8 +23,8 @@ type Conn struct {
 	body []byte
 }
 
-// patience is how long a server may take for an answer.
-const patience = 30 * time.Second
+// ioTimeout is how long connecting, and then each request with its answer, may take.
+const ioTimeout = 30 * time.Second
 
 // Dial connects to an origin, http://host:port or https://host:port.
 func Dial(origin string, secure *tls.Config) (*Conn, error) {
@@ -33,7 +33,7 @@ func Dial(origin string, secure *tls.Config) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{host: u.Host}
-	dialer := &net.Dialer{Timeout: patience}
+	dialer := &net.Dialer{Timeout: ioTimeout}
 	if u.Scheme == "https" {
 		c.net, err = tls.DialWithDialer(dialer, "tcp", u.Host, secure)
 	} else {
@@ -68,7 +68,7 @@ func (c *Conn) Do(r Request) (status int, body []byte, err error) {
 		c.out = strconv.AppendInt(c.out, int64(len(r.Body)), 10)
 	}
 	c.out = append(append(c.out, "\r\n\r\n"...), r.Body...)
-	if err := c.net.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.net.SetDeadline(time.Now().Add(ioTimeout)); err != nil {
 		return 0, nil, err
 	}
 	if _, err := c.net.Write(c.out); err != nil {

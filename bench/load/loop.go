@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Op does one thing. Each client has its own, which nobody else calls.
+// Op is one operation. Each client has its own, so it need not be safe for concurrent use.
 type Op func(ctx context.Context) error
 
 // Result is what clients have done together.

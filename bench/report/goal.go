@@ -21,7 +21,7 @@ const (
 	Unknown Verdict = "not measured"
 )
 
-// Check returns how a goal stands: the figure that it is about, and the verdict.
+// Check returns the figure that a goal is about, and whether it is met.
 func (r *Report) Check(g Goal) (float64, Verdict) {
 	figure, ok := 0.0, false
 	if g.Of != nil {

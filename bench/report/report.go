@@ -1,4 +1,4 @@
-// Package report makes of measurements what people read: medians, spreads, ratios to limits, and which goals are met.
+// Package report turns measurements into tables and pictures: medians, spreads, ratios to limits, and which goals are met.
 package report
 
 import "slices"
@@ -13,7 +13,7 @@ type Key struct {
 // Metric is one figure of a sample.
 type Metric string
 
-// The metrics. Value is the figure of rows that have a unit of their own and no rate, as sizes and times to start.
+// The metrics. Value is the figure of rows with another unit than a rate, such as sizes and times to start.
 const (
 	Rate  Metric = "rate"
 	P50   Metric = "p50"

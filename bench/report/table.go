@@ -65,7 +65,7 @@ func (r *Report) ofLimit(row *Row) string {
 	return fmt.Sprintf("%.2f", ratio)
 }
 
-// goalsOf names the goals of a row and how they stand.
+// goalsOf names the goals of a row and says whether they are met.
 func (r *Report) goalsOf(row *Row) string {
 	out := ""
 	for _, g := range r.Goals {
@@ -77,7 +77,7 @@ func (r *Report) goalsOf(row *Row) string {
 			out += "; "
 		}
 		if g.Metric != row.main() || g.Of != nil && (row.Limit == nil || *g.Of != *row.Limit) {
-			out += fmt.Sprintf("%s %.2f ", g.Metric, figure) // the figure stands nowhere else in the row
+			out += fmt.Sprintf("%s %.2f ", g.Metric, figure) // the row shows the figure nowhere else
 			if g.Of != nil {
 				out += "of " + g.Of.By + " "
 			}

@@ -11,8 +11,8 @@ import (
 
 const growStep = 1000 // copies in one statement
 
-// copies are the statements that give each thread copies of its newest message, numbered on, with what the journal tells of
-// them. The order is that of a chat server's life: one message here, one there. Both databases read them.
+// copies are the statements that give each thread copies of its newest message, with the next numbers, and the events of
+// the copies. The order is that of a chat server's life: one message here, one there. Both databases read them.
 var copies = []string{
 	`INSERT INTO messages (tk, id, seq, version, type, sender, name, content, metadata, high, attachments)
 		SELECT m.tk, m.id + n.i, m.seq + n.i, m.version + n.i, m.type, m.sender, m.name, m.content, m.metadata, m.high, m.attachments

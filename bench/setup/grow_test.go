@@ -11,7 +11,7 @@ import (
 	"github.com/chatd/chatd/internal/store/pgtest"
 )
 
-const somebody = chat.Identity("8:acs:" + resource + "_00000020-0000-0000-0000-000000000001")
+const creator = chat.Identity("8:acs:" + resource + "_00000020-0000-0000-0000-000000000001")
 
 // TestGrowSQLite and TestGrowPostgres hold the statements that multiply messages against the schema of chatd.
 func TestGrowSQLite(t *testing.T) {
@@ -37,11 +37,11 @@ func testGrow(t *testing.T, url string, grow func() error) {
 	}
 	now := func() chat.Time { return chat.TimeOf(time.Now()) }
 	db := open()
-	made, err := chat.NewService(db, now, rand.Reader).CreateThread(t.Context(), somebody, chat.NewThread{Topic: "growth"})
+	made, err := chat.NewService(db, now, rand.Reader).CreateThread(t.Context(), creator, chat.NewThread{Topic: "growth"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := chat.NewService(db, now, rand.Reader).SendMessage(t.Context(), somebody, made.Thread.ID, chat.NewMessage{Type: chat.Text, Content: "Hello"})
+	first, err := chat.NewService(db, now, rand.Reader).SendMessage(t.Context(), creator, made.Thread.ID, chat.NewMessage{Type: chat.Text, Content: "Hello"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func testGrow(t *testing.T, url string, grow func() error) {
 	db = open()
 	defer db.Close() //nolint:errcheck // nothing is to be kept
 	service := chat.NewService(db, now, rand.Reader)
-	got, err := service.ListMessages(t.Context(), somebody, made.Thread.ID, 0, 0, 3*growStep)
+	got, err := service.ListMessages(t.Context(), creator, made.Thread.ID, 0, 0, 3*growStep)
 	if err != nil || len(got) < 2*growStep+1 {
 		t.Fatalf("%d messages, %v", len(got), err)
 	}
@@ -66,7 +66,7 @@ func testGrow(t *testing.T, url string, grow func() error) {
 	if newest.ID != first.ID+2*growStep || newest.Seq != first.Seq+2*growStep || newest.Content.Text != "Hello" {
 		t.Errorf("newest is %+v, first was %+v", newest, first)
 	}
-	if m, err := service.SendMessage(t.Context(), somebody, made.Thread.ID, chat.NewMessage{Type: chat.Text, Content: "Next"}); err != nil || m.Seq != newest.Seq+1 || m.ID <= newest.ID {
+	if m, err := service.SendMessage(t.Context(), creator, made.Thread.ID, chat.NewMessage{Type: chat.Text, Content: "Next"}); err != nil || m.Seq != newest.Seq+1 || m.ID <= newest.ID {
 		t.Errorf("next is %+v, %v", m, err)
 	}
 	if now, err := db.Head(t.Context()); err != nil || now != head+2*growStep+1 {

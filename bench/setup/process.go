@@ -1,4 +1,4 @@
-// Package setup has what is measured: chatd processes, a Postgres of their own, and what is stored in them.
+// Package setup has what is measured: chatd processes, a private Postgres, and what is stored in them.
 package setup
 
 import (
@@ -13,7 +13,7 @@ import (
 
 const tick = 10 * time.Millisecond // in which Linux counts computing time
 
-// stat is what Linux tells of a process in /proc/PID/stat.
+// stat is what Linux shows of a process in /proc/PID/stat.
 type stat struct {
 	parent int
 	used   time.Duration // computing time, that of children which have ended included
@@ -39,8 +39,9 @@ func statOf(pid int) (stat, error) {
 	return s, err
 }
 
-// Used is the time that a process and its children have computed so far; 0 where the system does not tell. The children are
-// those of Postgres: they have one thread each, none of their own, and are many, so that their ticks would add up to little.
+// Used is the time that a process and its children have computed so far; 0 on systems other than Linux. The children are
+// those of Postgres: each has one thread and no children, and there are so many that ticks of
+// 10 ms would be too coarse; see precise.
 func Used(pid int) time.Duration {
 	own, err := statOf(pid)
 	if err != nil {
@@ -57,7 +58,7 @@ func Used(pid int) time.Duration {
 	return total
 }
 
-// precise is the computing time of a process of one thread, in nanoseconds where the system tells it so.
+// precise is the computing time of a process of one thread, in nanoseconds where the kernel counts them, else in ticks.
 func precise(pid int, ticks time.Duration) time.Duration {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
 	var ns int64

@@ -11,7 +11,7 @@ import (
 	"github.com/chatd/chatd/internal/auth"
 )
 
-// User is somebody who can sign in.
+// User is a user with a token for it.
 type User struct{ ID, Token string }
 
 // users makes users by the Identity API, as an app's own server does.

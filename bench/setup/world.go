@@ -48,7 +48,7 @@ const (
 	helpers   = 16  // clients that fill a world
 )
 
-// Listeners are those who hear what is said in Audience.
+// Listeners are the users who receive the messages of the thread Audience.
 func (w *World) Listeners() []User { return w.Crowd[:listeners] }
 
 // grower multiplies what is in a store while no chatd has it open.
@@ -164,7 +164,7 @@ var text = strings.Repeat("All work and no play. ", 12)[:256]
 func (w *World) Send(thread string, from User) load.Request {
 	return load.Request{
 		Method: http.MethodPost, Path: "/chat/threads/" + thread + "/messages" + Version, Token: from.Token,
-		Body: `{"content":"` + text + `","type":"text","senderDisplayName":"Somebody"}`,
+		Body: `{"content":"` + text + `","type":"text","senderDisplayName":"Margaret"}`,
 	}
 }
 
@@ -193,7 +193,7 @@ func (w *World) lookBack(c *load.Conn, t *Thread) error {
 	return nil
 }
 
-// inParallel does something for each of n, with connections of its own.
+// inParallel calls do for each i below n, on several connections at the same time.
 func (w *World) inParallel(n int, do func(c *load.Conn, i int) error) error {
 	errs := make([]error, helpers)
 	var all sync.WaitGroup

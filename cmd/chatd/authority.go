@@ -19,6 +19,8 @@ import (
 )
 
 const (
+	// How long before its end a CA or a server's certificate is replaced: a CA only when a server starts, the other
+	// also while it runs.
 	renewBefore = 30 * 24 * time.Hour
 
 	caFile    = "ca.pem"
@@ -36,8 +38,12 @@ type authority struct {
 	made bool // just now: no client trusts it yet
 }
 
-// openAuthority reads the CA of the folder. It makes one where there is none, and replaces one that expires soon or may not sign
-// for all of the names, since the names that clients trusted an existing CA for must not grow.
+// openAuthority reads the CA of the folder. It makes one where there is none, and replaces one that expires soon
+// or may not sign for all of the names: what clients agreed to when they trusted a CA must not grow afterwards. A
+// new CA may sign for what the old one could too, so that two servers that share a folder do not replace each
+// other's CA in a loop.
+//
+// Several processes may call it at the same time for one folder; all return the same CA.
 func openAuthority(dir string, names []string, now time.Time) (*authority, error) {
 	for {
 		a, old, err := readAuthority(dir)
@@ -64,8 +70,10 @@ func openAuthority(dir string, names []string, now time.Time) (*authority, error
 	}
 }
 
-// readAuthority returns the CA of the folder, nil if there is none, and the content of its file. A CA of an older version, whose
-// certificate has a separate file, could sign for every name; it counts as none.
+// readAuthority returns the CA of the folder and the content of its file; the CA is nil if there is none. A folder
+// of a chatd from before the intermediate has the certificate in another file, and that CA could sign for every
+// name; it counts as none, and the content is returned so that makeAuthority can replace it. A damaged file is an
+// error, since silently making a new CA would break every client that trusts the old one.
 func readAuthority(dir string) (*authority, []byte, error) {
 	path := filepath.Join(dir, caKeyFile)
 	data, err := os.ReadFile(path)
@@ -83,6 +91,7 @@ func readAuthority(dir string) (*authority, []byte, error) {
 	if len(certs) == 0 {
 		return nil, data, nil
 	}
+	// newCA writes the root last.
 	a.RootPEM = devca.PEM(certificateBlock, certs[len(certs)-1])
 	if a.Cert, err = x509.ParseCertificate(certs[0]); err == nil && (len(certs) != 2 || !a.Key.PublicKey.Equal(a.Cert.PublicKey)) {
 		err = errors.New("key and certificates do not belong together")
@@ -93,8 +102,10 @@ func readAuthority(dir string) (*authority, []byte, error) {
 	return a, data, nil
 }
 
-// makeAuthority replaces the old content of the file by a new CA. Several processes that do so at once all get the same one, since
-// they agree on it in a file whose name is the hash of the old content; it returns nil when another process was already done.
+// makeAuthority replaces the old content of the file by a new CA. Processes that do so at the same time agree on
+// one: each offers its CA as a file whose name is the hash of the content to be replaced, which only the first can
+// create, and then all install what that file has. It returns nil without an error when another process has
+// already finished; the caller then reads the folder again.
 func makeAuthority(dir string, old []byte, c devca.Constraints, now time.Time) (*authority, error) {
 	path := filepath.Join(dir, caKeyFile)
 	next := fmt.Sprintf("%s.next-%.8x", path, sha256.Sum256(old))
@@ -105,7 +116,9 @@ func makeAuthority(dir string, old []byte, c devca.Constraints, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
+	// A process that comes later finds other old content, and agrees under another name.
 	defer os.Remove(next)
+	// Replaced since it was read: this CA would undo one that another process already uses.
 	if present, err := os.ReadFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	} else if !bytes.Equal(present, old) {
@@ -121,7 +134,8 @@ func makeAuthority(dir string, old []byte, c devca.Constraints, now time.Time) (
 	return a, err
 }
 
-// good reports whether the CA may sign for everything that is wanted, is valid for long enough, and is limited to servers.
+// good reports whether the CA may sign for everything that is wanted, is valid for long enough, and is limited to
+// servers: a CA without that limit could also sign for clients and for code.
 func (a *authority) good(wanted devca.Constraints, now time.Time) bool {
 	return now.Add(renewBefore).Before(a.Cert.NotAfter) && wanted.Within(a.Cert) &&
 		slices.Equal(a.Cert.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth})
@@ -130,7 +144,9 @@ func (a *authority) good(wanted devca.Constraints, now time.Time) bool {
 // path is where the CA's certificate is.
 func (a *authority) path() string { return filepath.Join(a.dir, caFile) }
 
-// leaf returns the server's certificate: the kept one while it is good, else a new one.
+// leaf returns the server's certificate: the one in the folder while it is good, else a new one, which it stores.
+// Keeping it across restarts means that browsers ask only once where a user accepted it by hand. The key stays the
+// same.
 func (a *authority) leaf(names []string, now time.Time) (*tls.Certificate, error) {
 	path := filepath.Join(a.dir, "leaf.pem")
 	key, err := keepKey(filepath.Join(a.dir, "leaf-key.pem"))
@@ -140,6 +156,7 @@ func (a *authority) leaf(names []string, now time.Time) (*tls.Certificate, error
 	wanted := a.Template(names, now)
 	if data, err := os.ReadFile(path); err == nil {
 		if der, err := pemBlock(path, data, certificateBlock); err == nil && a.goodLeaf(der, wanted, key, now) {
+			// Only what was read and checked is shown; an unreadable or outdated file is simply replaced.
 			return a.Chain(der, key)
 		}
 	}
@@ -160,6 +177,7 @@ func (a *authority) goodLeaf(der []byte, wanted *x509.Certificate, key *ecdsa.Pr
 		leaf.CheckSignatureFrom(a.Cert) == nil &&
 		key.PublicKey.Equal(leaf.PublicKey) &&
 		!now.Before(leaf.NotBefore) && now.Add(renewBefore).Before(leaf.NotAfter) &&
+		// Equality, not containment: a name that was taken out of --cert-names has to disappear.
 		slices.Equal(leaf.DNSNames, wanted.DNSNames) &&
 		slices.EqualFunc(leaf.IPAddresses, wanted.IPAddresses, net.IP.Equal)
 }
@@ -183,7 +201,7 @@ func keepKey(path string) (*ecdsa.PrivateKey, error) {
 	return readKey(path, data)
 }
 
-// readKey reads the first private key of a file's content; path is for errors.
+// readKey reads the first private key of a file's content, which must be ECDSA in PKCS #8; path is for errors.
 func readKey(path string, data []byte) (*ecdsa.PrivateKey, error) {
 	der, err := pemBlock(path, data, keyBlock)
 	if err != nil {

@@ -37,8 +37,10 @@ func (c *config) caPath() (string, error) {
 	return filepath.Join(dir, caFile), err
 }
 
-// migrate brings the schema up to date without serving, for installations where a different database user has to do it.
+// migrate brings the schema up to date without serving, for installations where a different database user has to
+// do it, and prints the version of the schema. On a store that is up to date it changes nothing.
 func migrate(ctx context.Context, p *program, cfg *config) error {
+	// Opening migrates. Nothing is read from the journal, so no connection for notifications is needed.
 	db, err := store.Open(ctx, cfg.store, store.Options{Listen: store.NoListen})
 	if err != nil {
 		return err
@@ -58,7 +60,9 @@ func certFlags(f *flag.FlagSet, c *config) {
 	jsonFlag(f, c)
 }
 
-// cert shows the development CA that the server made.
+// cert shows the development CA that the server made. It makes none: a CA that no server uses would be trusted in
+// vain. With --print or --bundle it prints what a running server shows where the folder has no CA, as in a
+// container whose volume is elsewhere, and warns on stderr, since that connection cannot be verified.
 func cert(ctx context.Context, p *program, cfg *config) error {
 	ca, dir, shownBy, err := cfg.currentCA(ctx)
 	if err != nil {
@@ -93,7 +97,7 @@ func jsonFlag(f *flag.FlagSet, c *config) {
 	f.BoolVar(&c.json, "json", false, "print one JSON object")
 }
 
-// writeJSON writes one object on one line.
+// writeJSON writes one object on one line, so that scripts can read it with jq or line by line.
 func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false) // of & in a connection string
@@ -101,6 +105,7 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 const (
+	// For one request; less than the 4 s that deploy/Dockerfile gives the whole command.
 	healthTime = 3 * time.Second
 	healthGap  = 200 * time.Millisecond // between two looks of chatd health --wait
 	maxWait    = 10 * time.Minute
@@ -111,11 +116,14 @@ func healthFlags(f *flag.FlagSet, c *config) {
 	f.DurationVar(&c.wait, "wait", 0, "how long to wait for the server to be ready, such as 30s; at most 10m")
 }
 
-// health asks a running server of this configuration whether it is ready, over https and else over plain http.
+// health asks a running server of this configuration whether it is ready, over https and else over plain http. The
+// exit code is what container health checks look at: 0 when it is ready, 1 when it is not. With --wait it asks
+// again until the time is over, so that scripts can start a server and continue when it serves.
 func health(ctx context.Context, p *program, cfg *config) error {
 	if cfg.wait < 0 || cfg.wait > maxWait {
 		return usagef("--wait is %s: want a time such as 30s, at most 10m", cfg.wait)
 	}
+	// A wait of zero still asks once.
 	over := time.After(cfg.wait)
 	for {
 		err := cfg.isReady(ctx)
@@ -158,7 +166,8 @@ func (c *config) probeAny(ctx context.Context) error {
 	return errors.Join(refused, plain)
 }
 
-// probeTLS asks the https server of this configuration whether it is ready.
+// probeTLS asks the https server of this configuration whether it is ready. The certificate is verified, see
+// clientTLS, so that another server at the same address does not count.
 func (c *config) probeTLS(ctx context.Context, address string) error {
 	client, err := c.clientTLS()
 	if err != nil {
@@ -173,8 +182,11 @@ func (c *config) probeTLS(ctx context.Context, address string) error {
 	return err
 }
 
-// probe asks /readyz of a server that listens on the address.
+// probe asks /readyz of a server that listens on the address; nil means that it answered 200. The error of any
+// other answer has the reason that the server gave. client is nil for plain http.
 func probe(ctx context.Context, scheme, address string, client *tls.Config) error {
+	// No proxy: one in the environment cannot reach addresses of this machine, so it must not come between a
+	// server and its probe.
 	transport := &http.Transport{TLSClientConfig: client, DisableKeepAlives: true}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+reachable(address)+"/readyz", nil)
 	if err != nil {
@@ -185,6 +197,7 @@ func probe(ctx context.Context, scheme, address string, client *tls.Config) erro
 		return err
 	}
 	defer response.Body.Close()
+	// /readyz names the part that is not ready in one line.
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
 	if err != nil {
 		return err

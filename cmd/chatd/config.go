@@ -12,56 +12,56 @@ import (
 	"github.com/chatd/chatd/internal/server"
 )
 
-// config holds the parsed settings and arguments of a command.
+// config holds the parsed settings and arguments of a command. What a command does not take has its zero value.
 type config struct {
-	command            string
-	listen             string
-	httpListen         string
-	profileListen      string
-	store              string
-	storeListen        string
-	durability         string
-	accessKey          string
-	accessKeySecondary string
-	resourceID         string
-	configDir          string
-	certNames          []string
-	tlsCert, tlsKey    string
-	publicURL          string
-	trustedProxies     []netip.Prefix
-	entraToken         string
+	command            string         // the command's name: defaults and checks depend on it
+	listen             string         // host:port of the https server; empty: none
+	httpListen         string         // host:port of the plain http server; empty: none
+	profileListen      string         // host:port, of this machine only; empty: none
+	store              string         // memory:, sqlite:PATH or a postgres URL, which may hold a password
+	storeListen        string         // see store.Options.Listen
+	durability         string         // sync or async
+	accessKey          string         // in base64, as in a connection string
+	accessKeySecondary string         // likewise; empty: none
+	resourceID         string         // a GUID in lower case
+	configDir          string         // as it was given, see folder
+	certNames          []string       // beside those that every generated certificate has
+	tlsCert, tlsKey    string         // paths of PEM files, both or neither; neither: the development CA signs
+	publicURL          string         // scheme://host[:port] without a slash at the end; empty: as each request says
+	trustedProxies     []netip.Prefix // whose forwarded headers are believed
+	entraToken         string         // empty: none is accepted
 	corsOrigins        server.Origins
 	logLevel           slog.Level
-	logFormat          string
-	stopDelay          time.Duration
-	imagesPerDay       int
-	endpointsPerUser   int
+	logFormat          string        // text or json
+	stopDelay          time.Duration // how long to keep serving after SIGTERM
+	imagesPerDay       int           // of each user; 0: any number
+	endpointsPerUser   int           // 0: any number
 
 	// Arguments of single commands.
-	from, to    string
-	user        string
-	scopes      string
-	minutes     int
-	endpoint    string
-	printPEM    bool
-	printBundle bool
-	json        bool
-	wait        time.Duration
-	shell       string
-	operands    []string
+	from, to    string        // copy: URLs of stores
+	user        string        // token: an identity, 8:acs:…; empty: a new user
+	scopes      string        // token: comma-separated
+	minutes     int           // token: its lifetime
+	endpoint    string        // token: URL of the server to ask; empty: sign here
+	printPEM    bool          // cert: the certificate instead of its path
+	printBundle bool          // cert: the same with the roots of the system
+	json        bool          // one JSON object instead of text
+	wait        time.Duration // health: how long to ask again; 0: ask once
+	shell       string        // env: a key of shells; empty: that of the user
+	operands    []string      // arguments that are not flags
 }
 
 // setting is one thing that can be set. The table below is the only list of them: flags, environment variables,
 // -help and the table in the README are made from it.
 type setting struct {
-	name     string // of the flag
-	commands string // that take it
-	initial  string // the default
-	serve    string // the default of chatd serve, where it is another
-	required bool   // by chatd serve, which has no default
-	secret   bool   // never shown, and may be read from the file that the variable <env>_FILE names
-	help     string
-	set      func(*config, string) error
+	name     string                      // of the flag
+	commands string                      // that take it, separated by spaces
+	initial  string                      // the default
+	serve    string                      // the default of chatd serve, where it is another
+	required bool                        // by chatd serve, which has no default
+	secret   bool                        // never shown, and may be read from the file that the variable <env>_FILE names
+	help     string                      // in help and README, without a full stop
+	set      func(*config, string) error // its error says what is wanted; apply adds the flag, and the value unless it is secret
 }
 
 // env is the environment twin of the flag.
@@ -80,6 +80,7 @@ func (s *setting) usedBy(command string) bool {
 }
 
 const (
+	// Which commands take a setting. One that asks a running server takes the settings by which that server is found.
 	servers = "dev serve"
 	clients = "dev serve health"
 	local   = clients + " token keys cert env" // beside a server of this machine
@@ -90,6 +91,7 @@ const (
 	wellKnownResource = "c4a7d000-0000-4000-8000-000000000000"
 )
 
+// settings is in the order of help and README: what most installations set first.
 var settings = []setting{
 	{
 		name: "listen", commands: local, initial: "localhost:8443",
@@ -203,17 +205,21 @@ var settings = []setting{
 	},
 }
 
-// configure makes the config of a command from its arguments and the environment.
+// configure makes the config of a command from its arguments and the environment. What the user got wrong is a
+// usageError; -help is flag.ErrHelp. Settings are applied in the order of the table, whichever order flags were
+// given in, so the first mistake that is reported is always the same.
 func configure(cmd *command, args []string, getenv func(string) string) (*config, error) {
 	cfg := &config{command: cmd.name}
 	for cmd.operands != "" && len(args) > 0 && !strings.HasPrefix(args[0], "-") { // operands may precede flags
 		cfg.operands, args = append(cfg.operands, args[0]), args[1:]
 	}
 	flags := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
+	// Package flag would print its own usage; run prints errors and help in one form.
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {}
 	for _, s := range settings {
 		if s.usedBy(cmd.name) {
+			// All are texts to package flag: values from flags, variables and files are parsed by the same setter.
 			flags.String(s.name, "", s.help)
 		}
 	}
@@ -227,6 +233,7 @@ func configure(cmd *command, args []string, getenv func(string) string) (*config
 	if most := len(strings.Fields(cmd.operands)); len(cfg.operands) > most {
 		return nil, usagef("chatd %s takes no argument %q", cmd.name, cfg.operands[most])
 	}
+	// Visit sees only flags that were given, so that an empty value can be told from none.
 	given := map[string]string{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = f.Value.String() })
 	for _, s := range settings {
@@ -240,7 +247,9 @@ func configure(cmd *command, args []string, getenv func(string) string) (*config
 	return cfg, cfg.check()
 }
 
-// apply sets the value of the flag, else of the variable, else of the file, else the default.
+// apply sets the value of the flag, else of the variable, else of the file, else the default. Errors name the flag
+// and the variable, since the user may have set either; they show the value only when it is no secret, as logs
+// keep them.
 func (s *setting) apply(cfg *config, flags map[string]string, getenv func(string) string) error {
 	value, ok, err := s.lookup(flags, getenv)
 	switch {
@@ -282,6 +291,7 @@ func (s *setting) lookup(flags map[string]string, getenv func(string) string) (v
 	if file == "" {
 		return "", false, nil
 	}
+	// As Docker and Kubernetes mount secrets. Editors and echo leave a line break at the end.
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return "", false, usagef("%s_FILE: %w", s.env(), err)

@@ -14,7 +14,8 @@ func copyFlags(f *flag.FlagSet, c *config) {
 	f.StringVar(&c.to, "to", "", "the store to fill, likewise; it has to be empty, and is made where it is a file. A password of Postgres is better kept in the file that PGPASSFILE names, ~/.pgpass")
 }
 
-// copyStore copies a store to another one. The lines about tables are final only once the last line is printed.
+// copyStore copies a store to another one and prints a line for each table, so that a long copy shows its
+// progress. The lines are final only once the last line is printed: a copy that fails leaves the target empty.
 func copyStore(ctx context.Context, p *program, cfg *config) error {
 	for _, url := range []struct{ flag, value string }{{"from", cfg.from}, {"to", cfg.to}} {
 		if url.value == "" {
@@ -30,6 +31,7 @@ func copyStore(ctx context.Context, p *program, cfg *config) error {
 		tables++
 		rows, mended = rows+c.Rows, mended+c.Mended
 		fmt.Fprintf(p.stdout, "%-13s %10d rows  checksum %.6x", c.Table, c.Rows, c.Checksum)
+		// Postgres refuses text that is not UTF-8 or has a NUL, which SQLite keeps; see store.Copy.
 		if c.Mended > 0 {
 			fmt.Fprintf(p.stdout, "  %d mended", c.Mended)
 		}

@@ -36,7 +36,9 @@ func envFlags(f *flag.FlagSet, c *config) {
 // shellNames lists the supported shells for help and errors.
 func shellNames() string { return strings.Join(slices.Sorted(maps.Keys(shells)), ", ") }
 
-// printEnv prints lines that set what SDKs and runtimes need for the server of this configuration.
+// printEnv prints lines that set what SDKs and runtimes need for the server of this configuration, for eval in a
+// shell. It fails rather than print half of them: a client with the connection string and without the CA gets an
+// error of TLS that does not lead back to here.
 func printEnv(ctx context.Context, p *program, cfg *config) error {
 	set := shells[cmp.Or(cfg.shell, shellOf(p.getenv("SHELL"), runtime.GOOS))]
 	if set == nil {
@@ -60,6 +62,7 @@ func printEnv(ctx context.Context, p *program, cfg *config) error {
 		if shownBy != "" {
 			return elsewhere(shownBy, dir)
 		}
+		// Node.js adds its file to the roots that it has; Python and OpenSSL trust the given file alone.
 		both := filepath.Join(dir, bundleFile)
 		variables = append(variables, [][2]string{
 			{"NODE_EXTRA_CA_CERTS", filepath.Join(dir, caFile)}, {"REQUESTS_CA_BUNDLE", both}, {"SSL_CERT_FILE", both},
@@ -73,7 +76,8 @@ func printEnv(ctx context.Context, p *program, cfg *config) error {
 	return err
 }
 
-// shellOf is the kind of a shell by its path, or by the system where none is named.
+// shellOf is the kind of a shell by its path, or by the system where none is named. Any other shell counts as sh:
+// bash, zsh, dash and ksh take the same line.
 func shellOf(path, system string) string {
 	switch {
 	case filepath.Base(path) == "fish":
@@ -88,7 +92,8 @@ func shellOf(path, system string) string {
 // ownCA reports whether the development CA signs the server's certificate.
 func (c *config) ownCA() bool { return c.tlsCert == "" && c.listen != "" }
 
-// endpointHere is the URL by which clients on this machine know the server of this configuration.
+// endpointHere is the URL by which clients on this machine know the server of this configuration. Port 0 is an
+// error, since the server got a port that is not in the settings.
 func (c *config) endpointHere() (string, error) {
 	if c.publicURL != "" {
 		return c.publicURL, nil
@@ -104,7 +109,8 @@ func (c *config) endpointHere() (string, error) {
 	return scheme + "://" + net.JoinHostPort(hostOf(address), port), nil
 }
 
-// elsewhere is the error when a server shows a CA that is not in the folder.
+// elsewhere is the error when a server shows a CA that is not in the folder. The command then prints nothing to
+// trust, as it cannot tell whose certificate it was shown.
 func elsewhere(url, dir string) error {
 	return fmt.Errorf("the CA of the server at %s is not in %s: name its --config-dir (or CHATD_CONFIG_DIR); if that was removed, restart the server, which makes a new CA; chatd cert --print prints what the server shows", url, dir)
 }

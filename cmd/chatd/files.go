@@ -25,7 +25,8 @@ func (c *config) privateFolder() (string, error) {
 	return dir, nil
 }
 
-// makePrivate makes a folder, or takes away the access of other users to an empty one.
+// makePrivate makes a folder, or takes away the access of other users to an empty one. A folder of another user
+// cannot be changed and is left as it is, see privateFolder.
 func makePrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return writable(err)
@@ -40,7 +41,8 @@ func makePrivate(dir string) error {
 	return nil
 }
 
-// writable adds to a permission error which user needs to write to the folder.
+// writable adds to a permission error which user needs to write to the folder: in containers that is the number to
+// give to chown, and the image runs as a user without a name.
 func writable(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w: the folder has to be writable for user %d, by which chatd runs", err, os.Getuid())
@@ -48,8 +50,8 @@ func writable(err error) error {
 	return err
 }
 
-// keep returns the content of a file; one that is not there yet is created. Of several processes that do so at
-// the same time one wins, and all get its content.
+// keep returns the content of a file; one that is not there yet is created. Of several processes that do so at the
+// same time one wins, and all get its content. The content is complete at any time, also after a crash.
 func keep(path string, perm fs.FileMode, create func() ([]byte, error)) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -65,12 +67,13 @@ func keep(path string, perm fs.FileMode, create func() ([]byte, error)) ([]byte,
 	return os.ReadFile(path)
 }
 
-// replace writes a file atomically.
+// replace writes a file atomically: a reader gets the old content or the new, never a part.
 func replace(path string, data []byte, perm fs.FileMode) error {
 	return place(path, data, perm, os.Rename)
 }
 
-// update replaces a file unless it already has that content.
+// update replaces a file unless it already has that content, so that a start does not write to a folder that may
+// be read-only for this process and does not change modification times that others watch.
 func update(path string, data []byte, perm fs.FileMode) error {
 	if present, err := os.ReadFile(path); err == nil && bytes.Equal(present, data) {
 		return nil
@@ -78,8 +81,11 @@ func update(path string, data []byte, perm fs.FileMode) error {
 	return replace(path, data, perm)
 }
 
-// place writes a temporary file beside the path and moves it there by put.
+// place writes a temporary file beside the path, so that both are on one file system, syncs it, and moves it there
+// by put: os.Rename to replace what is there, os.Link to fail with fs.ErrExist when something is. The mode is
+// exactly perm, whatever the umask.
 func place(path string, data []byte, perm fs.FileMode, put func(from, to string) error) error {
+	// Its mode is 0600 from the start: a key is at no time readable by others.
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return writable(err)

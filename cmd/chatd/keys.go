@@ -13,8 +13,9 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
-// keys is chatd keys: it lists, rotates and retires the signing keys of user tokens. It changes the store, which running servers
-// read again within server.RefreshEvery.
+// keys is chatd keys: it lists, rotates and retires the signing keys of user tokens. It changes the store, which
+// running servers read again within server.RefreshEvery; none needs a restart. Rotating ends no token. Retiring
+// ends those that the key signed, which is for a key that leaked.
 func keys(ctx context.Context, p *program, cfg *config) error {
 	verb, id, given := "", "", len(cfg.operands)
 	if given > 0 {
@@ -26,6 +27,7 @@ func keys(ctx context.Context, p *program, cfg *config) error {
 	if verb != "list" && verb != "rotate" && verb != "retire" || (verb == "retire") != (id != "") {
 		return usagef("chatd keys wants list, rotate or retire and the key's number")
 	}
+	// AsIs: a mistyped path is an error, and a server of another version keeps its schema.
 	db, err := store.Open(ctx, cfg.store, store.Options{AsIs: true, Listen: store.NoListen})
 	if err != nil {
 		return err
@@ -38,7 +40,8 @@ func keys(ctx context.Context, p *program, cfg *config) error {
 	return err
 }
 
-// manageKeys carries out a verb of chatd keys and returns what to print.
+// manageKeys carries out a verb of chatd keys and returns what to print. It refuses when a server at the address
+// of this configuration has other keys: the change would then not be the one that the user expects.
 func (c *config) manageKeys(ctx context.Context, db *store.DB, verb, id string) (string, error) {
 	set, err := c.openKeys(ctx, db, true)
 	if err == nil {
@@ -68,7 +71,7 @@ func (c *config) manageKeys(ctx context.Context, db *store.DB, verb, id string) 
 	return keyTable(stored, now()), err
 }
 
-// keyTable lists the keys with the state of each.
+// keyTable lists the keys, oldest first, with the state of each. The newest is the active one.
 func keyTable(stored []auth.SigningKey, now chat.Time) string {
 	rows := [][2]string{}
 	for i, key := range stored {

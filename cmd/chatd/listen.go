@@ -10,8 +10,9 @@ import (
 	"syscall"
 )
 
-// listen opens the address of a setting; an empty one opens nothing. The host localhost means 127.0.0.1 and ::1, as
-// clients differ in which they try, with one port for both.
+// listen opens the address of a setting; an empty one opens nothing. The host localhost means 127.0.0.1 and ::1,
+// as clients differ in which they try: Node.js 17 and later takes the first that DNS gives, which may be either.
+// Both get one port. Errors name the flag.
 func listen(ctx context.Context, flag, address string) ([]net.Listener, error) {
 	if address == "" {
 		return nil, nil
@@ -39,7 +40,9 @@ func listenOn(ctx context.Context, address string) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }
 
-// listenLoopback tries several times with port 0: the port that one address gets may be taken on the other.
+// listenLoopback opens both loopback addresses. With port 0 it tries ten times: the port that one address gets may
+// be taken on the other, which only the attempt shows. A machine without IPv6, as many containers are, gets IPv4
+// alone.
 func listenLoopback(ctx context.Context, port string) ([]net.Listener, error) {
 	for attempt := 0; ; attempt++ {
 		four, err := listenOn(ctx, net.JoinHostPort("127.0.0.1", port))
@@ -67,7 +70,8 @@ func portOf(l net.Listener) string {
 	return port
 }
 
-// reasonOf leaves out which calls were made and keeps what went wrong.
+// reasonOf leaves out which calls were made and keeps what went wrong: "address already in use" instead of "listen
+// tcp 127.0.0.1:8443: bind: address already in use".
 func reasonOf(err error) string {
 	var call *os.SyscallError
 	if errors.As(err, &call) {
@@ -76,7 +80,8 @@ func reasonOf(err error) string {
 	return strings.TrimPrefix(err.Error(), "listen ")
 }
 
-// reachable turns an address to listen on into one to connect to from this machine.
+// reachable turns an address to listen on into one to connect to from this machine: the unspecified address
+// (0.0.0.0, ::) is every address for a listener, but for a client only some systems connect it to loopback.
 func reachable(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
@@ -88,7 +93,8 @@ func reachable(address string) string {
 // isPublic reports whether other machines can connect to the address, if there is one.
 func isPublic(address string) bool { return address != "" && !isLoopback(address) }
 
-// isLoopback reports whether only this machine can connect to the address.
+// isLoopback reports whether only this machine can connect to the address. Host names other than localhost are not
+// looked up and count as public, which is the safe answer.
 func isLoopback(address string) bool {
 	host, _, _ := net.SplitHostPort(address)
 	ip := net.ParseIP(host)

@@ -1,4 +1,15 @@
 // Command chatd is a chat server that speaks the REST APIs of Azure Communication Services Chat and Identity.
+//
+// The package turns flags, environment variables and files into a server.Config and runs it; the other commands prepare,
+// inspect or ask such a server. One file holds one command or one kind of thing that commands share:
+//
+//   - main.go, config.go, values.go, usage.go: commands, settings, their parsing and their help
+//   - serve.go, ready.go, listen.go: chatd dev and chatd serve
+//   - tls.go, authority.go, roots.go, trust.go: certificates and how clients come to trust them
+//   - keys.go, signingkeys.go, token.go: signing keys and tokens
+//   - running.go: what commands ask of a server that runs
+//
+// Commands print results to stdout, and errors, warnings and the log to stderr.
 package main
 
 import (
@@ -20,22 +31,24 @@ import (
 // version is set by -ldflags "-X main.version=…" in a release.
 var version string
 
-// Exit codes of the program.
+// Exit codes of the program. Supervisors may rely on them: after exitUsage a restart with the same settings fails again.
 const (
 	exitOK      = 0
 	exitFailure = 1
-	exitUsage   = 2
+	exitUsage   = 2 // as package flag has it
 )
 
 func main() {
 	ctx, cancel := context.WithCancel(context.Background())
+	// Room for both signals: package signal drops what does not fit.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go stopOn(signals, cancel, os.Exit)
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr, os.Environ()...))
 }
 
-// stopOn stops the program in order at the first signal and exits at the second.
+// stopOn stops the program in order at the first signal and exits at the second, for a user who does not want to
+// wait for --stop-delay and for requests that are still running.
 func stopOn(signals <-chan os.Signal, stop func(), exit func(int)) {
 	<-signals
 	stop()
@@ -53,7 +66,7 @@ type program struct {
 // command is a subcommand of chatd.
 type command struct {
 	name, operands string
-	help           string
+	help           string                       // one line, in lower case without a full stop
 	flags          func(*flag.FlagSet, *config) // its arguments beside the settings; may be nil
 	run            func(context.Context, *program, *config) error
 }
@@ -75,7 +88,9 @@ func commands() []command {
 	}
 }
 
-// run is the whole program; it returns the exit code.
+// run is the whole program; it returns the exit code. It reads nothing of the process but its arguments, so that
+// tests run many at once: getenv and environ are two views of the same environment. An error is one line on
+// stderr.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer, environ ...string) int {
 	p := &program{getenv: getenv, environ: environ, stdout: stdout, stderr: stderr}
 	err := p.run(ctx, args)
@@ -105,6 +120,7 @@ func (p *program) run(ctx context.Context, args []string) error {
 		if errors.Is(err, flag.ErrHelp) {
 			return p.printUsage(&c)
 		}
+		// Also when the configuration is wrong: a misspelt variable may be the reason.
 		warnOfVariables(cmp.Or(cfg, new(config)).newLogger(p), p.environ)
 		if err != nil {
 			return err
@@ -125,7 +141,8 @@ func (e usageError) Unwrap() error { return e.error }
 // usagef makes a usageError, for which the exit code is exitUsage.
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// buildInfo says what was built, as version control knows it.
+// buildInfo says what was built, as version control knows it. The version is that of a release, else the one that
+// Go gives the module; the commit is unknown where Go built without a repository.
 func buildInfo() server.Build {
 	b := server.Build{Version: version, Commit: "unknown"}
 	info, ok := debug.ReadBuildInfo()

@@ -12,15 +12,16 @@ import (
 	"github.com/chatd/chatd/internal/auth"
 )
 
-// ready is the information of a server that answers.
+// ready is what is known of a server once it answers, with the ports that it got.
 type ready struct {
 	cfg      *config
 	endpoint string // the URL for clients
 	plain    string // of the plain http server; empty: there is none
-	newCA    bool   // no client trusts it yet
+	newCA    bool   // made at this start, so that no client trusts it yet
 }
 
-// hostOf is the host by which a client on this machine knows an address to listen on.
+// hostOf is the host by which a client on this machine knows an address to listen on. For the unspecified address
+// that is localhost: it is in every generated certificate.
 func hostOf(address string) string {
 	host, _, _ := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
@@ -29,7 +30,9 @@ func hostOf(address string) string {
 	return host
 }
 
-// announce prints how to connect to chatd dev, with a user and a token to start with. The token is valid for a day, as long as any is.
+// announce prints how to connect to chatd dev, with a user and a token to start with. The token is valid for a
+// day, the longest that any is. It is printed only after the server has answered, so a script may connect once it
+// has read the output.
 func (r ready) announce(ctx context.Context, p *program, identities *auth.Identities) error {
 	user, err := identities.Create(ctx)
 	if err != nil {
@@ -66,7 +69,8 @@ func (r ready) announce(ctx context.Context, p *program, identities *auth.Identi
 	return err
 }
 
-// readiness is what a developer needs of a server, also as the one JSON object of chatd dev --json.
+// readiness is what a developer needs to know of a server. chatd dev --json prints it as one JSON object; scripts read its names, so
+// names stay and only new ones are added.
 type readiness struct {
 	Endpoint         string    `json:"endpoint"`
 	ConnectionString string    `json:"connectionString"`
@@ -79,7 +83,7 @@ type readiness struct {
 	ExpiresOn        time.Time `json:"expiresOn"`
 }
 
-// text is the same for people, with how to trust a CA in the folder.
+// text is the same for a terminal, followed by how to trust the CA in dir; an empty dir means that no CA has to be trusted.
 func (r readiness) text(dir string) string {
 	rows := [][2]string{{"Endpoint", r.Endpoint}, {"Connection string", r.ConnectionString}}
 	for _, row := range [][2]string{{"Plain http", r.PlainHTTP}, {"CA certificate", r.CACertificate}} {
@@ -99,7 +103,7 @@ func (r readiness) text(dir string) string {
 	return b.String()
 }
 
-// writeRows aligns labels and values.
+// writeRows aligns labels and values. The width is that of the longest label, "Connection string".
 func writeRows(b *strings.Builder, rows [][2]string) {
 	for _, row := range rows {
 		fmt.Fprintf(b, "  %-17s  %s\n", row[0], row[1])

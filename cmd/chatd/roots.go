@@ -8,7 +8,8 @@ import (
 // bundleFile has the CA and the system's roots, for runtimes that trust exactly one file.
 const bundleFile = "ca-bundle.pem"
 
-// bundle adds the CA to the roots that this system trusts, as far as they can be found.
+// bundle adds the CA to the roots that this system trusts, as far as they can be found. Where none are found it is
+// the CA alone: clients then reach chatd and no other https server.
 func bundle(ca []byte) []byte {
 	roots := systemRoots()
 	if len(roots) > 0 {

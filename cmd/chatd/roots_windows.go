@@ -7,7 +7,8 @@ import (
 	"github.com/chatd/chatd/internal/devca"
 )
 
-// systemRoots returns what is in the root store of the user and the machine.
+// systemRoots returns what is in the root store of the user and the machine, in PEM form. Go has no portable way
+// to list the roots: x509.SystemCertPool leaves verification to Windows.
 func systemRoots() (roots []byte) {
 	name, err := syscall.UTF16PtrFromString("ROOT")
 	if err != nil {

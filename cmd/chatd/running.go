@@ -19,20 +19,21 @@ import (
 	"github.com/chatd/chatd/internal/devca"
 )
 
-// running is an answer of whatever server listens at the address of this configuration. It is not verified: a command may refuse
-// to act because of it, or print it with that warning, but never trusts it.
+// running is the answer of the server that listens at the address of this configuration, whose identity is not verified. A command
+// may refuse to act because of it, or print it with a warning, but never trusts it.
 type running struct {
-	url    string // empty: there was no answer
-	status int
-	body   []byte
+	url    string // of the server, without the path; empty: there was no answer
+	status int    // of HTTP
+	body   []byte // at most askBytes of it
 }
 
 const (
-	askTime  = 2 * time.Second
-	askBytes = 1 << 20 // of an answer
+	askTime  = 2 * time.Second // for both addresses together; a server on this machine answers at once
+	askBytes = 1 << 20         // of an answer
 )
 
-// askServer gets a path of that server.
+// askServer gets a path of the server at --listen, or at --http-listen when the first does not answer. No answer
+// is not an error, since commands work without a server: it is a running with an empty url.
 func (c *config) askServer(ctx context.Context, path string) running {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -47,7 +48,7 @@ func (c *config) askServer(ctx context.Context, path string) running {
 	return running{}
 }
 
-// getUnverified gets a path of whatever server answers at a URL, without checking its certificate.
+// getUnverified gets a path of the server that answers at a URL, without checking its certificate.
 func getUnverified(ctx context.Context, url, path string) (running, error) {
 	client := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see running
 	transport := &http.Transport{TLSClientConfig: client, DisableKeepAlives: true}
@@ -64,8 +65,9 @@ func getUnverified(ctx context.Context, url, path string) (running, error) {
 	return running{url, response.StatusCode, body}, err
 }
 
-// currentCA returns the CA in the folder of this configuration. It makes none, and refuses one that a running server does not use.
-// When the folder has none but a server shows one, it returns that with the URL of the server.
+// currentCA returns the CA in the folder of this configuration, and the folder. It makes none, and refuses one
+// that a running server does not use: trusting it would not help. When the folder has none but a server shows one,
+// it returns that, which is unverified, with the URL of the server as shownBy.
 func (c *config) currentCA(ctx context.Context) (ca []byte, dir, shownBy string, err error) {
 	if dir, err = c.folder(); err != nil {
 		return nil, "", "", err
@@ -78,6 +80,7 @@ func (c *config) currentCA(ctx context.Context) (ca []byte, dir, shownBy string,
 	switch shown := devca.PEMBlocks(server.body, certificateBlock); {
 	case server.url == "" && ca == nil:
 		err = fmt.Errorf("there is no CA in %s, and no server answers at the --listen address: a server makes the CA when it starts", dir)
+	// No server runs; the CA in the folder is the one that the next start uses.
 	case server.url == "":
 	case server.status != http.StatusOK || len(shown) != 1:
 		err = fmt.Errorf("the server at %s has no CA of its own: its certificate was given to it", server.url)
@@ -109,7 +112,8 @@ func (c *config) sameKeys(ctx context.Context, keys *auth.KeySet) error {
 	return fmt.Errorf("the server at %s has other signing keys: name its --store and --config-dir (or CHATD_STORE, CHATD_CONFIG_DIR), or its --listen if you mean another server", server.url)
 }
 
-// moduli identify the keys of a set, whose IDs are numbers that are the same in every installation.
+// moduli identify the keys of a JWK set by their RSA modulus. Their IDs do not, as those count from 1 in every
+// installation. An answer that is no JWK set has none.
 func moduli(jwks []byte) map[string]bool {
 	var set struct{ Keys []struct{ N string } }
 	found := map[string]bool{}

@@ -21,7 +21,7 @@ import (
 
 const startTimeout = 10 * time.Second // for the server to answer itself when it starts
 
-// node is a server with what announces it.
+// node is a server of this process, with what is needed to run and announce it.
 type node struct {
 	*server.Server
 	cfg      *config
@@ -33,7 +33,8 @@ type node struct {
 // now is the time of the machine. Commands have no other; servers go by their Clock.
 func now() chat.Time { return chat.TimeOf(time.Now()) }
 
-// serve is chatd dev and chatd serve. It returns when ctx is done and everything is closed.
+// serve is chatd dev and chatd serve. It returns when ctx is done and everything is closed; a stop that was asked
+// for is not an error, even when it came before the server was ready.
 func serve(ctx context.Context, p *program, cfg *config) error {
 	n, err := newNode(ctx, cfg, cfg.newLogger(p))
 	if err == nil {
@@ -45,7 +46,8 @@ func serve(ctx context.Context, p *program, cfg *config) error {
 	return err
 }
 
-// newNode makes a server of the configuration: it opens the certificate, the store and the keys, and makes what is missing.
+// newNode makes a server of the configuration: it opens the certificate, the store and the keys, and makes what is
+// missing. Nothing listens yet. After an error nothing is left open.
 func newNode(ctx context.Context, cfg *config, log *slog.Logger) (*node, error) {
 	build := buildInfo()
 	n := &node{cfg: cfg, log: log, registry: server.NewRegistry(build)}
@@ -80,7 +82,10 @@ func newNode(ctx context.Context, cfg *config, log *slog.Logger) (*node, error) 
 	return n, nil
 }
 
-// hostsOf are the names by which clients may call chatd dev; nil for chatd serve, whose key is its own.
+// hostsOf are the names by which clients may call chatd dev; nil, which allows all, for chatd serve. The
+// development key is public, so that a web page could otherwise reach a developer's server under a host name of
+// its own that resolves to 127.0.0.1 (DNS rebinding). The key of chatd serve is secret, which such a page does not
+// have.
 func hostsOf(cfg *config) []string {
 	if cfg.command != "dev" {
 		return nil
@@ -97,7 +102,8 @@ func hostsOf(cfg *config) []string {
 	return hosts
 }
 
-// openStore opens the store and the signing keys that belong to it.
+// openStore opens the store and the signing keys that belong to it. o has what the caller decides; the rest is
+// from the settings. The caller closes the store.
 func openStore(ctx context.Context, cfg *config, o store.Options) (*store.DB, *auth.KeySet, error) {
 	o.Listen, o.Async, o.Endpoints = cfg.storeListen, cfg.durability == "async", cfg.endpointsPerUser
 	db, err := store.Open(ctx, cfg.store, o)
@@ -111,7 +117,8 @@ func openStore(ctx context.Context, cfg *config, o store.Options) (*store.DB, *a
 	return db, keys, nil
 }
 
-// run listens, announces the server once it answers, and serves until ctx is done.
+// run listens, announces the server once it answers, and serves until ctx is done. All addresses are opened before
+// anything is served, so that a server whose second address is taken never answers on the first.
 func (n *node) run(ctx context.Context, p *program) error {
 	secure, err := listen(ctx, "listen", n.cfg.listen)
 	if err != nil {
@@ -127,6 +134,7 @@ func (n *node) run(ctx context.Context, p *program) error {
 		closeAll(slices.Concat(secure, plain))
 		return errors.Join(err, n.Stop())
 	}
+	// They are served until the very end, to see what a slow stop waits for.
 	defer closeAll(profiles)
 	serveProfiles(profiles, n.log)
 	return n.Run(ctx, server.Listeners{TLS: secure, Plain: plain}, func(ctx context.Context) error {
@@ -141,7 +149,9 @@ func closeAll(listeners []net.Listener) {
 	}
 }
 
-// announce waits until the server answers over its own listener, and says so.
+// announce waits until the server answers over its own listeners, and says so: chatd dev on stdout, chatd serve in
+// the log, without the key. It verifies the certificate, so that an expired one fails the start and not the first
+// user.
 func (n *node) announce(ctx context.Context, p *program, secure, plain []net.Listener) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -159,6 +169,7 @@ func (n *node) announce(ctx context.Context, p *program, secure, plain []net.Lis
 	if err != nil {
 		return fmt.Errorf("the server does not answer itself: %w", err)
 	}
+	// Behind a proxy clients use its address; the server itself was asked directly.
 	r.endpoint = cmp.Or(n.cfg.publicURL, r.endpoint)
 	if n.cfg.command == "serve" {
 		about := []any{

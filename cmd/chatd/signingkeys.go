@@ -16,8 +16,8 @@ import (
 	"github.com/chatd/chatd/internal/store"
 )
 
-// keyFolder keeps signing keys in files of a folder. With a store in memory the keys live there, so that tokens
-// outlive the process; a durable store keeps its keys itself.
+// keyFolder is an auth.KeyStore that keeps each signing key in a file of a folder. It serves a store in memory, so
+// that tokens outlive the process; a durable store keeps its keys itself. Several processes may use one folder.
 type keyFolder string
 
 // keyStore is where the signing keys of the configuration are.
@@ -29,7 +29,8 @@ func (c *config) keyStore(db *store.DB) (auth.KeyStore, error) {
 	return keyFolder(filepath.Join(dir, "signing-keys")), err
 }
 
-// openKeys reads the signing keys. Where there is none yet a server makes the first; as they are, none is made.
+// openKeys reads the signing keys. Where there is none yet a server makes the first. With asIs, which commands
+// beside a server ask for, none is made: tokens of a key that no server has would be refused.
 func (c *config) openKeys(ctx context.Context, db *store.DB, asIs bool) (*auth.KeySet, error) {
 	keys, err := c.keyStore(db)
 	if err != nil {
@@ -47,7 +48,7 @@ func (c *config) openKeys(ctx context.Context, db *store.DB, asIs bool) (*auth.K
 	return auth.LoadKeySet(ctx, keys, now())
 }
 
-// noKeys says where there is no signing key.
+// noKeys turns auth.ErrNoKeys into an error that says where a key was looked for, and leaves others as they are.
 func (c *config) noKeys(err error) error {
 	if !errors.Is(err, auth.ErrNoKeys) {
 		return err
@@ -61,7 +62,8 @@ func (c *config) noKeys(err error) error {
 	return fmt.Errorf("no server has made a signing key in %s yet: start it, or name the --config-dir or --store of the one that runs", where)
 }
 
-// SigningKeys reads all keys; see auth.KeyStore.
+// SigningKeys reads all keys, oldest first; see auth.KeyStore. A folder that does not exist has none. A file that
+// cannot be parsed is an error, since without it tokens would be refused for no visible reason.
 func (d keyFolder) SigningKeys(context.Context) ([]auth.SigningKey, error) {
 	entries, err := os.ReadDir(string(d))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -96,12 +98,14 @@ func (d keyFolder) RemoveSigningKey(_ context.Context, id string) error {
 	return err
 }
 
-// path is the file of a key. IDs are escaped, as they may come from the command line.
+// path is the file of a key. IDs are escaped, as they may come from the command line and could otherwise lead out
+// of the folder.
 func (d keyFolder) path(id string) string {
 	return filepath.Join(string(d), url.PathEscape(id)+".json")
 }
 
-// AddSigningKey writes a file for the key; see auth.KeyStore.
+// AddSigningKey writes a file for the key; see auth.KeyStore. A link, unlike a rename, fails where there is a file
+// already, so that of several processes that add the same ID the first wins.
 func (d keyFolder) AddSigningKey(_ context.Context, key auth.SigningKey) error {
 	data, err := json.Marshal(key)
 	if err != nil {

@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// certificate is the certificate that the server presents. While the server runs, a generated one is renewed and a given one is
-// read again.
+// certificate is what the server presents to TLS clients. While the server runs, a generated one is renewed and a
+// given one is read again, so that neither an expiry nor certbot needs a restart. There is no goroutine for it:
+// the handshake that finds the certificate older than every loads it.
 type certificate struct {
 	load  func(now time.Time) (*tls.Certificate, error)
 	every time.Duration // how long to wait before loading it again
@@ -23,8 +24,8 @@ type certificate struct {
 	log   *slog.Logger
 
 	mu      sync.Mutex
-	current *tls.Certificate
-	loaded  time.Time
+	current *tls.Certificate // never nil after start
+	loaded  time.Time        // when loading was last tried, also in vain
 }
 
 // start loads the certificate for the first time.
@@ -34,7 +35,9 @@ func (c *certificate) start() (err error) {
 	return err
 }
 
-// get is the tls.Config.GetCertificate of the server. When loading fails, it keeps the old certificate.
+// get is the tls.Config.GetCertificate of the server. When loading fails, it logs that, keeps the old certificate,
+// and tries again after every: files may be replaced one after the other, and then do not belong together for a
+// moment.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,10 +61,12 @@ func (c *certificate) config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}
 }
 
-// openCertificate returns the certificate of the configuration, and its CA when chatd made both.
+// openCertificate returns the certificate of the configuration, and its CA when chatd made both. It also writes
+// the bundle for clients beside the CA.
 func openCertificate(cfg *config, log *slog.Logger) (*certificate, *authority, error) {
 	c := &certificate{now: time.Now, log: log}
 	if cfg.tlsCert != "" {
+		// Two small files: cheap enough to notice a new certificate soon.
 		c.every = time.Minute
 		c.load = func(time.Time) (*tls.Certificate, error) { return loadPair(cfg) }
 		return c, nil, c.start()
@@ -77,6 +82,7 @@ func openCertificate(cfg *config, log *slog.Logger) (*certificate, *authority, e
 	if err := update(filepath.Join(dir, bundleFile), bundle(ca.RootPEM), 0o644); err != nil {
 		return nil, nil, err
 	}
+	// It is replaced 30 days before its end (renewBefore), so an hour more does not matter.
 	c.every = time.Hour
 	c.load = func(now time.Time) (*tls.Certificate, error) { return ca.leaf(cfg.certNames, now) }
 	return c, ca, c.start()
@@ -125,7 +131,8 @@ func (c *config) clientTLS() (*tls.Config, error) {
 	return &tls.Config{RootCAs: roots, ServerName: name}, nil
 }
 
-// nameIn is a host name that the certificate is good for.
+// nameIn is a host name that the certificate is good for: a probe connects to an address of this machine, which a
+// given certificate need not have. A wildcard is filled with any label.
 func nameIn(cert *x509.Certificate) string {
 	switch {
 	case len(cert.DNSNames) > 0:

@@ -37,7 +37,9 @@ type issued struct {
 	expires     time.Time
 }
 
-// token makes a token, and a user for it unless one is named.
+// token makes a token, and a user for it unless one is named. With --endpoint it asks a server, by the access key
+// alone, and works from any machine; without, it signs with the keys of this configuration. All arguments are
+// checked before either, so that a mistake makes no user.
 func token(ctx context.Context, p *program, cfg *config) error {
 	scopes, err := auth.ParseScopes(list(cfg.scopes))
 	if err != nil {
@@ -71,8 +73,9 @@ func token(ctx context.Context, p *program, cfg *config) error {
 	return err
 }
 
-// mintToken signs with the keys of the configuration, which a server has made but need not be running. A named user that the store
-// does not know is added, as a server does with the bearer of a genuine token.
+// mintToken signs with the keys of the configuration, which a server has made but need not be running. A named
+// user that the store does not know is added, as a server does with the bearer of a genuine token. Keys that a
+// running server does not have are an error: it would refuse the token.
 func (c *config) mintToken(ctx context.Context, scopes []auth.Scope, lifetime time.Duration) (issued, error) {
 	db, keys, err := openStore(ctx, c, store.Options{AsIs: true})
 	if err != nil {
@@ -114,6 +117,7 @@ func (c *config) keyID() (auth.KeyID, error) {
 	return auth.KeyIDOf(c.accessKey)
 }
 
+// identityVersion has expiresInMinutes and all scopes that --scope accepts; see docs/versions.md.
 const identityVersion = "?api-version=2023-10-01"
 
 // askForToken asks a running server for the token, by its Identity API.
@@ -133,12 +137,14 @@ func (c *config) askForToken(ctx context.Context, scopes []auth.Scope) (issued, 
 	return issued{answer.Identity.ID, answer.AccessToken.Token, answer.AccessToken.ExpiresOn}, err
 }
 
+// accessToken is CommunicationIdentityAccessToken of the Identity API.
 type accessToken struct {
 	Token     string    `json:"token"`
 	ExpiresOn time.Time `json:"expiresOn"`
 }
 
-// ask posts to the Identity API with the signature of the access key.
+// ask posts to the Identity API with the signature of the access key, as an SDK does, and decodes the answer into
+// out. An answer of 400 or more is an error with what the server said.
 func (c *config) ask(ctx context.Context, path string, in, out any) error {
 	client, err := c.identityClient()
 	if err != nil {
@@ -168,6 +174,7 @@ func (c *config) ask(ctx context.Context, path string, in, out any) error {
 }
 
 // identityClient returns a client that trusts the roots of the machine, and the development CA where there is one.
+// Unlike probe it uses the proxy of the environment, since --endpoint may be far away.
 func (c *config) identityClient() (*http.Client, error) {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
@@ -186,7 +193,8 @@ func (c *config) identityClient() (*http.Client, error) {
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
 }
 
-// refusal turns an error answer into an error.
+// refusal turns an error answer into an error. The envelope is that of the service; an answer without one comes
+// from something else, such as a proxy, and is shown by its status alone.
 func refusal(response *http.Response) error {
 	var body struct {
 		Error struct{ Code, Message string } `json:"error"`

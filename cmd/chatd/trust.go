@@ -24,6 +24,7 @@ var trustLines = [][2]string{
 // trust returns the lines for the CA of a folder.
 func trust(dir string) [][2]string {
 	files := strings.NewReplacer(
+		// Paths are quoted: on macOS the config folder is below "Application Support".
 		"$CA", shellQuoted(filepath.Join(dir, caFile)),
 		"$BUNDLE", shellQuoted(filepath.Join(dir, bundleFile)),
 	)
@@ -40,6 +41,7 @@ func writeTrust(b *strings.Builder, dir string) {
 	writeRows(b, trust(dir))
 }
 
+// plainWord matches what no shell treats specially.
 var plainWord = regexp.MustCompile(`^[a-zA-Z0-9_@%+=:,./-]+$`)
 
 // shellQuoted quotes a text as one word for a shell; the config folder of macOS has a space in it.

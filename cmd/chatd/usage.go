@@ -27,6 +27,7 @@ func (p *program) printUsage(c *command) error {
 	fmt.Fprintf(&b, "Usage: chatd %s [flags]\n\n%s.\n", strings.TrimSpace(c.name+" "+c.operands), strings.ToUpper(c.help[:1])+c.help[1:])
 	if c.flags != nil {
 		b.WriteString("\nArguments:\n")
+		// Only to list them; configure has its own, where they are parsed.
 		flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 		c.flags(flags, &config{})
 		flags.VisitAll(func(f *flag.Flag) { writeFlag(&b, "--"+f.Name, f.Usage, f.DefValue) })
@@ -70,7 +71,8 @@ func (s *setting) variables() string {
 	return s.env()
 }
 
-// settingsTable is the table of settings in the README.
+// settingsTable is the table of settings in the README, in Markdown. TestSettingsInReadme compares the two, so that a new
+// setting cannot be forgotten there.
 func settingsTable() string {
 	var b strings.Builder
 	b.WriteString("| flag | variable | default | meaning |\n| --- | --- | --- | --- |\n")

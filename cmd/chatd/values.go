@@ -71,7 +71,7 @@ func setStoreListen(c *config, v string) error {
 	return nil
 }
 
-// setDurability checks the name; the store decides what it means.
+// setDurability checks the name; what it means is at store.Options.Async.
 func setDurability(c *config, v string) error {
 	if v != "sync" && v != "async" {
 		return errors.New("sync or async")
@@ -92,7 +92,8 @@ func setKey(c *config, to *string, v string) error {
 	return nil
 }
 
-// setEntraToken requires a minimum length, since the token can do everything that an access key can.
+// setEntraToken requires a minimum length, since the token can do everything that an access key can. chatd dev
+// accepts any: its access key is public anyway.
 func setEntraToken(c *config, v string) error {
 	if c.command == "serve" && v != "" && len(v) < 16 {
 		return errors.New("at least 16 characters; openssl rand -hex 32 makes some")
@@ -185,7 +186,8 @@ func setLogFormat(c *config, v string) error {
 	return nil
 }
 
-// setStopDelay bounds the delay, since supervisors kill a process that takes too long to stop.
+// setStopDelay bounds the delay, since supervisors kill a process that takes too long to stop: Kubernetes
+// after 30 s unless terminationGracePeriodSeconds says otherwise.
 func setStopDelay(c *config, v string) error {
 	d, err := time.ParseDuration(v)
 	if err != nil || d < 0 || d > 5*time.Minute {
@@ -216,7 +218,9 @@ func list(v string) []string {
 	return out
 }
 
-// check validates combinations of settings.
+// check validates combinations of settings, which no setter sees. A plain http listener that other machines reach
+// is refused without a trusted proxy: tokens and messages would cross the network in the clear, and links in
+// answers would begin with http.
 func (c *config) check() error {
 	if (c.tlsCert == "") != (c.tlsKey == "") {
 		return usagef("--tls-cert and --tls-key belong together: give both or neither")
@@ -230,7 +234,9 @@ func (c *config) check() error {
 	return nil
 }
 
-// folder is the absolute path of the config folder, which need not exist.
+// folder is the absolute path of the config folder, which need not exist: --config-dir, else chatd in the folder
+// that the system has for it (XDG_CONFIG_HOME or ~/.config on Linux). A user without a home, as in some
+// containers, must name one.
 func (c *config) folder() (string, error) {
 	if c.configDir != "" {
 		return filepath.Abs(c.configDir)
@@ -247,7 +253,7 @@ func (c *config) keys() []string {
 	return slices.DeleteFunc([]string{c.accessKey, c.accessKeySecondary}, func(k string) bool { return k == "" })
 }
 
-// newLogger writes to stderr: stdout is for what commands print.
+// newLogger writes to stderr: stdout is for what commands print. The zero config logs text, from info on.
 func (c *config) newLogger(p *program) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.logLevel}
 	if c.logFormat == "json" {
@@ -256,7 +262,8 @@ func (c *config) newLogger(p *program) *slog.Logger {
 	return slog.New(slog.NewTextHandler(p.stderr, options))
 }
 
-// shown is the default as help and README show it.
+// shown is the default as help and README show it. The development key is long and of no use to read, so it is
+// named only.
 func (s *setting) shown() string {
 	text := s.initial
 	if text == wellKnownKey {

@@ -10,7 +10,9 @@ import (
 // is false: CHATD_SERVICE_HOST, CHATD_PORT=tcp://…, CHATD_PORT_80_TCP_ADDR and the like.
 var ofKubernetes = regexp.MustCompile(`_SERVICE_(HOST|PORT)|_PORT_\d+_|_PORT=tcp://|_PORT=udp://`)
 
-// warnOfVariables warns of environment variables that look like settings but are not, each with the setting that may be meant.
+// warnOfVariables warns of environment variables that look like settings but are not, each with the setting that
+// may be meant. They are no error, since other programs may read variables that begin with CHATD_ too. Values are
+// not logged: a misspelt secret is still one.
 func warnOfVariables(log *slog.Logger, environ []string) {
 	known := map[string]bool{}
 	for _, s := range settings {
@@ -33,7 +35,8 @@ func warnOfVariables(log *slog.Logger, environ []string) {
 	}
 }
 
-// nearest is the known name with the smallest distance, if that is at most a third of the letters.
+// nearest is the known name with the smallest distance, if that is at most a third of the letters after the
+// prefix; of several the first in alphabetical order, so that the warning does not change between runs.
 func nearest(name string, known map[string]bool) string {
 	const prefix = len("CHATD_")
 	best, found := (len(name)-prefix)/3+1, ""
@@ -45,7 +48,8 @@ func nearest(name string, known map[string]bool) string {
 	return found
 }
 
-// distance is the number of insertions, deletions and replacements of a letter between two words (Levenshtein).
+// distance is the number of insertions, deletions and replacements of a letter between two words (Levenshtein),
+// with one row of the usual table in memory.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

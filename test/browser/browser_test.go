@@ -1,8 +1,8 @@
 //go:build unix
 
 // Package browser_test runs the official browser SDKs, unmodified, in Chromium: their real-time notifications against a chatd
-// process that knows nothing of being tested. The pages come from another origin, and the browser trusts the certificate
-// authority as that of any user who was told to.
+// process in its normal configuration. The pages come from another origin, and the browser trusts the certificate
+// authority as that of a user who has installed it.
 package browser_test
 
 import (

@@ -5,7 +5,7 @@ import { after } from "node:test";
 
 import { Browser } from "./support/browser.mjs";
 import { out } from "./support/paths.mjs";
-import { shared } from "./support/people.mjs";
+import { shared } from "./support/users.mjs";
 import { eventually } from "./support/wait.mjs";
 
 const screenshots = join(out, "screenshots");
@@ -15,7 +15,7 @@ const browser = await Browser.open();
 after(() => browser.close());
 
 browser.scenario("two users of ChatComposite see each other live", async (desk) => {
-  const [ada, ben, cleo] = await shared.people("Ada", "Ben", "Cleo");
+  const [ada, ben, cleo] = await shared.users("Ada", "Ben", "Cleo");
   const thread = await shared.thread("First topic", ada, ada, ben);
   const [adas, bens] = await Promise.all([ada, ben].map((person) => show(desk, person, thread)));
   const both = (act) => Promise.all([adas, bens].map(act));

@@ -2,8 +2,8 @@
 import { after } from "node:test";
 
 import { Browser } from "./support/browser.mjs";
-import { converse, meet } from "./support/conversation.mjs";
-import { shared } from "./support/people.mjs";
+import { converse, connectUsers } from "./support/conversation.mjs";
+import { shared } from "./support/users.mjs";
 
 const address = new URL(shared.endpoint).host;
 const names = process.env.CHATD_HOSTS.split(",");
@@ -13,6 +13,6 @@ after(() => browser.close());
 
 for (const version of ["1.5.2", "1.0.0"]) {
   browser.scenario(`all ten events, chat ${version} by the service's host names`, async (desk) => {
-    await converse(await meet(desk, version));
+    await converse(await connectUsers(desk, version));
   });
 }

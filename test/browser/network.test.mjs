@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { Browser } from "./support/browser.mjs";
 import { Network } from "./support/network.mjs";
-import { shared, writtenIds } from "./support/people.mjs";
+import { shared, writtenIds } from "./support/users.mjs";
 
 const away = 60_000; // longer than the 45 s after which a client misses the answer to its ping
 
@@ -13,8 +13,8 @@ after(() => browser.close());
 
 // The two ways of losing the network take their time together: Ben's browser knows that it is offline, Cleo's does not, and
 // neither does the server.
-browser.scenario("a page without network for a while misses nothing and hears nothing twice", async (desk) => {
-  const [ada, ben, cleo] = await shared.people("Ada", "Ben", "Cleo");
+browser.scenario("a page without network for a while misses nothing and receives nothing twice", async (desk) => {
+  const [ada, ben, cleo] = await shared.users("Ada", "Ben", "Cleo");
   const thread = await shared.thread("Away", ada, ben, cleo);
   const window = await desk.window();
   const bens = await (await desk.page("chat-1.6.0", { window })).listener(ben, shared.endpoint);
@@ -53,7 +53,7 @@ browser.scenario("a page without network for a while misses nothing and hears no
 });
 
 browser.scenario("a connection that breaks is made again", async (desk) => {
-  const [ada, ben] = await shared.people("Ada", "Ben");
+  const [ada, ben] = await shared.users("Ada", "Ben");
   const thread = await shared.thread("Breaks", ada, ben);
   const network = await Network.open(shared.endpoint);
   try {

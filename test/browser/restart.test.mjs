@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Browser } from "./support/browser.mjs";
 import { Chatd } from "./support/chatd.mjs";
 import { Nodes } from "./support/nodes.mjs";
-import { Resource, writtenIds } from "./support/people.mjs";
+import { Resource, writtenIds } from "./support/users.mjs";
 import { eventually } from "./support/wait.mjs";
 
 const kills = 3;
@@ -19,7 +19,7 @@ browser.scenario("the server is killed and started again while messages are sent
   let sender;
   try {
     const resource = new Resource(chatd.connectionString);
-    const [ada, ben] = await resource.people("Ada", "Ben");
+    const [ada, ben] = await resource.users("Ada", "Ben");
     const thread = await resource.thread("Restart", ada, ben);
     const listeners = await Promise.all(
       [ada, ben].map(async (person) => (await desk.page("chat-1.6.0")).listener(person, resource.endpoint)),
@@ -56,7 +56,7 @@ function received(clients, n) {
   });
 }
 
-/** Sends one message after the other until told to stop, each until it is acknowledged. */
+/** Sends one message after the other until it is stopped, each until it is acknowledged. */
 class Sender {
   ids = []; // of those acknowledged
   #stopped = false;

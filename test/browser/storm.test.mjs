@@ -2,7 +2,7 @@ import { after } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { Browser } from "./support/browser.mjs";
-import { shared, writtenIds } from "./support/people.mjs";
+import { shared, writtenIds } from "./support/users.mjs";
 import { eventually } from "./support/wait.mjs";
 
 const messages = 1_000;
@@ -14,8 +14,8 @@ const browser = await Browser.open();
 after(() => browser.close());
 
 browser.scenario(`${messages} messages in ${seconds} s to ${tabs * clientsPerTab} listeners`, async (desk) => {
-  const [sender] = await shared.people("Sender");
-  const listeners = await shared.people(...Array.from({ length: tabs * clientsPerTab }, (_, i) => `listener ${i + 1}`));
+  const [sender] = await shared.users("Sender");
+  const listeners = await shared.users(...Array.from({ length: tabs * clientsPerTab }, (_, i) => `listener ${i + 1}`));
   const thread = await shared.thread("Storm", sender, ...listeners);
   const clients = [];
   for (let i = 0; i < tabs; i++) {

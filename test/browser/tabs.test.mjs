@@ -2,20 +2,20 @@ import assert from "node:assert/strict";
 import { after } from "node:test";
 
 import { Browser } from "./support/browser.mjs";
-import { shared, writtenIds } from "./support/people.mjs";
+import { shared, writtenIds } from "./support/users.mjs";
 
 const browser = await Browser.open();
 after(() => browser.close());
 
 /** Ada and Ben in a thread; send is Ada's. */
 async function begin() {
-  const [ada, ben] = await shared.people("Ada", "Ben");
+  const [ada, ben] = await shared.users("Ada", "Ben");
   const thread = await shared.thread("Tabs", ada, ben);
   const send = async (content) => (await thread.as(ada).sendMessage({ content })).id;
   return { ada, ben, thread, send };
 }
 
-browser.scenario("a tab that is closed and opened again hears what is new", async (desk) => {
+browser.scenario("a tab that is closed and opened again receives what is new", async (desk) => {
   const { ben, send } = await begin();
   const window = await desk.window();
   const first = await desk.page("chat-1.6.0", { window });
@@ -30,7 +30,7 @@ browser.scenario("a tab that is closed and opened again hears what is new", asyn
   assert.deepEqual(await later.kinds(), ["realTimeNotificationConnected", "chatMessageReceived", "chatMessageReceived"]);
 });
 
-browser.scenario("a page that is loaded again hears what is new", async (desk) => {
+browser.scenario("a page that is loaded again receives what is new", async (desk) => {
   const { ben, send } = await begin();
   const page = await desk.page("chat-1.6.0");
   await (await page.listener(ben, shared.endpoint)).receives([await send("before")]);
@@ -39,7 +39,7 @@ browser.scenario("a page that is loaded again hears what is new", async (desk) =
   await (await page.listener(ben, shared.endpoint)).receives([await send("after")]);
 });
 
-browser.scenario("each of two tabs of a user hears each event once", async (desk) => {
+browser.scenario("each of two tabs of a user receives each event once", async (desk) => {
   const { ada, ben, thread, send } = await begin();
   const window = await desk.window();
   const tabs = [];
@@ -65,19 +65,19 @@ browser.scenario("a client that is stopped and started again in one page", async
   const { ben, thread, send } = await begin();
   const page = await desk.page("chat-1.6.0");
   const client = await page.listener(ben, shared.endpoint);
-  const heard = [await send("before")];
-  await client.receives(heard);
+  const expected = [await send("before")];
+  await client.receives(expected);
 
   for (let n = 1; n <= 3; n++) {
     await client.stop();
     await page.gone();
     await send(`while it is stopped ${n}`);
     await client.start();
-    heard.push(await send(`started again ${n}`));
-    await client.receives(heard);
+    expected.push(await send(`started again ${n}`));
+    await client.receives(expected);
   }
   assert.equal(await client.count("realTimeNotificationDisconnected"), 0);
-  assert.equal((await writtenIds(thread.as(ben))).length, heard.length + 3);
+  assert.equal((await writtenIds(thread.as(ben))).length, expected.length + 3);
 });
 
 browser.scenario("two users share a page", async (desk) => {

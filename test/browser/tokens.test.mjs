@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after } from "node:test";
 
 import { Browser } from "./support/browser.mjs";
-import { shared, shortLived } from "./support/people.mjs";
+import { shared, shortLived } from "./support/users.mjs";
 
 const lifetime = 6; // seconds of a token that is to expire
 
@@ -10,11 +10,11 @@ const browser = await Browser.open();
 after(() => browser.close());
 
 /**
- * Ada and Ben in a thread, and Ben's client in a page, which has the given token and may ask for others. What is sent while
- * the client waits for a token it shall not miss.
+ * Ada and Ben in a thread, and Ben's client in a page, which has the given token and may ask for others. The client must not
+ * miss what is sent while it waits for a token.
  */
 async function begin(desk, { kind, token = (ben) => ben.token }) {
-  const [ada, ben] = await shared.people("Ada", "Ben");
+  const [ada, ben] = await shared.users("Ada", "Ben");
   const thread = await shared.thread("Tokens", ada, ben);
   const send = async (content) => (await thread.as(ada).sendMessage({ content })).id;
   const tokens = { asked: 0 };

@@ -20,21 +20,21 @@ import (
 
 const receiptsUpTo = 20 // participants; threads with more keep none
 
-// readJournal has a last message sent, and reads all that happened behind a position up to there.
-func (w *world) readJournal(after int64) *truth {
+// readJournal sends a last message, and applies all events after a position, up to that message, to a model.
+func (w *world) readJournal(after int64) *model {
 	w.t.Helper()
-	room, text := w.rooms[0], ""
-	cluster.Until(w.t, "a last message is taken", func() bool {
+	thread, text := w.threads[0], ""
+	cluster.Until(w.t, "a last message is accepted", func() bool {
 		text += "the end "
-		status := w.ask(w.cluster.Nodes[0], w.members[0], "POST", path(room, "/messages"), map[string]any{"content": text}, nil)
+		status := w.ask(w.cluster.Nodes[0], w.members[0], "POST", path(thread, "/messages"), map[string]any{"content": text}, nil)
 		return w.note("send "+text, status) == done
 	})
 	end := errors.New("the end")
-	ctx, cancel := context.WithTimeout(context.Background(), 10*cluster.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*cluster.WaitTimeout)
 	defer cancel()
-	x := newTruth()
+	x := newModel()
 	err := w.follow(ctx, w.observers[0], after, w.dial, func(e client.Event) error {
-		x.happen(&e)
+		x.apply(&e)
 		if e.Kind == client.MessageReceived && e.Message.Content.Message == text {
 			return end
 		}
@@ -46,60 +46,61 @@ func (w *world) readJournal(after int64) *truth {
 	return x
 }
 
-// checkDeeds compares what clients know with what happened. happened are those of the deeds left open that did.
-func (w *world) checkDeeds(x *truth) (gone, doubled, left, happened int) {
+// checkOperations compares what clients know with what happened. left is how many have no known
+// outcome, and happened is how many of those took place.
+func (w *world) checkOperations(x *model) (gone, doubled, left, happened int) {
 	for _, what := range x.wrong {
 		w.t.Error(what)
 	}
-	for deed, fate := range w.ledger.fates {
-		n := x.deeds[deed]
-		if fate == open {
+	for operation, outcome := range w.outcomes.known {
+		n := x.operations[operation]
+		if outcome == open {
 			left, happened = left+1, happened+min(n, 1)
 		}
 		switch {
-		case strings.HasPrefix(deed, "read ") && x.rooms[strings.Fields(deed)[1]].most > receiptsUpTo:
+		case strings.HasPrefix(operation, "read ") && x.threads[strings.Fields(operation)[1]].most > receiptsUpTo:
 		case n > 1:
 			doubled++
-			w.t.Errorf("happened %d times: %s", n, deed)
-		case n == 1 && fate == refused:
-			w.t.Errorf("was refused and happened: %s", deed)
-		case n == 0 && fate == done:
+			w.t.Errorf("happened %d times: %s", n, operation)
+		case n == 1 && outcome == refused:
+			w.t.Errorf("was refused and happened: %s", operation)
+		case n == 0 && outcome == done:
 			gone++
-			w.t.Errorf("was acknowledged and is lost: %s", deed)
+			w.t.Errorf("was acknowledged and is lost: %s", operation)
 		}
-		if id, ok := w.ledger.ids[deed]; ok && n > 0 && id != x.ids[deed] {
-			w.t.Errorf("%s: was acknowledged with id %s and has %s", deed, id, x.ids[deed])
+		if id, ok := w.outcomes.ids[operation]; ok && n > 0 && id != x.ids[operation] {
+			w.t.Errorf("%s: was acknowledged with id %s and has %s", operation, id, x.ids[operation])
 		}
 	}
-	for deed := range x.deeds {
-		if _, known := w.ledger.fates[deed]; !known {
-			w.t.Errorf("happened and was not asked for: %s", deed)
+	for operation := range x.operations {
+		if _, known := w.outcomes.known[operation]; !known {
+			w.t.Errorf("happened and was not asked for: %s", operation)
 		}
 	}
 	return gone, doubled, left, happened
 }
 
-// checkHeard waits until the subscribers have heard all that they are to hear, and compares.
-func (w *world) checkHeard(x *truth) (gone, doubled int) {
-	deadline := time.Now().Add(cluster.Patience)
-	for _, s := range w.hearing {
-		due := slices.DeleteFunc(slices.Clone(x.due[s.who.id]), func(m mark) bool { return m.position <= s.after })
-		cluster.Wait(func() bool { return len(s.told()) >= len(due) || time.Now().After(deadline) })
-		told := s.told()
-		if slices.Equal(told, due) {
+// checkReceived waits until the subscribers have received all the events that are due to them, and compares.
+func (w *world) checkReceived(x *model) (gone, doubled int) {
+	deadline := time.Now().Add(cluster.WaitTimeout)
+	for _, s := range w.subscribers {
+		due := slices.DeleteFunc(slices.Clone(x.due[s.who.id]), func(m digest) bool { return m.position <= s.after })
+		cluster.Wait(func() bool { return len(s.receivedEvents()) >= len(due) || time.Now().After(deadline) })
+		got := s.receivedEvents()
+		if slices.Equal(got, due) {
 			continue
 		}
-		l, d := missing(due, told), missing(told, due)
+		l, d := missing(due, got), missing(got, due)
 		gone, doubled = gone+len(l), doubled+len(d)
-		w.t.Errorf("%s heard %d events, due are %d; %d are missing: %.200s; %d are too many: %.200s", s.name, len(told), len(due),
+		w.t.Errorf("%s received %d events, %d are due; %d are missing: %.200s; %d are too many: %.200s", s.name, len(got), len(due),
 			len(l), fmt.Sprint(l), len(d), fmt.Sprint(d))
 	}
 	return gone, doubled
 }
 
 // missing are those of all that are not, or not often enough, in others.
-func missing(all, others []mark) (out []int64) {
-	count := map[mark]int{}
+func missing(all, others []digest) (out []int64) {
+	count := map[digest]int{}
 	for _, m := range others {
 		count[m]++
 	}
@@ -111,21 +112,21 @@ func missing(all, others []mark) (out []int64) {
 	return out
 }
 
-// checkRooms compares what REST says with what happened, for two readers at two nodes.
-func (w *world) checkRooms(x *truth) {
+// checkThreads compares what REST says with what happened, for two readers at two nodes.
+func (w *world) checkThreads(x *model) {
 	one, other := w.cluster.Nodes[0], w.cluster.Nodes[1]
-	for id, r := range x.rooms {
-		said := everything[message](w, one, w.observers[1], path(id, "/messages"))
-		if diff := cmp.Diff(said, everything[message](w, other, w.members[0], path(id, "/messages"))); diff != "" {
+	for id, r := range x.threads {
+		listed := everything[message](w, one, w.observers[1], path(id, "/messages"))
+		if diff := cmp.Diff(listed, everything[message](w, other, w.members[0], path(id, "/messages"))); diff != "" {
 			w.t.Errorf("%s: two readers at two nodes differ: %s", id, diff)
 		}
-		r.checkMessages(w, id, said)
+		r.checkMessages(w, id, listed)
 		present := map[string]string{}
 		for _, p := range everything[participant](w, other, w.observers[1], path(id, "/participants")) {
 			present[p.CommunicationIdentifier.RawID] = p.DisplayName
 		}
 		if diff := cmp.Diff(r.present, present); diff != "" {
-			w.t.Errorf("%s: participants (-as told +as read): %s", id, diff)
+			w.t.Errorf("%s: participants (-in events +over REST): %s", id, diff)
 		}
 		if r.most > receiptsUpTo {
 			continue
@@ -135,55 +136,54 @@ func (w *world) checkRooms(x *truth) {
 			read[receipt.SenderCommunicationIdentifier.RawID] = receipt.ChatMessageID
 		}
 		if diff := cmp.Diff(r.read, read); diff != "" {
-			w.t.Errorf("%s: receipts (-as told +as read): %s", id, diff)
+			w.t.Errorf("%s: receipts (-in events +over REST): %s", id, diff)
 		}
 	}
 }
 
-// checkMessages compares messages with those that were told of; those of the service are counted only.
-func (r *room) checkMessages(w *world, id string, said []message) {
-	(&messages{said}).checkOrder(w.t, id)
-	if n := len(said); n == 0 || said[n-1].SequenceID != "1" {
+// checkMessages compares messages with those in events. System messages are only counted, as they have no events.
+func (r *threadModel) checkMessages(w *world, id string, listed []message) {
+	(&messages{listed}).checkOrder(w.t, id)
+	if n := len(listed); n == 0 || listed[n-1].SequenceID != "1" {
 		w.t.Errorf("%s: the first of %d messages has not sequence id 1", id, n)
 	}
-	told := maps.Clone(r.said)
-	for _, m := range said {
+	expected := maps.Clone(r.messages)
+	for _, m := range listed {
 		if m.Type != "text" {
 			continue
 		}
-		e := told[m.ID]
+		e := expected[m.ID]
 		switch {
 		case e == nil:
-			w.t.Errorf("%s: nobody was told of message %s, or it is there twice", id, m.ID)
+			w.t.Errorf("%s: no event has message %s, or it is listed twice", id, m.ID)
 		case e.SequenceID != m.SequenceID || e.Version != m.Version || e.Content.Message != m.Content.Message || e.DeletedOn.IsZero() != (m.DeletedOn == ""):
-			w.t.Errorf("%s: message %s is %+v, and was told as %+v", id, m.ID, m, e)
+			w.t.Errorf("%s: message %s is %+v, and was %+v in its event", id, m.ID, m, e)
 		}
-		delete(told, m.ID)
+		delete(expected, m.ID)
 	}
-	for m := range told {
-		w.t.Errorf("%s: message %s was told of and is not there", id, m)
+	for m := range expected {
+		w.t.Errorf("%s: message %s was in an event and is not listed", id, m)
 	}
 }
 
-// checkThreads counts the threads that a member has.
-func (w *world) checkThreads(x *truth, by *person) {
+// checkThreadList checks that a member of all threads has each of them in the list once.
+func (w *world) checkThreadList(x *model, by *user) {
 	const path = "/chat/threads?api-version=2024-03-07"
 	threads := map[string]int{}
 	for _, t := range everything[struct{ ID string }](w, w.cluster.Nodes[1], by, path) {
 		threads[t.ID]++
 	}
-	for id := range x.rooms {
+	for id := range x.threads {
 		if threads[id] != 1 {
 			w.t.Errorf("thread %s is listed %d times", id, threads[id])
 		}
 	}
-	if len(threads) != len(x.rooms) {
-		w.t.Errorf("%d threads are listed, %d were created", len(threads), len(x.rooms))
+	if len(threads) != len(x.threads) {
+		w.t.Errorf("%d threads are listed, %d were created", len(threads), len(x.threads))
 	}
 }
 
-// checkGoroutines expects that nothing is left behind by what happened: the nodes are as they were when nobody had asked
-// them anything.
+// checkGoroutines expects that no goroutines leak: the nodes have as many as before the first request.
 func (w *world) checkGoroutines(before []int) (after []int) {
 	w.http.CloseIdleConnections()
 	http.DefaultClient.CloseIdleConnections()

@@ -32,14 +32,14 @@ const (
 	Resource   = "5ba6b3a4-5b3c-4d62-9f2e-2f4a1c9d7e10"
 )
 
-// Patience is for what takes a second on an idle machine.
-const Patience = 60 * time.Second
+// WaitTimeout is the longest wait for what takes a second on an idle machine.
+const WaitTimeout = 60 * time.Second
 
 // Cluster is some nodes on one database.
 type Cluster struct {
 	Postgres *pgtest.Server
-	Store    *Wire // by which the nodes read and write
-	Listen   *Wire // by which they hear what the others write
+	Store    *Proxy // through which the nodes read and write
+	Listen   *Proxy // through which they are notified of what the others write
 	Nodes    []*Node
 }
 
@@ -48,7 +48,7 @@ type Cluster struct {
 func Start(t testing.TB, program string, nodes int) *Cluster {
 	t.Helper()
 	c := &Cluster{Postgres: pgtest.Start(t)}
-	c.Store, c.Listen = openWire(t, c.Postgres.Socket()), openWire(t, c.Postgres.Socket())
+	c.Store, c.Listen = openProxy(t, c.Postgres.Socket()), openProxy(t, c.Postgres.Socket())
 	for i := range nodes {
 		n := &Node{t: t, name: fmt.Sprintf("node %d", i), program: program, args: []string{
 			"serve", "--store", c.Store.URL("postgres"), "--store-listen", c.Listen.URL("postgres"),
@@ -58,7 +58,7 @@ func Start(t testing.TB, program string, nodes int) *Cluster {
 		c.Nodes = append(c.Nodes, n)
 		t.Cleanup(n.end)
 	}
-	for _, n := range c.Nodes { // all at once, as they may
+	for _, n := range c.Nodes { // at the same time, as is allowed
 		n.start()
 	}
 	for _, n := range c.Nodes {
@@ -67,8 +67,8 @@ func Start(t testing.TB, program string, nodes int) *Cluster {
 	return c
 }
 
-// Balance starts an https server that gives each request to the next node, or another one where that is away, without knowing
-// anybody again: but for the polls of a client, as docs/hosting.md has it.
+// Balance starts an https server that gives each request to the next node, or another one where that is down, without
+// affinity: except for the long polls of a client, as docs/hosting.md requires.
 func (c *Cluster) Balance(t testing.TB) process.Endpoint {
 	t.Helper()
 	var turn atomic.Uint64
@@ -84,7 +84,7 @@ func (c *Cluster) Balance(t testing.TB) process.Endpoint {
 			r.Out.Host = r.In.Host // which is signed
 		},
 		Transport: &http.Transport{
-			DisableKeepAlives: true, // a connection made while a node was away would be taken for one to it
+			DisableKeepAlives: true, // a connection made while a node was down would be taken for one to it
 			DialContext: func(ctx context.Context, network, node string) (net.Conn, error) {
 				host, _, _ := net.SplitHostPort(node)
 				first, err := strconv.Atoi(host)
@@ -104,7 +104,7 @@ func (c *Cluster) Balance(t testing.TB) process.Endpoint {
 	return process.Endpoint{ConnectionString: "endpoint=" + s.URL + "/;accesskey=" + AccessKey, CA: ca}
 }
 
-// Dial connects to a node, the given one where it can: as behind a proxy that knows who is up.
+// Dial connects to a node, the given one if it is up, else another: as behind a proxy that checks health.
 func (c *Cluster) Dial(first int, dial func(address string) (net.Conn, error)) (net.Conn, error) {
 	conn, err := dial(c.Nodes[first].Address())
 	for i := 1; err != nil && i < len(c.Nodes); i++ {

@@ -11,7 +11,7 @@ import (
 	"github.com/chatd/chatd/test/cluster"
 )
 
-// What is done to the cluster, one at a time.
+// The faults, one at a time.
 const (
 	kill      = "kill"
 	freeze    = "freeze"
@@ -21,7 +21,7 @@ const (
 	lost      = "loss of answers of Postgres"
 )
 
-// faults goes on for a while, at least for one round of all. counts says what was done.
+// faults causes one fault after the other for a time d, each kind at least once. counts is how often each was caused.
 func (w *world) faults(d, longest time.Duration) (counts map[string]int) {
 	counts = map[string]int{}
 	do := map[string]func(){
@@ -36,9 +36,9 @@ func (w *world) faults(d, longest time.Duration) (counts map[string]int) {
 		w.mu.Unlock()
 		for _, name := range names {
 			if name == kill && round > 0 && time.Since(begin) > d*2/3 {
-				continue // who lives on shows whether faults leave something behind
+				continue // a node that runs until the end shows whether faults leak goroutines
 			}
-			hold(w.within(200*time.Millisecond, 3*time.Second))
+			sleep(w.within(200*time.Millisecond, 3*time.Second))
 			at, before := time.Since(begin), w.tally.acknowledged.Load()
 			do[name]()
 			counts[name]++
@@ -52,22 +52,22 @@ func (w *world) faults(d, longest time.Duration) (counts map[string]int) {
 	return counts
 }
 
-// hold is how long something lasts.
-func hold(d time.Duration) { time.Sleep(d) }
+// sleep is for how long a fault lasts, which is what the test varies; nothing is waited for.
+func sleep(d time.Duration) { time.Sleep(d) }
 
 func (w *world) victim() *cluster.Node { return w.cluster.Nodes[w.chance(len(w.cluster.Nodes))] }
 
 func (w *world) kill() {
 	n := w.victim()
 	n.Kill()
-	hold(w.within(0, 2*time.Second))
+	sleep(w.within(0, 2*time.Second))
 	n.Run()
 }
 
 func (w *world) freeze(longest time.Duration) {
 	n := w.victim()
 	n.Freeze()
-	hold(w.within(time.Second, longest))
+	sleep(w.within(time.Second, longest))
 	n.Thaw()
 }
 
@@ -77,13 +77,13 @@ func (w *world) restart(stop func(testing.TB)) {
 	for _, n := range w.cluster.Nodes {
 		cluster.Until(w.t, n.String()+" says that it is not ready", func() bool { return !n.Ready() })
 	}
-	hold(w.within(0, 2*time.Second))
+	sleep(w.within(0, 2*time.Second))
 	w.cluster.Postgres.Run(w.t)
 }
 
-// lose has Postgres do what it is asked, and nobody hear of it.
+// lose has Postgres do what is requested, and loses the answers.
 func (w *world) lose() {
 	w.cluster.Store.Mute()
-	hold(w.within(10*time.Millisecond, 500*time.Millisecond))
+	sleep(w.within(10*time.Millisecond, 500*time.Millisecond))
 	w.cluster.Store.Close()
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // TestHistory lets clients do random things at two nodes while nodes, their network and Postgres are broken in all ways, and
-// then compares all that they were told with a model. CHATD_SOAK is for how long, CHATD_SEED what a former run printed.
+// then compares all answers and events with a model. CHATD_SOAK is how long it runs, CHATD_SEED the seed that an earlier run printed.
 func TestHistory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute: not in -short")
@@ -60,7 +60,7 @@ func TestHistory(t *testing.T) {
 	for i := range workers {
 		busy.Go(newWorker(w, i, seed).work)
 	}
-	busy.Go(w.unrest)
+	busy.Go(w.cutConnections)
 	begin := time.Now()
 	counts := w.faults(lasts, longest)
 	close(w.over)
@@ -68,12 +68,12 @@ func TestHistory(t *testing.T) {
 	took := time.Since(begin)
 
 	x := w.readJournal(from)
-	gone, doubled, left, happened := w.checkDeeds(x)
-	unheard, repeated := w.checkHeard(x)
-	w.deafen()
+	gone, doubled, left, happened := w.checkOperations(x)
+	unreceived, repeated := w.checkReceived(x)
+	w.unsubscribe()
 	w.listeners.Wait()
-	w.checkRooms(x)
-	w.checkThreads(x, w.members[0])
+	w.checkThreads(x)
+	w.checkThreadList(x, w.members[0])
 	after := w.checkGoroutines(idle)
 	t.Logf(`seed %d, %v
 operations %d, acknowledged %d, refused with 503 %d, without an answer %d
@@ -81,15 +81,15 @@ left open %d, of which %d happened
 threads %d, events %d, listeners %d
 kills %d, freezes %d, restarts of Postgres %d, crashes of it %d, silent cuts %d, losses of answers %d
 goroutines before %v, after %v
-lost %d, doubled %d; not heard %d, heard again %d`,
+lost %d, doubled %d; not received %d, received again %d`,
 		seed, took.Round(time.Second),
 		w.tally.operations.Load(), w.tally.acknowledged.Load(), w.tally.unavailable.Load(), w.tally.unanswered.Load(), left, happened,
-		len(x.rooms), x.events, len(w.hearing),
+		len(x.threads), x.events, len(w.subscribers),
 		counts[kill], counts[freeze], counts[restart], counts[crash], counts[silentCut], counts[lost],
-		idle, after, gone, doubled, unheard, repeated)
+		idle, after, gone, doubled, unreceived, repeated)
 }
 
-// beginning is a position before all that is going to happen.
+// beginning is the newest position before the workers start.
 func (w *world) beginning() int64 {
 	c, err := client.Dial(w.t.Context(), w.cluster.Nodes[0].URL(), w.observers[0].token, client.Options{})
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// Node is a chatd process, which may be another one later.
+// Node is a chatd process, which Kill and Run replace by another.
 type Node struct {
 	t       testing.TB
 	name    string
@@ -45,7 +45,7 @@ func (n *Node) Address() string { return *n.address.Load() }
 // URL of the node as it is now.
 func (n *Node) URL() string { return "http://" + n.Address() }
 
-// Trouble counts what was done to the process: while it is even and the same, there is no excuse for not answering.
+// Trouble counts what was done to the process: while it is even and the same, it has to answer.
 func (n *Node) Trouble() int64 { return n.trouble.Load() }
 
 var readyLine = regexp.MustCompile(`msg=ready .*http=http://(\S+)`)
@@ -77,7 +77,7 @@ func (n *Node) start() {
 		n.address.Store(&address)
 	case <-ended:
 		n.t.Fatalf("%s ended before it listened:\n%s", n, n.Log())
-	case <-time.After(Patience):
+	case <-time.After(WaitTimeout):
 		n.t.Fatalf("%s does not listen:\n%s", n, n.Log())
 	}
 }
@@ -127,13 +127,13 @@ func (n *Node) Freeze() {
 	n.signal(syscall.SIGSTOP)
 }
 
-// Thaw lets the process go on.
+// Thaw continues the process.
 func (n *Node) Thaw() {
 	n.signal(syscall.SIGCONT)
 	n.trouble.Add(1)
 }
 
-// end ends the process in good order, and shows its log if the test failed.
+// end stops the process in order, and shows its log if the test failed.
 func (n *Node) end() {
 	if n.cmd == nil || n.cmd.Process == nil {
 		return
@@ -176,11 +176,11 @@ func (n *Node) Goroutines() int {
 			}
 		}
 	}
-	n.t.Fatalf("%s tells no go_goroutines: %.200s", n, body)
+	n.t.Fatalf("%s has no go_goroutines: %.200s", n, body)
 	return 0
 }
 
-// get asks over a connection of its own, so that what is asked does not depend on what went before.
+// get uses a new connection, so that the answer does not depend on earlier requests.
 func (n *Node) get(path string) (body string, status int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -205,7 +205,7 @@ func (n *Node) get(path string) (body string, status int) {
 func Until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	if !Wait(holds) {
-		t.Fatalf("not within %v: %s", Patience, what)
+		t.Fatalf("not within %v: %s", WaitTimeout, what)
 	}
 }
 
@@ -213,7 +213,7 @@ func Until(t testing.TB, what string, holds func() bool) {
 func Wait(holds func() bool) bool {
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
-	for deadline := time.Now().Add(Patience); !holds(); <-look.C {
+	for deadline := time.Now().Add(WaitTimeout); !holds(); <-look.C {
 		if time.Now().After(deadline) {
 			return false
 		}

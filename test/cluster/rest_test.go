@@ -23,12 +23,12 @@ type message struct {
 type messages struct{ Value []message }
 
 // checkOrder finds gaps, and messages in another order than their ids.
-func (m *messages) checkOrder(t *testing.T, room string) {
+func (m *messages) checkOrder(t *testing.T, thread string) {
 	t.Helper()
 	for i := 1; i < len(m.Value); i++ {
 		newer, older := m.Value[i-1], m.Value[i]
 		if number(newer.SequenceID) != number(older.SequenceID)+1 || number(newer.ID) <= number(older.ID) {
-			t.Errorf("%s: %s with sequence id %s follows on %s with %s", room, newer.ID, newer.SequenceID, older.ID, older.SequenceID)
+			t.Errorf("%s: %s with sequence id %s follows on %s with %s", thread, newer.ID, newer.SequenceID, older.ID, older.SequenceID)
 		}
 	}
 }
@@ -44,7 +44,7 @@ type receipt struct {
 }
 
 // everything reads a list to its end.
-func everything[T any](w *world, node *cluster.Node, by *person, path string) []T {
+func everything[T any](w *world, node *cluster.Node, by *user, path string) []T {
 	w.t.Helper()
 	var all []T
 	for path += "&maxPageSize=100"; path != ""; {

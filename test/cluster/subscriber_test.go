@@ -17,49 +17,48 @@ import (
 	"github.com/chatd/chatd/client"
 )
 
-// subscriber hears the events of a person over a websocket, at whichever node; when its connection ends it goes on at
-// another.
+// subscriber receives the events of a user over a websocket of any node. When its connection ends it continues at another.
 type subscriber struct {
 	w     *world
-	who   *person
+	who   *user
 	name  string
 	after int64
 
-	mu    sync.Mutex
-	conn  net.Conn
-	heard []mark
+	mu     sync.Mutex
+	conn   net.Conn
+	events []digest
 }
 
-// mark is an event as far as it is compared: its position, and a sum of all that it tells.
-type mark struct {
+// digest is an event as far as it is compared: its position, and a checksum of all its fields.
+type digest struct {
 	position int64
 	sum      uint64
 }
 
-func markOf(e *client.Event) mark {
+func digestOf(e *client.Event) digest {
 	position, _ := strconv.ParseInt(e.Position, 10, 64) // 0 is out of order
 	h := fnv.New64a()
 	_ = json.NewEncoder(h).Encode(e) // neither of them fails
-	return mark{position, h.Sum64()}
+	return digest{position, h.Sum64()}
 }
 
-// subscribe lets somebody hear what is behind a position.
-func (w *world) subscribe(who *person, name string, after int64) {
+// subscribe starts a subscriber that receives what is after a position.
+func (w *world) subscribe(who *user, name string, after int64) {
 	s := &subscriber{w: w, who: who, name: name, after: after}
 	w.listeners.Go(func() {
-		if err := w.follow(w.listening, who, after, s.dial, s.hear); w.listening.Err() == nil {
-			w.t.Errorf("%s hears no more: %v", name, err)
+		if err := w.follow(w.listening, who, after, s.dial, s.receive); w.listening.Err() == nil {
+			w.t.Errorf("%s receives no more events: %v", name, err)
 		}
 	})
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.hearing = append(w.hearing, s)
+	w.subscribers = append(w.subscribers, s)
 }
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// follow hears events until the context ends or hear returns an error.
-func (w *world) follow(ctx context.Context, who *person, after int64, dial dialer, hear func(client.Event) error) error {
+// follow passes events to receive until the context ends or receive returns an error.
+func (w *world) follow(ctx context.Context, who *user, after int64, dial dialer, receive func(client.Event) error) error {
 	token := func(context.Context) (string, error) { return who.token, nil }
 	return client.Follow(ctx, "http://cluster", token, client.Options{
 		After:      strconv.FormatInt(after, 10),
@@ -68,11 +67,11 @@ func (w *world) follow(ctx context.Context, who *person, after int64, dial diale
 		if e.Kind == client.Gap {
 			return fmt.Errorf("there is a gap from %s to %s", e.Missed.After, e.Missed.Oldest)
 		}
-		return hear(e)
+		return receive(e)
 	})
 }
 
-// dial connects to some node that is there.
+// dial connects to a random node, or another one when that is down.
 func (s *subscriber) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	conn, err := s.w.dial(ctx, network, "")
 	s.mu.Lock()
@@ -97,26 +96,26 @@ func (s *subscriber) cut() {
 	}
 }
 
-func (s *subscriber) hear(e client.Event) error {
-	m := markOf(&e)
+func (s *subscriber) receive(e client.Event) error {
+	m := digestOf(&e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.heard = append(s.heard, m)
+	s.events = append(s.events, m)
 	if m.position > s.w.newest.Load() {
-		s.w.newest.Store(m.position) // whichever of two is later: it is only where new listeners begin
+		s.w.newest.Store(m.position) // a race between two subscribers is harmless: this is only where new ones begin
 	}
 	return nil
 }
 
-// told is what was heard until now.
-func (s *subscriber) told() []mark {
+// receivedEvents are those until now, in order.
+func (s *subscriber) receivedEvents() []digest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.heard)
+	return slices.Clone(s.events)
 }
 
-// unrest cuts some connection now and then, until the world is over.
-func (w *world) unrest() {
+// cutConnections cuts a random connection every 300 ms, until the workers stop.
+func (w *world) cutConnections() {
 	tick := time.NewTicker(300 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -126,7 +125,7 @@ func (w *world) unrest() {
 		case <-tick.C:
 		}
 		w.mu.Lock()
-		s := w.hearing[w.random.IntN(len(w.hearing))]
+		s := w.subscribers[w.random.IntN(len(w.subscribers))]
 		w.mu.Unlock()
 		s.cut()
 	}

@@ -16,27 +16,27 @@ import (
 	"github.com/chatd/chatd/test/cluster"
 )
 
-// world is what a history happens in.
+// world is the state that workers, subscribers and faults of one test share.
 type world struct {
-	t       *testing.T
-	cluster *cluster.Cluster
-	http    *http.Client
-	tally   tally
-	ledger  ledger
-	over    chan struct{} // closed when nobody shall begin anything
+	t        *testing.T
+	cluster  *cluster.Cluster
+	http     *http.Client
+	tally    tally
+	outcomes outcomes
+	over     chan struct{} // closed when workers have to stop
 
-	observers []*person // take part in all threads, and do nothing
-	members   []*person // take part in all threads; each belongs to a worker
+	observers []*user // take part in all threads, and do nothing
+	members   []*user // take part in all threads; each belongs to a worker
 
-	mu     sync.Mutex
-	random *rand.Rand
-	rooms  []string // ids of threads
+	mu      sync.Mutex
+	random  *rand.Rand
+	threads []string // ids of threads
 
-	listeners sync.WaitGroup
-	listening context.Context
-	deafen    context.CancelFunc
-	hearing   []*subscriber
-	newest    atomic.Int64 // position that somebody has heard
+	listeners   sync.WaitGroup
+	listening   context.Context
+	unsubscribe context.CancelFunc
+	subscribers []*subscriber
+	newest      atomic.Int64 // position that a subscriber has received
 }
 
 func newWorld(t *testing.T, c *cluster.Cluster, seed uint64) *world {
@@ -44,13 +44,13 @@ func newWorld(t *testing.T, c *cluster.Cluster, seed uint64) *world {
 		t: t, cluster: c, over: make(chan struct{}), random: rand.New(rand.NewPCG(seed, 0)),
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}},
 	}
-	w.listening, w.deafen = context.WithCancel(context.Background())
-	t.Cleanup(w.deafen)
+	w.listening, w.unsubscribe = context.WithCancel(context.Background())
+	t.Cleanup(w.unsubscribe)
 	for range 2 {
-		w.observers = append(w.observers, w.newPerson())
+		w.observers = append(w.observers, w.newUser())
 	}
 	for range workers {
-		w.members = append(w.members, w.newPerson())
+		w.members = append(w.members, w.newUser())
 	}
 	return w
 }
@@ -76,7 +76,7 @@ func (w *world) node(random *rand.Rand) *cluster.Node {
 	return w.cluster.Nodes[(first+1)%len(w.cluster.Nodes)]
 }
 
-// pause is what a client does upon Retry-After, more impatiently. It reports whether to go on.
+// pause is what a client does upon Retry-After, but sooner. It reports whether to continue.
 func (w *world) pause() bool {
 	select {
 	case <-w.over:
@@ -95,14 +95,14 @@ func (w *world) ended() bool {
 	}
 }
 
-// create makes a thread of observers and members, by a token that each repetition has. It repeats until it is told that it
-// did, and then once more at another node; there must be one thread. It returns "" when time was up before.
-func (w *world) create(by *person, topic string, random *rand.Rand) string {
-	var people []any
+// create makes a thread of observers and members, by a token that each repetition has. It repeats until an answer says that
+// the thread was created, and then once more at another node; there must be one thread. It returns "" when time was up before.
+func (w *world) create(by *user, topic string, random *rand.Rand) string {
+	var participants []any
 	for i, p := range slices.Concat(w.observers, w.members) {
-		people = append(people, p.participant(fmt.Sprint("steady ", i)))
+		participants = append(participants, p.participant(fmt.Sprint("permanent ", i)))
 	}
-	in := map[string]any{"topic": topic, "participants": people}
+	in := map[string]any{"topic": topic, "participants": participants}
 	type answer struct{ ChatThread struct{ ID string } }
 	once := func(node *cluster.Node) string {
 		var out answer
@@ -111,7 +111,7 @@ func (w *world) create(by *person, topic string, random *rand.Rand) string {
 		return out.ChatThread.ID
 	}
 	for id := ""; ; {
-		var both [2]string // at once, as an impatient client does it
+		var both [2]string // at the same time, as a client with a short timeout does
 		if random.IntN(3) == 0 {
 			var all sync.WaitGroup
 			for i := range both {
@@ -140,16 +140,16 @@ func (w *world) create(by *person, topic string, random *rand.Rand) string {
 	}
 }
 
-func (w *world) join(room string) {
+func (w *world) join(thread string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.rooms = append(w.rooms, room)
+	w.threads = append(w.threads, thread)
 }
 
-// room is one of the newest threads.
-func (w *world) room(random *rand.Rand) string {
+// thread is one of the newest threads.
+func (w *world) thread(random *rand.Rand) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	newest := w.rooms[max(0, len(w.rooms)-5):]
+	newest := w.threads[max(0, len(w.threads)-5):]
 	return newest[random.IntN(len(newest))]
 }

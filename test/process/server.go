@@ -58,7 +58,7 @@ func lookAtSources(t *testing.T) {
 	}
 }
 
-// Endpoint is all that an SDK is told.
+// Endpoint is all that an SDK is given.
 type Endpoint struct {
 	ConnectionString string
 	CA               string // path of the certificate authority's certificate
@@ -83,8 +83,8 @@ type Server struct {
 	exited chan error // the result of the process, once
 }
 
-// Start starts a chatd for development with an empty store of its own. It ends with the test if not before. Its log goes to
-// where Start is told; when that is nil, a test that fails shows it.
+// Start starts a chatd for development with a new, empty store. It ends with the test, or earlier by Stop. Its log goes to
+// the given writer; when that is nil, a test that fails shows it.
 func Start(t *testing.T, program string, log io.Writer, args ...string) *Server {
 	t.Helper()
 	s := &Server{ConfigDir: t.TempDir(), exited: make(chan error, 1)}

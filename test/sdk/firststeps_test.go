@@ -28,7 +28,7 @@ type server struct {
 	lines map[string]string // by runtime, as the program prints them
 }
 
-// TestFirstSteps does what README.md tells a developer to do first: in an empty project, with an empty home, it runs the line
+// TestFirstSteps follows the first steps in README.md: in an empty project, with an empty home, it runs the line
 // that the program prints for a runtime, and then the table's own code for connecting.
 func TestFirstSteps(t *testing.T) {
 	if testing.Short() {
@@ -45,7 +45,7 @@ func TestFirstSteps(t *testing.T) {
 	for runtime, line := range s.lines {
 		t.Run(runtime, func(t *testing.T) {
 			if steps[runtime] == nil {
-				t.Fatal("nobody runs this line")
+				t.Fatal("no test runs this line")
 			}
 			steps[runtime](t, s, line)
 		})
@@ -111,7 +111,7 @@ func (p *project) trusts(line string, program ...string) {
 	cmd := p.shell("", program...)
 	cmd.Stderr = nil
 	if out, err := cmd.CombinedOutput(); err == nil {
-		p.t.Errorf("%q trusts the server before it is told to: %s", program, out)
+		p.t.Errorf("%q trusts the server before it is configured to: %s", program, out)
 	}
 	if out := string(process.Output(p.t, p.shell(line, program...))); !strings.Contains(out, "connected") {
 		p.t.Errorf("%q after %q prints %q", program, line, out)

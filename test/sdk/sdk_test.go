@@ -1,7 +1,7 @@
 //go:build unix
 
 // Package sdk_test runs the official SDKs, unmodified and each in its own language, against a chatd process that
-// knows nothing of being tested: the connection string and the certificate authority are all they are given.
+// runs in its normal configuration: the connection string and the certificate authority are all they are given.
 package sdk_test
 
 import (

@@ -55,7 +55,7 @@ print("connected")
 	p.trusts(line, interpreter, "first.py")
 }
 
-// Of the Azure CLI the commands are an extension that Microsoft hands out from a place of its own. It is made of the Python SDK of
+// Of the Azure CLI the commands are an extension that Microsoft publishes separately. It is made of the Python SDK of
 // identities, which is run here by the CLI's line and the variable that the CLI's commands read.
 func cliSteps(t *testing.T, s server, line string) {
 	interpreter := installPython(t)

@@ -17,7 +17,7 @@ const chatEvents = [
   "participantsRemoved",
 ];
 
-/** One ChatClient and what it heard. */
+/** One ChatClient and what it received. */
 class Listener {
   events = [];
 

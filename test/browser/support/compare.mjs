@@ -1,8 +1,8 @@
-// Comparison of what the SDK told with what REST says.
+// Comparison of the events of the SDK with what REST answers.
 import assert from "node:assert/strict";
 
 /**
- * Asserts that the event has the fields wanted and no others. Of what REST does not tell, a version must be a number and a
+ * Asserts that the event has the fields wanted and no others. Of what REST does not show, a version must be a number and a
  * time of receipt be just now.
  */
 export function assertEvent(event, want, what) {
@@ -38,7 +38,7 @@ function alikeOne(seen, want = seen) {
   return Object.fromEntries(Object.keys(want).map((key) => [key, seen?.[key]]));
 }
 
-/** The value without what is undefined, and with times as seconds, which is how REST tells most of them. */
+/** The value without what is undefined, and with times as seconds, which is how REST shows most of them. */
 function normal(value) {
   if (value instanceof Date) {
     return Math.floor(value.getTime() / 1000);

@@ -1,12 +1,12 @@
-// One conversation in which all ten kinds of event happen, had by two pages of one version of the SDK. A third user comes and
-// goes. Each event is compared, field by field, with what REST says.
+// One conversation in which all ten kinds of event happen, between two pages of one version of the SDK. A third user is added and
+// removed. Each event is compared, field by field, with what REST says.
 import assert from "node:assert/strict";
 
 import { assertEvent } from "./compare.mjs";
-import { all, shared } from "./people.mjs";
+import { all, shared } from "./users.mjs";
 import { eventually } from "./wait.mjs";
 
-/** What a version of the SDK can say and hear. */
+/** What a version of the SDK can send and receive. */
 const featuresOf = (version) => ({
   connectionEvents: version !== "1.0.0",
   messageMetadata: version !== "1.0.0",
@@ -15,33 +15,33 @@ const featuresOf = (version) => ({
   threadExtras: version.startsWith("1.6"),
 });
 
-// The SDK undoes percent-encoding where nobody encoded.
+// The SDK decodes percent-encoding that was never applied.
 const topic = '50%20 100%25 %u2603 "ünï" 🚀 <b>';
 const content = 'Zażółć 🚀 %41 <not html> & "quotes"\\n\nsecond line';
 const threadMetadata = { "a%20b": "ünï %41" };
 const messageMetadata = { priority: "high", "trace id": "α/β %41" };
 
-/** Three new users, each with a client in a page: Ada's and Ben's in windows of their own, Cleo's beside Ben's. */
-export async function meet(desk, version, options) {
-  const people = await shared.people("Ada", "Ben", "Cleo");
+/** Three new users, each with a client in a page: Ada's and Ben's in separate windows, Cleo's in the same page as Ben's. */
+export async function connectUsers(desk, version, options) {
+  const users = await shared.users("Ada", "Ben", "Cleo");
   const adas = await desk.page(`chat-${version}`, options);
   const bens = await desk.page(`chat-${version}`, options);
-  const party = await Promise.all(
+  const clients = await Promise.all(
     [adas, bens, bens].map(async (page, i) => ({
-      person: people[i],
+      person: users[i],
       // as events show who did something
-      id: { kind: "communicationUser", communicationUserId: people[i].id },
-      displayName: people[i].displayName,
-      client: await page.client(people[i], shared.endpoint),
+      id: { kind: "communicationUser", communicationUserId: users[i].id },
+      displayName: users[i].displayName,
+      client: await page.client(users[i], shared.endpoint),
     })),
   );
   if (featuresOf(version).connectionEvents) {
-    await Promise.all(party.map(({ client }) => client.start()));
+    await Promise.all(clients.map(({ client }) => client.start()));
   } else {
-    await Promise.all(party.map(({ client }) => client.harness("start")));
+    await Promise.all(clients.map(({ client }) => client.harness("start")));
     await eventually("all are registered", () => adas.registrations >= 1 && bens.registrations >= 2);
   }
-  const [ada, ben, cleo] = party;
+  const [ada, ben, cleo] = clients;
   return { version, ada, ben, cleo };
 }
 
@@ -59,12 +59,12 @@ export async function converse({ version, ada, ben, cleo }) {
   await talk.remove(cleo);
   await talk.say("without Cleo");
   await talk.end();
-  await talk.heardNothingElse();
+  await talk.receivedNothingElse();
 }
 
-/** The conversation: each step is done by a page, and then heard by all who listen at that moment. */
+/** The conversation: each step is done by a page, and then received by all that are participants at that moment. */
 class Talk {
-  #expected = new Map(); // kinds of event by who is to hear them, in order
+  #expected = new Map(); // kinds of event by the client that has to receive them, in order
   #listening;
 
   constructor(version, ada, ben) {
@@ -88,7 +88,7 @@ class Talk {
     const properties = await this.rest.getProperties();
     assert.equal(properties.topic, topic);
     const members = await this.#participants();
-    await this.#hear("chatThreadCreated", () => ({
+    await this.#receive("chatThreadCreated", () => ({
       threadId: this.id,
       createdOn: properties.createdOn,
       createdBy: actor(this.ada),
@@ -102,27 +102,27 @@ class Talk {
     const { id } = await this.#act(this.ada, "sendMessage", { content }, options);
     const message = await this.rest.getMessage(id);
     assert.equal(message.content.message, content);
-    await this.#hear("chatMessageReceived", (recipient) => this.#message(message, recipient));
+    await this.#receive("chatMessageReceived", (recipient) => this.#message(message, recipient));
     return id;
   }
 
   async sendHTML() {
     await this.#act(this.ben, "sendMessage", { content: "<p>Hi <b>there</b></p>" }, { type: "html" });
     const message = await this.#newest("html");
-    await this.#hear("chatMessageReceived", (recipient) => this.#message(message, recipient));
+    await this.#receive("chatMessageReceived", (recipient) => this.#message(message, recipient));
     return message.id;
   }
 
   async say(content) {
     await this.#act(this.ada, "sendMessage", { content });
     const message = await this.#newest("text");
-    await this.#hear("chatMessageReceived", (recipient) => this.#message(message, recipient));
+    await this.#receive("chatMessageReceived", (recipient) => this.#message(message, recipient));
   }
 
   async type() {
     const receivedOn = new Date();
     assert.equal(await this.#act(this.ben, "sendTypingNotification", { senderDisplayName: "Ben T." }), true);
-    await this.#hear("typingIndicatorReceived", (recipient) => ({
+    await this.#receive("typingIndicatorReceived", (recipient) => ({
       threadId: this.id,
       sender: this.ben.id,
       senderDisplayName: this.features.typingName ? "Ben T." : "",
@@ -134,7 +134,7 @@ class Talk {
   async read(message) {
     await this.#act(this.ben, "sendReadReceipt", { chatMessageId: message });
     const [receipt] = await all(this.rest.listReadReceipts());
-    await this.#hear("readReceiptReceived", (recipient) => ({
+    await this.#receive("readReceiptReceived", (recipient) => ({
       threadId: this.id,
       chatMessageId: receipt.chatMessageId,
       readOn: receipt.readOn,
@@ -149,7 +149,7 @@ class Talk {
     await this.#act(this.ada, "updateMessage", id, { content: `${content} edited`, ...metadata });
     const message = await this.rest.getMessage(id);
     assert.equal(message.content.message, `${content} edited`);
-    await this.#hear("chatMessageEdited", (recipient) => ({
+    await this.#receive("chatMessageEdited", (recipient) => ({
       ...this.#message(message, recipient),
       editedOn: message.editedOn,
     }));
@@ -159,7 +159,7 @@ class Talk {
     await this.#act(this.ben, "deleteMessage", id);
     const message = await this.rest.getMessage(id);
     assert.ok(message.deletedOn);
-    await this.#hear("chatMessageDeleted", (recipient) => ({
+    await this.#receive("chatMessageDeleted", (recipient) => ({
       ...this.#head(message, recipient),
       deletedOn: message.deletedOn,
     }));
@@ -176,7 +176,7 @@ class Talk {
     const properties = await this.rest.getProperties();
     assert.equal(properties.topic, other);
     const { createdOn: updatedOn } = await this.#newest("topicUpdated");
-    await this.#hear("chatThreadPropertiesUpdated", () => ({
+    await this.#receive("chatThreadPropertiesUpdated", () => ({
       threadId: this.id,
       updatedOn,
       updatedBy: actor(this.ada),
@@ -184,7 +184,7 @@ class Talk {
     }));
   }
 
-  /** The one who joins hears it too. */
+  /** The new participant receives the event too. */
   async add(guest) {
     const participant = { ...guest.person.participant, shareHistoryTime: new Date("2026-01-02T03:04:05Z") };
     const extras = this.features.threadExtras ? { metadata: { role: "guest %41" } } : {};
@@ -194,7 +194,7 @@ class Talk {
     const { createdOn: addedOn } = await this.#newest("participantAdded");
     const added = (await this.#participants()).filter(({ id }) => id.communicationUserId === guest.person.id);
     assert.equal(added.length, 1);
-    await this.#hear("participantsAdded", () => ({
+    await this.#receive("participantsAdded", () => ({
       threadId: this.id,
       addedOn,
       addedBy: actor(this.ada),
@@ -202,11 +202,11 @@ class Talk {
     }));
   }
 
-  /** The one who is removed hears that, and nothing after it. */
+  /** The removed participant receives that event, and none after it. */
   async remove(guest) {
     await this.#act(this.ben, "removeParticipant", guest.person.user);
     const { createdOn: removedOn } = await this.#newest("participantRemoved");
-    await this.#hear("participantsRemoved", () => ({
+    await this.#receive("participantsRemoved", () => ({
       threadId: this.id,
       removedOn,
       removedBy: actor(this.ben),
@@ -219,7 +219,7 @@ class Talk {
     await this.ada.client.call("deleteChatThread", this.id);
     const { deletedOn } = (await all(this.ada.person.chat.listChatThreads())).find(({ id }) => id === this.id);
     assert.ok(deletedOn);
-    await this.#hear("chatThreadDeleted", () => ({
+    await this.#receive("chatThreadDeleted", () => ({
       threadId: this.id,
       deletedOn,
       deletedBy: actor(this.ada),
@@ -227,11 +227,11 @@ class Talk {
     }));
   }
 
-  /** Asserts that nobody heard more than the steps made, and that all stayed connected. */
-  async heardNothingElse() {
+  /** Asserts that no client received more than the steps caused, and that all stayed connected. */
+  async receivedNothingElse() {
     const connected = this.features.connectionEvents ? ["realTimeNotificationConnected"] : [];
     for (const [{ client }, kinds] of this.#expected) {
-      assert.deepEqual(await client.kinds(), [...connected, ...kinds], `what ${client.name} heard, in order`);
+      assert.deepEqual(await client.kinds(), [...connected, ...kinds], `what ${client.name} received, in order`);
     }
   }
 
@@ -239,14 +239,14 @@ class Talk {
     return member.client.callThread(this.id, method, ...args);
   }
 
-  /** Asserts that each listener hears the event next, with the fields that want returns for it and no others. */
-  async #hear(kind, want) {
+  /** Asserts that each listener receives the event next, with the fields that want returns for it and no others. */
+  async #receive(kind, want) {
     for (const member of this.#listening) {
       const kinds = this.#expected.get(member);
       kinds.push(kind);
       const n = kinds.filter((other) => other === kind).length;
       const event = await member.client.event(kind, n);
-      assertEvent(event, want(member), `${kind} as ${member.client.name} heard it`);
+      assertEvent(event, want(member), `${kind} as ${member.client.name} received it`);
     }
   }
 

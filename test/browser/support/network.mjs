@@ -5,7 +5,7 @@ export class Network {
   #sockets = new Set();
   #isCut = false;
 
-  /** Opens a way to the server of the endpoint; its own endpoint is what clients shall use. */
+  /** Opens a way to the server of the endpoint; clients have to use its endpoint. */
   static async open(endpoint) {
     const network = new Network();
     const { hostname, port } = new URL(endpoint);
@@ -33,7 +33,7 @@ export class Network {
     socket.on("close", () => this.#sockets.delete(socket));
   }
 
-  /** Stops all traffic. Neither side is told: to both, the other just falls silent. */
+  /** Stops all traffic. Neither side is notified: to both, the other just stops answering. */
   cut() {
     this.#isCut = true;
     for (const socket of this.#sockets) {

@@ -10,7 +10,7 @@ const patience = 3; // refusals in a row, after a connection that was ended for 
 export class Page {
   lines = [];
   links = []; // all connections, the oldest first
-  errors = []; // that nobody caught
+  errors = []; // that were not caught
   refusals = 0; // of an allocation, for want of a token
   registrations = 0; // that succeeded
   polls = 0; // in place of a websocket
@@ -63,7 +63,7 @@ export class Page {
     }
   }
 
-  /** Asserts that the page ran without errors and that the SDK understood all that the server told it. */
+  /** Asserts that the page ran without errors and that the SDK understood all that the server sent. */
   assertSound() {
     assert.deepEqual(this.errors, [], "errors in the page");
     assert.deepEqual(this.links.flatMap(({ rejected }) => rejected), [], "what the SDK did not take");
@@ -163,25 +163,25 @@ export class Client {
 
   /** Waits until as many events of the kind came, and returns the last of them. More than these are an error. */
   async event(kind, n = 1, options) {
-    await this.#heard(kind, n, options);
+    await this.#waitForCount(kind, n, options);
     const events = await this.events(kind);
-    assert.equal(events.length, n, `${this.name} heard ${kind} too often`);
+    assert.equal(events.length, n, `${this.name} received ${kind} too often`);
     return events.at(-1);
   }
 
-  /** Waits until the SDK told of so many connections. */
+  /** Waits until the SDK reported so many connections. */
   connected(n = 1, options) {
-    return this.#heard("realTimeNotificationConnected", n, options);
+    return this.#waitForCount("realTimeNotificationConnected", n, options);
   }
 
-  /** Waits until the SDK told of so many ends of connections. */
+  /** Waits until the SDK reported so many ends of connections. */
   disconnected(n = 1, options) {
-    return this.#heard("realTimeNotificationDisconnected", n, options);
+    return this.#waitForCount("realTimeNotificationDisconnected", n, options);
   }
 
-  #heard(kind, n, options) {
-    return eventually(`${this.name} heard ${n} ${kind}`, async () => (await this.count(kind)) >= n, {
-      describe: async () => `heard ${(await this.kinds()).join(", ") || "nothing"}`,
+  #waitForCount(kind, n, options) {
+    return eventually(`${this.name} received ${n} ${kind}`, async () => (await this.count(kind)) >= n, {
+      describe: async () => `received ${(await this.kinds()).join(", ") || "nothing"}`,
       ...options,
     });
   }

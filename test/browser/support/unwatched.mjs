@@ -1,4 +1,4 @@
-// A tab whose network nobody watches. Watching costs several times what the page itself needs, which matters only when very
+// A tab whose network is not recorded. Recording costs several times what the page itself needs, which matters only when very
 // much happens at once.
 import assert from "node:assert/strict";
 
@@ -15,7 +15,7 @@ export class UnwatchedTab {
   #waiting = new Map(); // what ends the calls that are not answered, by their id
   #onError = () => {};
 
-  /** Opens an empty tab in a window of its own. The session is one with the browser as a whole. */
+  /** Opens an empty tab in a new window. The session is one with the browser as a whole. */
   static async open(session) {
     const tab = new UnwatchedTab();
     tab.#session = session;

@@ -43,7 +43,7 @@ import java.util.regex.Pattern;
 import java.util.stream.StreamSupport;
 
 /**
- * One conversation, told in the vocabulary of the release's API. Each operation ends as one line of JSON on standard
+ * One conversation, in the vocabulary of the release's API. Each operation ends as one line of JSON on standard
  * output: passed, failed with the reason, or absent from the API.
  */
 public final class Conversation {

@@ -1,4 +1,4 @@
-// One conversation, told in the vocabulary of the release's API. It is read from standard input, with the folder of
+// One conversation, in the vocabulary of the release's API. It is read from standard input, with the folder of
 // the release as the working directory, so that the imports below find the release. Each operation ends as one line
 // of JSON on standard output: passed, failed with the reason, or absent from the API.
 import assert from "node:assert/strict";

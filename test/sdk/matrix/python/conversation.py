@@ -1,4 +1,4 @@
-"""One conversation, told in the vocabulary of the release's API.
+"""One conversation, in the vocabulary of the release's API.
 
 Each operation ends as one line of JSON on standard output: passed, failed with the reason, or absent from the API.
 """

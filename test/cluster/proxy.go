@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Wire is a TCP way to the socket of a Postgres, which may break.
-type Wire struct {
+// Proxy forwards TCP connections to the socket of a Postgres, and can break them.
+type Proxy struct {
 	listener net.Listener
 	socket   string
 
@@ -17,7 +17,7 @@ type Wire struct {
 	lines []*line
 }
 
-// line is one connection through the wire.
+// line is one connection through the proxy: from a client (near) to Postgres (far).
 type line struct {
 	near, far net.Conn
 	mu        sync.Mutex
@@ -25,13 +25,13 @@ type line struct {
 	dead      bool // all is lost
 }
 
-func openWire(t testing.TB, socket string) *Wire {
+func openProxy(t testing.TB, socket string) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &Wire{listener: l, socket: socket}
+	w := &Proxy{listener: l, socket: socket}
 	t.Cleanup(func() {
 		_ = l.Close()
 		w.mu.Lock()
@@ -45,11 +45,11 @@ func openWire(t testing.TB, socket string) *Wire {
 }
 
 // URL is that of a database of the Postgres.
-func (w *Wire) URL(database string) string {
+func (w *Proxy) URL(database string) string {
 	return "postgres://postgres@" + w.listener.Addr().String() + "/" + database + "?sslmode=disable"
 }
 
-func (w *Wire) accept() {
+func (w *Proxy) accept() {
 	for {
 		near, err := w.listener.Accept()
 		if err != nil {
@@ -70,21 +70,21 @@ func (w *Wire) accept() {
 }
 
 // Cut lets nothing more through the connections that there are, and closes none of them. New ones work.
-func (w *Wire) Cut() {
+func (w *Proxy) Cut() {
 	w.each(func(c *line) { c.mute, c.dead = true, true })
 }
 
 // Mute loses all answers of Postgres on the connections that there are. What is asked still gets there. Close ends it.
-func (w *Wire) Mute() {
+func (w *Proxy) Mute() {
 	w.each(func(c *line) { c.mute = true })
 }
 
 // Close closes all connections that there are.
-func (w *Wire) Close() {
+func (w *Proxy) Close() {
 	w.each((*line).close)
 }
 
-func (w *Wire) each(do func(*line)) {
+func (w *Proxy) each(do func(*line)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.lines {
@@ -94,7 +94,8 @@ func (w *Wire) each(do func(*line)) {
 	}
 }
 
-// pump forwards in one direction until an end is closed. lost tells what is not to get there, the end of the other side too.
+// pump forwards in one direction until an end is closed. While lost is set nothing is
+// forwarded, not even that the other end closed.
 func (c *line) pump(to, from net.Conn, lost *bool) {
 	buffer := make([]byte, 16<<10)
 	for {

@@ -8,78 +8,79 @@ import (
 	"github.com/chatd/chatd/client"
 )
 
-// truth is the model: what happened, as the journal tells it to an observer who reads it all in the end.
-type truth struct {
-	deeds    map[string]int    // how often each happened
-	ids      map[string]string // of messages, by the deed
-	rooms    map[string]*room
-	due      map[string][]mark // what each user is to be told
-	wrong    []string          // what cannot be
-	position int64
-	events   int
+// model is the state that follows from the journal, which one observer reads completely at the end of the test. What clients know
+// and what REST answers is compared with it.
+type model struct {
+	operations map[string]int    // how often each happened
+	ids        map[string]string // of messages, by the operation
+	threads    map[string]*threadModel
+	due        map[string][]digest // the events that each user has to receive
+	wrong      []string            // contradictions in the journal
+	position   int64
+	events     int
 }
 
-// room is a thread.
-type room struct {
-	present  map[string]string // name by user
-	most     int               // participants there have been
-	said     map[string]*client.Message
-	read     map[string]string // message by reader
+// threadModel is what the journal says of a thread.
+type threadModel struct {
+	present  map[string]string          // name by user
+	most     int                        // participants at the same time
+	messages map[string]*client.Message // by id, as last sent, edited or deleted
+	read     map[string]string          // message by reader
 	sequence int64
 	last     int64
 }
 
-func newTruth() *truth {
-	return &truth{deeds: map[string]int{}, ids: map[string]string{}, rooms: map[string]*room{}, due: map[string][]mark{}}
+func newModel() *model {
+	return &model{operations: map[string]int{}, ids: map[string]string{}, threads: map[string]*threadModel{}, due: map[string][]digest{}}
 }
 
-func (x *truth) wrongf(format string, args ...any) {
+func (x *model) wrongf(format string, args ...any) {
 	x.wrong = append(x.wrong, fmt.Sprintf(format, args...))
 }
 
 // happen takes the next event.
-func (x *truth) happen(e *client.Event) {
-	m := markOf(e)
+func (x *model) apply(e *client.Event) {
+	m := digestOf(e)
 	if m.position <= x.position {
 		x.wrongf("position %d follows on %d", m.position, x.position)
 	}
 	x.position = m.position
 	x.events++
-	r := x.rooms[e.ThreadID]
+	r := x.threads[e.ThreadID]
 	if r == nil {
-		r = &room{present: map[string]string{}, said: map[string]*client.Message{}, read: map[string]string{}}
-		x.rooms[e.ThreadID] = r
+		r = &threadModel{present: map[string]string{}, messages: map[string]*client.Message{}, read: map[string]string{}}
+		x.threads[e.ThreadID] = r
 		if e.Kind != client.ThreadCreated {
 			x.wrongf("thread %s begins with %s", e.ThreadID, e.Kind)
 		}
 	}
 	switch e.Kind {
 	case client.ThreadCreated:
-		x.deeds["create "+e.Thread.Topic]++
+		x.operations["create "+e.Thread.Topic]++
 		r.enter(x, e.Participants)
 	case client.ParticipantsAdded:
 		for _, p := range e.Participants {
-			x.deeds["add "+p.DisplayName]++
+			x.operations["add "+p.DisplayName]++
 		}
 		r.enter(x, e.Participants)
 	case client.MessageReceived:
-		x.deeds["send "+e.Message.Content.Message]++
+		x.operations["send "+e.Message.Content.Message]++
 		x.ids["send "+e.Message.Content.Message] = e.Message.ID
 		sequence, id := number(e.Message.SequenceID), number(e.Message.ID)
 		if sequence <= r.sequence || id <= r.last {
 			x.wrongf("%s: message %d, sequence id %d, follows on %d, %d", e.ThreadID, id, sequence, r.last, r.sequence)
 		}
 		r.sequence, r.last = sequence, id
-		r.said[e.Message.ID] = e.Message
+		r.messages[e.Message.ID] = e.Message
 	case client.MessageEdited:
-		x.deeds["edit "+e.Message.Content.Message]++
+		x.operations["edit "+e.Message.Content.Message]++
 		r.change(x, e.Message)
 	case client.MessageDeleted:
-		x.deeds["delete "+e.ThreadID+" "+e.Message.ID]++
+		x.operations["delete "+e.ThreadID+" "+e.Message.ID]++
 		r.change(x, e.Message)
 	case client.ReadReceiptReceived:
 		reader, id := e.Receipt.SenderID, e.Receipt.ChatMessageID
-		x.deeds["read "+e.ThreadID+" "+reader+" "+id]++
+		x.operations["read "+e.ThreadID+" "+reader+" "+id]++
 		if number(id) <= number(r.read[reader]) {
 			x.wrongf("%s: %s read %s after %s", e.ThreadID, reader, id, r.read[reader])
 		}
@@ -88,19 +89,19 @@ func (x *truth) happen(e *client.Event) {
 	for user := range r.present {
 		x.due[user] = append(x.due[user], m)
 	}
-	if e.Kind == client.ParticipantsRemoved { // who goes hears of it
+	if e.Kind == client.ParticipantsRemoved { // a removed participant receives this event too
 		for _, p := range e.Participants {
 			name, was := r.present[p.ID]
 			if !was {
 				x.wrongf("%s: %s is removed and was not there", e.ThreadID, p.ID)
 			}
-			x.deeds["remove "+name]++
+			x.operations["remove "+name]++
 			delete(r.present, p.ID)
 		}
 	}
 }
 
-func (r *room) enter(x *truth, who []client.Participant) {
+func (r *threadModel) enter(x *model, who []client.Participant) {
 	for _, p := range who {
 		if name, there := r.present[p.ID]; there {
 			x.wrongf("%s is added and was there as %s", p.DisplayName, name)
@@ -110,8 +111,8 @@ func (r *room) enter(x *truth, who []client.Participant) {
 	r.most = max(r.most, len(r.present))
 }
 
-func (r *room) change(x *truth, m *client.Message) {
-	before := r.said[m.ID]
+func (r *threadModel) change(x *model, m *client.Message) {
+	before := r.messages[m.ID]
 	switch {
 	case before == nil:
 		x.wrongf("message %s is changed and was not sent", m.ID)
@@ -120,5 +121,5 @@ func (r *room) change(x *truth, m *client.Message) {
 	case !before.DeletedOn.IsZero():
 		x.wrongf("message %s is changed and was deleted", m.ID)
 	}
-	r.said[m.ID] = m
+	r.messages[m.ID] = m
 }

@@ -21,23 +21,23 @@ const (
 	troubleTime = 2 * time.Second
 )
 
-// person is a user.
-type person struct{ id, token string }
+// user is a user with a token for it.
+type user struct{ id, token string }
 
-func (p *person) participant(name string) map[string]any {
+func (p *user) participant(name string) map[string]any {
 	return map[string]any{"communicationIdentifier": p.identifier(), "displayName": name}
 }
 
-func (p *person) identifier() map[string]any {
+func (p *user) identifier() map[string]any {
 	return map[string]any{"rawId": p.id, "communicationUser": map[string]any{"id": p.id}}
 }
 
 // tally counts answers.
 type tally struct{ operations, acknowledged, unavailable, unanswered atomic.Int64 }
 
-// ask sends a request to a node, over REST. Status 0 is no answer, for which the node must have an excuse; and who cannot do
-// what was asked must say so honestly.
-func (w *world) ask(node *cluster.Node, by *person, method, path string, in, out any, header ...string) (status int) {
+// ask sends a request to a node, over REST. Status 0 is no answer, which is allowed only while the
+// node is killed or frozen; a node that cannot do what was requested must answer 503 with Retry-After.
+func (w *world) ask(node *cluster.Node, by *user, method, path string, in, out any, header ...string) (status int) {
 	before := node.Trouble()
 	w.tally.operations.Add(1)
 	status, answer, err := w.exchange(node, by, method, path, in, out, header)
@@ -45,7 +45,7 @@ func (w *world) ask(node *cluster.Node, by *person, method, path string, in, out
 	case err != nil:
 		w.tally.unanswered.Add(1)
 		if after := node.Trouble(); before == after && after%2 == 0 {
-			w.t.Errorf("%s %s: %s, to which nothing was done, gives no answer: %v", method, path, node, err)
+			w.t.Errorf("%s %s: %s, which was not disturbed, gives no answer: %v", method, path, node, err)
 		}
 		return 0
 	case status == http.StatusServiceUnavailable:
@@ -61,7 +61,7 @@ func (w *world) ask(node *cluster.Node, by *person, method, path string, in, out
 	return status
 }
 
-func (w *world) exchange(node *cluster.Node, by *person, method, path string, in, out any, header []string) (int, http.Header, error) {
+func (w *world) exchange(node *cluster.Node, by *user, method, path string, in, out any, header []string) (int, http.Header, error) {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return 0, nil, err
@@ -93,8 +93,8 @@ func (w *world) exchange(node *cluster.Node, by *person, method, path string, in
 	return response.StatusCode, response.Header, err
 }
 
-// newPerson makes a user, by whichever node can.
-func (w *world) newPerson() *person {
+// newUser makes a user, by any node that can.
+func (w *world) newUser() *user {
 	var answer struct {
 		Identity    struct{ ID string }
 		AccessToken struct{ Token string }
@@ -102,16 +102,16 @@ func (w *world) newPerson() *person {
 	in := map[string]any{"createTokenWithScopes": []string{"chat"}}
 	for i := 0; ; i++ {
 		node := w.cluster.Nodes[i%len(w.cluster.Nodes)]
-		if w.ask(node, &person{token: cluster.EntraToken}, "POST", "/identities?api-version=2023-10-01", in, &answer) == http.StatusCreated {
-			return &person{answer.Identity.ID, answer.AccessToken.Token}
+		if w.ask(node, &user{token: cluster.EntraToken}, "POST", "/identities?api-version=2023-10-01", in, &answer) == http.StatusCreated {
+			return &user{answer.Identity.ID, answer.AccessToken.Token}
 		}
 		if !w.pause() {
-			return &person{}
+			return &user{}
 		}
 	}
 }
 
-// path is that of something of a thread.
+// path is that of a resource below a thread.
 func path(thread, rest string) string {
 	return "/chat/threads/" + strings.ReplaceAll(thread, ":", "%3A") + rest + "?api-version=2024-03-07"
 }

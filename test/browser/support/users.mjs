@@ -8,7 +8,7 @@ import { ChatClient } from "@azure/communication-chat";
 import { AzureCommunicationTokenCredential, parseConnectionString } from "@azure/communication-common";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 
-/** A resource as its connection string tells it. */
+/** A resource, by its connection string. */
 export class Resource {
   constructor(connectionString) {
     assert.ok(connectionString, "CHATD_CONNECTION_STRING must hold the connection string of a running chatd");
@@ -17,7 +17,7 @@ export class Resource {
   }
 
   /** A new user with a token, and a chat client that speaks as that user from here. */
-  async person(displayName) {
+  async user(displayName) {
     const { user, token } = await this.identities.createUserAndToken(["chat"]);
     const credential = new AzureCommunicationTokenCredential(token);
     return {
@@ -30,8 +30,8 @@ export class Resource {
     };
   }
 
-  people(...names) {
-    return Promise.all(names.map((name) => this.person(name)));
+  users(...names) {
+    return Promise.all(names.map((name) => this.user(name)));
   }
 
   async freshToken(person) {
@@ -80,7 +80,7 @@ export async function all(iterator) {
   return items;
 }
 
-/** The ids of the messages that people wrote, in order, as REST knows them. */
+/** The ids of the messages that users sent, in order, as REST knows them. */
 export async function writtenIds(thread) {
   const messages = await all(thread.listMessages());
   return messages.flatMap(({ type, id }) => (type === "text" || type === "html" ? [id] : [])).reverse();
