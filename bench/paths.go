@@ -63,8 +63,8 @@ var paths = []path{
 	{openGet, []int{16}, 200, func(*setup.World, int, int) load.Request {
 		return load.Request{Method: http.MethodGet, Path: "/healthz"}
 	}},
-	{tokenGet, []int{16}, 200, func(w *setup.World, who, _ int) load.Request {
-		return get("/chat/config/realTimeNotifications", member(w, who)) // the one route that needs a token and no store
+	{tokenGet, []int{16}, 404, func(w *setup.World, who, _ int) load.Request {
+		return get("/chat/threads/malformed?api-version=2025-03-15", member(w, who)) // needs a token and no store
 	}},
 }
 
