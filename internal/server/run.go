@@ -67,7 +67,7 @@ func (s *Server) start(ctx context.Context, l Listeners) (failed <-chan error) {
 	return errs
 }
 
-// Stop ends the server at once but in order, and waits: clients of the real-time protocols get a close message and have closed (9 seconds at
+// Stop ends the server at once but in order, and waits: clients of the real-time protocols get a close message and have closed (10 seconds at
 // most), running requests are answered (10 seconds at most), background work has ended, the store is closed. It may be called
 // more than once, before Run and while it runs; the result is that of closing the store.
 func (s *Server) Stop() error {
