@@ -182,7 +182,7 @@ func (s *Server) makeCertificate() (*tls.Certificate, error) {
 // Client returns a client that trusts the server. It is the same at each call.
 func (s *Server) Client() *http.Client { return s.client }
 
-// Close stops the server and waits until everything has ended: real-time clients are told and running requests answered. It may
+// Close stops the server and waits until everything has ended: real-time connections are closed and running requests answered. It may
 // be called more than once.
 func (s *Server) Close() error {
 	s.close.Do(func() {

@@ -136,7 +136,7 @@ func (c *Conn) Close() error {
 	return c.ws.Close(websocket.StatusNormalClosure, "")
 }
 
-// The codes of a CloseError. Connecting again helps after GoingAway, Internal, Slow and TooMany, with some patience, and
+// The codes of a CloseError. Connecting again helps after GoingAway, Internal, Slow and TooMany, after a pause, and
 // with a new token after Unauthorized.
 const (
 	CodeGoingAway    = 1001 // the server stops

@@ -106,7 +106,7 @@ func newParser(now func() chat.Time) *jwt.Parser {
 	)
 }
 
-// ReadableToken reports whether a text has the form of a token, whoever signed it.
+// ReadableToken reports whether a text has the form of a token, whatever key signed it.
 func ReadableToken(text string) bool {
 	_, _, err := jwt.NewParser().ParseUnverified(text, jwt.MapClaims{})
 	return err == nil

@@ -39,11 +39,11 @@ type Store interface {
 	// All lists by marks hold what was in them from the first page on, at most once, whatever moves meanwhile.
 	Participants(ctx context.Context, thread ThreadKey, q PageQuery) ([]Participant, Mark, error)
 
-	// Receipts returns the latest receipt of each reader, newest first, likewise.
+	// Receipts returns the latest receipt of each reader, newest first, with marks as Participants has them.
 	Receipts(ctx context.Context, thread ThreadKey, q PageQuery) ([]ReadReceipt, Mark, error)
 
 	// ThreadsOf returns the threads in which the user has or had a stay, latest message first as of the first page,
-	// likewise; those they left as they left them, but for DeletedOn.
+	// with marks likewise; threads that they left are as they were then, but for DeletedOn.
 	ThreadsOf(ctx context.Context, user Identity, q ThreadQuery) ([]ThreadItem, Mark, error)
 
 	// Known returns those of the users that exist and are not deleted.
@@ -67,7 +67,7 @@ type Store interface {
 	// journaled before it.
 	Purge(ctx context.Context, before Time) error
 
-	// PurgeTyping removes from the journal that somebody was typing before the given time. The oldest and the newest event
+	// PurgeTyping removes typing events before the given time from the journal. The oldest and the newest event
 	// stay, as the marks of where the journal begins and ends.
 	PurgeTyping(ctx context.Context, before Time) error
 }

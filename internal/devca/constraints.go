@@ -10,7 +10,7 @@ import (
 )
 
 // Constraints are what a CA may sign for (RFC 5280, 4.2.1.10): domains with all their subdomains, and networks. The key of a
-// development CA is in a developer's folder, and whoever finds it there must not be able to pass for a bank.
+// development CA is in a developer's folder, and a thief of it must not be able to pass for a bank.
 type Constraints struct {
 	domains  []string
 	networks []*net.IPNet

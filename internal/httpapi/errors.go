@@ -63,7 +63,7 @@ type versioningError struct {
 	} `json:"error"`
 }
 
-// statusClientGone stands in the log and the metrics for a client that disconnected before its answer, which is no failure of
+// statusClientGone is in the log and the metrics for a client that disconnected before its answer, which is no failure of
 // the server. No client sees it. The number is the one of nginx.
 const statusClientGone = 499
 

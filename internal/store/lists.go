@@ -17,7 +17,7 @@ import (
 // bounded, since marks are part of the links in responses.
 
 // Participants returns those who are present. They do not move, but may leave and come back. The mark holds the place of the last one
-// and the roster version of the first page: whoever joined later is not listed, since an earlier page may have them already.
+// and the roster version of the first page: participants who joined later are not listed, since an earlier page may have them already.
 // See chat.Store.
 func (db *DB) Participants(ctx context.Context, thread chat.ThreadKey, q chat.PageQuery) ([]chat.Participant, chat.Mark, error) {
 	roster, joined, place := int64(math.MaxInt64), int64(0), int64(0)

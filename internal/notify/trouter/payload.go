@@ -217,7 +217,7 @@ func (p *payload) participantsRemoved(e *chat.Event, f format) {
 	p.RemovedUsers = members(e.Participants, f)
 }
 
-// nested renders JSON that stands in a string. For clients that run it through unescape() a percent sign must be escaped,
+// nested renders JSON that is inside a string. For clients that run it through unescape() a percent sign must be escaped,
 // else it would change the text or break the JSON.
 func nested(v any, f format) string {
 	text := string(web.EncodeJSON(v))

@@ -69,7 +69,7 @@ type Endpoints interface {
 // Limits and times. Heartbeat and close timeouts of a minute and more let the client's own ping, every 40 s, keep the connection.
 // Browsers throttle the timers of hidden tabs to one a minute, hence readTimeout.
 const (
-	heartbeatSeconds  = 150 // told to the client
+	heartbeatSeconds  = 150 // sent to the client
 	readTimeout       = 150 * time.Second
 	heartbeatInterval = 25 * time.Second
 	stepLife          = time.Minute        // from allocation to handshake, and from there to the connection
