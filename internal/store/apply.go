@@ -77,6 +77,7 @@ func (db *DB) post(ctx context.Context, p *chat.Post) (chat.Message, error) {
 		if err != nil {
 			return err
 		}
+		// The place is known only now, and so are the event's version and time.
 		m, events := p.Place(seq, chat.MessageID(id))
 		out = m
 		if err := insertMessage(ctx, tx, p.Thread.Key, &m); err != nil {
@@ -103,6 +104,7 @@ func postBy(ctx context.Context, e sqldb.Poster, p *chat.Post) (chat.Message, er
 
 // postRow renders a post and its event as the columns keep them. The engine adds the place.
 func postRow(p *chat.Post) (row sqldb.Post, err error) {
+	// Any place will do: what depends on it has columns of its own, which the engine fills.
 	m, events := p.Place(0, 0)
 	if len(events) != 1 {
 		return row, errors.New("a post has one event")

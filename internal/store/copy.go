@@ -100,6 +100,7 @@ func openTarget(ctx context.Context, url string) (*DB, error) {
 
 // copyAll copies the tables inside the transactions of source and target.
 func copyAll(ctx context.Context, from sqldb.Conn, to sqldb.Loader, report func(Copied)) error {
+	// All tables are looked at before any is filled, so that a store in use is refused at once.
 	for _, table := range copied {
 		var n int
 		if err := to.QueryRow(ctx, []any{&n}, "SELECT count(*) FROM (SELECT 1 FROM "+table+" LIMIT 1) AS t"); err != nil {
@@ -130,9 +131,11 @@ func copyTable(ctx context.Context, from sqldb.Conn, to sqldb.Loader, table stri
 	if err != nil {
 		return Copied{}, err
 	}
+	// Both have all migrations, so one of the schemas was changed by hand.
 	if names(out) != names(in) {
 		return Copied{}, fmt.Errorf("the source has columns %s, the target %s", names(out), names(in))
 	}
+	// Rows are counted behind mend, as the target is meant to keep them.
 	var sent, kept tally
 	var mended int64
 	if err := to.Fill(ctx, table, namesOf(in), rowsFor(in, count(&sent, mend(out, &mended, readRows(ctx, from, table, out))))); err != nil {
@@ -158,7 +161,7 @@ func copyTable(ctx context.Context, from sqldb.Conn, to sqldb.Loader, table stri
 func readRows(ctx context.Context, c sqldb.Conn, table string, columns []field) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		err := c.Query(ctx, func(r sqldb.Row) error {
-			if err := ctx.Err(); err != nil {
+			if err := ctx.Err(); err != nil { // an engine may not look while it has rows
 				return err
 			}
 			values, err := scanPlain(r, columns)

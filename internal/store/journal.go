@@ -29,6 +29,7 @@ type messageRecord struct {
 	DeletedOn chat.Time         `json:"deleted,omitempty"`
 }
 
+// receiptRecord leaves out the id of the message, which has the column message_id.
 type receiptRecord struct {
 	Reader chat.Identity `json:"reader"`
 	ReadOn chat.Time     `json:"on"`
@@ -51,6 +52,7 @@ func insertEvents(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, events [
 
 // insertEvent writes one event. Its position is given by the database.
 func insertEvent(ctx context.Context, tx sqldb.Tx, key chat.ThreadKey, e *chat.Event) error {
+	// Both are columns so that the posts of Postgres can give a message its place without rendering JSON again.
 	var message chat.MessageID
 	var seq int64
 	if m := e.Message; m != nil {

@@ -17,10 +17,10 @@ import (
 
 // migration is one numbered file, or the row of schema_migrations for it.
 type migration struct {
-	version  int
-	name     string
-	sql      string
-	checksum string
+	version  int    // 1, 2, 3 and so on
+	name     string // of the file, without .sql
+	sql      string // empty for a row
+	checksum string // SHA-256 of the whole file, comments too, in hexadecimal digits
 }
 
 // migrate brings the schema to that of this version. It only goes forward: each file runs in a transaction of its own, with the row
@@ -33,7 +33,8 @@ func migrate(ctx context.Context, e sqldb.Engine, now time.Time) error {
 	return applyMigrations(ctx, e, all, now)
 }
 
-// checkCurrent refuses a store whose schema is not that of this version.
+// checkCurrent refuses a store whose schema is not that of this version. It changes nothing: a command that runs beside a server
+// must not migrate the store under it.
 func checkCurrent(ctx context.Context, e sqldb.Engine) error {
 	all, err := embedded(e)
 	if err != nil {
@@ -134,6 +135,7 @@ func applied(ctx context.Context, e sqldb.Engine) (there []migration, err error)
 
 // compare refuses migrations of a database that are not those of this program.
 func compare(there, known []migration) error {
+	// An older program would write rows without what the newer schema wants in them.
 	if newest := there[len(there)-1].version; newest > len(known) {
 		return fmt.Errorf("the store has schema %d, this chatd knows up to %d: use a newer chatd", newest, len(known))
 	}

@@ -43,6 +43,7 @@ func accessOf(ctx context.Context, c sqldb.Conn, id chat.ThreadID, user chat.Ide
 	if a.Thread.Metadata, err = parseMap(metadata); err != nil || p.Identity == "" {
 		return a, err
 	}
+	// Present or not: a user who left has a stay too, and reads by it.
 	a.Stay = &p
 	if p.Metadata, err = parseMap(stayed); err == nil {
 		p.Roles, err = parseList[string](roles)
@@ -94,7 +95,7 @@ func scanMessage(r sqldb.Row) (chat.Message, error) {
 	if m.Metadata, err = parseMap(metadata); err != nil {
 		return m, err
 	}
-	if m.Type.User() {
+	if m.Type.User() { // its content is the plain text, which spares most messages a JSON document
 		m.Content.Text = content
 		records, err := parseList[attachmentRecord](attachments)
 		m.Content.Attachments = attachmentsOf(records)
