@@ -8,13 +8,14 @@ import (
 	"testing"
 )
 
+// outsideModule is the go.mod of the application. It has the requirements of this module too, as go mod tidy would write them,
+// since to work them out takes files that Go does not keep for this module.
 const outsideModule = `module example.com/app
-
-go 1.26.0
 
 require github.com/chatd/chatd v0.0.0
 
 replace github.com/chatd/chatd => ROOT
+
 `
 
 const outsideTest = `package app
@@ -61,13 +62,18 @@ func TestOutsideModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	if err != nil {
-		t.Fatal(err)
+	var own [2]string
+	for i, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		own[i] = string(text)
 	}
+	_, requirements, _ := strings.Cut(own[0], "\n") // behind the line module
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"go.mod": strings.ReplaceAll(outsideModule, "ROOT", root), "go.sum": string(sums), "app_test.go": outsideTest,
+		"go.mod": strings.ReplaceAll(outsideModule, "ROOT", root) + requirements, "go.sum": own[1], "app_test.go": outsideTest,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -77,7 +83,7 @@ func TestOutsideModule(t *testing.T) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
+		cmd.Env = append(os.Environ(), "GOFLAGS=", "GOPROXY=off", "GOWORK=off")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
