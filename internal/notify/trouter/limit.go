@@ -20,6 +20,10 @@ var (
 	userRate     = rate{200, 100 * time.Millisecond}
 )
 
+// maxBuckets bounds the buckets of all users, which else live for 80 s at most. Above it any other one is dropped, whose owner
+// may then take the step as often as a new one.
+const maxBuckets = 200_000
+
 type bucketKey struct {
 	step string
 	endpointKey
@@ -63,6 +67,12 @@ func (s *Server) bucket(key bucketKey, limit rate) *bucket {
 	now := s.Clock.Now()
 	b := s.buckets[key]
 	if b == nil {
+		for other := range s.buckets {
+			if len(s.buckets) < maxBuckets {
+				break
+			}
+			delete(s.buckets, other)
+		}
 		b = &bucket{rate: limit, tokens: limit.burst, at: now}
 		s.buckets[key] = b
 	}
