@@ -153,6 +153,36 @@ func TestRosterCache(t *testing.T) {
 	})
 }
 
+// Clear is for a store whose content was replaced: no roster from before is used, also not one that was being read.
+func TestClear(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newMemoryJournal()
+		p.rosters[rosterKey{1, 1}] = participants(alice)
+		h, _ := run(t, p)
+		var e recorder
+		h.Subscribe(alice, &e)
+		reads := func(want int) {
+			t.Helper()
+			p.write(1, "x")
+			p.changed <- struct{}{}
+			synctest.Wait()
+			if p.rosterReads != want {
+				t.Errorf("%d rosters were read, want %d", p.rosterReads, want)
+			}
+		}
+		reads(1)
+		reads(1)
+		h.Clear()
+		p.onRoster = h.Clear
+		reads(2)
+		p.onRoster = nil
+		reads(3)
+		reads(3)
+		equal(t, "received", 5, len(e.texts()))
+	})
+}
+
 // What tells of a message that somebody's history hides is not for them, at once as little as in a replay.
 func TestHistoryThatIsNotShared(t *testing.T) {
 	t.Parallel()

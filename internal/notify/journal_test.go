@@ -21,6 +21,7 @@ type memoryJournal struct {
 	failRosters int // so many reads of rosters fail
 	changed     chan struct{}
 	oldest      chat.Position // positions before were purged
+	onRoster    func()        // called while a roster is read
 }
 
 func newMemoryJournal() *memoryJournal {
@@ -65,6 +66,9 @@ func (p *memoryJournal) Audience(_ context.Context, thread chat.ThreadKey, roste
 		return nil, errBroken
 	}
 	p.rosterReads++
+	if p.onRoster != nil {
+		p.onRoster()
+	}
 	return p.rosters[rosterKey{thread, roster}], nil
 }
 

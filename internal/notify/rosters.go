@@ -17,6 +17,7 @@ type rosters struct {
 
 	mu     sync.Mutex
 	cached map[rosterKey][]chat.Participant
+	clears int // what was read before one is not cached after it
 }
 
 type rosterKey struct {
@@ -29,6 +30,7 @@ func (r *rosters) audience(ctx context.Context, e *chat.Event) ([]chat.Participa
 	key := rosterKey{e.Key, e.Roster}
 	r.mu.Lock()
 	audience, ok := r.cached[key]
+	clears := r.clears
 	r.mu.Unlock()
 	if ok {
 		return audience, nil
@@ -39,6 +41,9 @@ func (r *rosters) audience(ctx context.Context, e *chat.Event) ([]chat.Participa
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.clears != clears {
+		return audience, nil
+	}
 	if len(r.cached) >= maxRosters {
 		clear(r.cached) // seldom, and it only costs reading them again
 	}
@@ -49,5 +54,6 @@ func (r *rosters) audience(ctx context.Context, e *chat.Event) ([]chat.Participa
 func (r *rosters) clear() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.clears++
 	clear(r.cached)
 }
