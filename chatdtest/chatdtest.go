@@ -69,7 +69,7 @@ func Store(url string) Option { return func(o *options) { o.store = url } }
 // Log is where the server writes its log, instead of the log of the test.
 func Log(w io.Writer) Option { return func(o *options) { o.log = w } }
 
-// Start starts a server, which stops when the test ends. When the test has failed, its log has that of the server.
+// Start starts a server, which stops when the test ends. When the test has failed, the log of the server is printed with it.
 func Start(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	log := &buffer{}

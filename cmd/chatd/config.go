@@ -47,7 +47,7 @@ type config struct {
 	printBundle bool          // cert: the same with the roots of the system
 	json        bool          // one JSON object instead of text
 	wait        time.Duration // health: how long to ask again; 0: ask once
-	shell       string        // env: a key of shells; empty: that of the user
+	shell       string        // env: a key of shells; empty: the user's own
 	operands    []string      // arguments that are not flags
 }
 

@@ -103,7 +103,7 @@ func (r readiness) text(dir string) string {
 	return b.String()
 }
 
-// writeRows aligns labels and values. The width is that of the longest label, "Connection string".
+// writeRows aligns labels and values. The column is as wide as the longest label, "Connection string".
 func writeRows(b *strings.Builder, rows [][2]string) {
 	for _, row := range rows {
 		fmt.Fprintf(b, "  %-17s  %s\n", row[0], row[1])

@@ -193,8 +193,8 @@ func (c *config) identityClient() (*http.Client, error) {
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
 }
 
-// refusal turns an error answer into an error. The envelope is that of the service; an answer without one comes
-// from something else, such as a proxy, and is shown by its status alone.
+// refusal turns an error answer into an error. An answer without the service's envelope comes from
+// something else, such as a proxy, and is shown by its status alone.
 func refusal(response *http.Response) error {
 	var body struct {
 		Error struct{ Code, Message string } `json:"error"`

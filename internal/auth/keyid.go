@@ -10,7 +10,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// KeyID names an access key without revealing it. A token carries that of the key by which it was asked for,
+// KeyID names an access key without revealing it. A token carries the id of the key that signed the request for it,
 // and ends when no server has the key any more: rotation of access keys "revokes all active access tokens that were created by
 // using a former access key" (identity model page of the ACS documentation). It is computed, so that all servers agree on it
 // and nothing has to be stored.

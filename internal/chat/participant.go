@@ -52,7 +52,7 @@ func (a *Access) member(user Identity) error {
 
 // reader refuses a user who never took part. A removed participant still reads the history up to the removal (concepts page of
 // ACS Chat; Azure/Communication issue 345), as it was then, without later changes. The service's own rule is not known; this one
-// is that of the Matrix specification for rooms that were left.
+// follows the Matrix specification for rooms that were left.
 func (a *Access) reader(user Identity) error {
 	if a.Stay == nil {
 		return errNotMember(user, a.Thread.ID)

@@ -41,7 +41,7 @@ type Acknowledged struct {
 // event whether it comes before or after.
 const EndpointChanged chat.EventKind = "endpointChanged"
 
-// Changed returns the event of a changed endpoint. The number is that of the connection that waits, 0 when none does.
+// Changed returns the event of a changed endpoint. The number names the connection that waits, 0 when none does.
 func Changed(user chat.Identity, endpoint string, number int64, now chat.Time) chat.Event {
 	return chat.Event{Kind: EndpointChanged, At: now, Version: number, Actor: user, ActorName: endpoint}
 }

@@ -31,7 +31,7 @@ const (
 var ownNames = []string{"localhost", "host.docker.internal", "127.0.0.1", "::1"}
 
 // CA signs certificates for servers. Clients trust a root, whose key nobody has: it signed one intermediate, of which there is a
-// key, and was thrown away. Java ignores the constraints of a certificate that it was told to trust, while every verifier obeys
+// key, and was thrown away. Java ignores the constraints of a certificate in its trust store, while every verifier obeys
 // those of an intermediate.
 type CA struct {
 	RootPEM []byte            // the root, in PEM form

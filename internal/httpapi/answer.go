@@ -69,8 +69,8 @@ func (st *requestState) write(w http.ResponseWriter, status int, contentType str
 const writePart = 256 << 10
 
 // writeParts writes a body with a new deadline for each part, so that a client may be slow but cannot stop: a large image over a
-// slow connection takes minutes. With HTTP/2 the deadline is the stream's. That of the last part remains until net/http sets
-// one for the next request.
+// slow connection takes minutes. With HTTP/2 each stream has its own deadline. The last part's stays until net/http
+// sets one for the next request.
 func writeParts(w http.ResponseWriter, body []byte, each time.Duration) error {
 	control := http.NewResponseController(w)
 	for len(body) > writePart {

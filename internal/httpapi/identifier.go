@@ -86,8 +86,8 @@ func cloudPrefix(cloud string) string {
 	return "orgid:"
 }
 
-// identity returns the identity of an identifier: that of the nested object if there is one, or else the raw id. Old SDKs send
-// only the former, and an identifier of unknown kind has only the latter.
+// identity returns the identity of an identifier: the id in the nested object if there is one, or else the raw id. Old SDKs send
+// only the nested object, and an identifier of unknown kind has only the raw id.
 func (m *identifierModel) identity() chat.Identity {
 	switch {
 	case m == nil:

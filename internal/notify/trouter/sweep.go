@@ -5,8 +5,7 @@ import "time"
 // What the server remembers of clients that are not connected is a cache: the store has the position of each endpoint, and a
 // rate limit or a start position that is lost costs a client little. Each part has a bound.
 //
-// Buckets are dropped when they are full again, a minute after the last request at most: of one user those of at most 1,000
-// endpoints, since the limit of the user bounds how many take a step. Start positions are at most maxStartPositions. Endpoints
+// Buckets are at most maxBuckets, and are dropped when they are full again, 80 s after the last request at most. Start positions are at most maxStartPositions. Endpoints
 // are dropped after endpointIdleLife without a connection, earlier when there are more than maxEndpoints.
 const (
 	maxEndpoints    = 100_000
